@@ -1,0 +1,2 @@
+//! What CI runs, as code.
+fn main() {}

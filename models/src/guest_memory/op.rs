@@ -1,0 +1,263 @@
+//! The calls of guest memory. Total: every op is legal in every setup, and each error is an outcome.
+
+use crate::Payload;
+use arbitrary::{Arbitrary, Unstructured};
+use serde::{Deserialize, Serialize};
+
+/// The longest bulk transfer of an op, in bytes (the largest of the bug report's benchmark).
+pub const MAX_TRANSFER_BYTES: u32 = 65_536;
+/// The number of owners: handles to the same memory, one for each virtual CPU.
+pub const OWNERS: u8 = 4;
+
+/// A guest physical address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GuestAddress(#[serde(with = "crate::hex")] pub u64);
+
+/// The virtual CPU whose handle carries out an op: below [`OWNERS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Owner(u8);
+
+/// The length of a bulk transfer in bytes: at most [`MAX_TRANSFER_BYTES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct TransferLength(u32);
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // the fields are the parameters of the call that each variant names
+pub enum Op {
+    /// `read(address, size)`: a little-endian scalar.
+    Read { owner: Owner, address: GuestAddress, size: u8 },
+    /// `write(address, value, size)`.
+    Write {
+        owner: Owner,
+        address: GuestAddress,
+        #[serde(with = "crate::hex")]
+        value: u64,
+        size: u8,
+    },
+    /// `fetch_insn(address)`: a read of 4 bytes.
+    FetchInstruction { owner: Owner, address: GuestAddress },
+    /// `load_reserved(address, size)`: a read that leaves a reservation of this owner.
+    LoadReserved { owner: Owner, address: GuestAddress, size: u8 },
+    /// `store_conditional(address, value, size)`.
+    StoreConditional {
+        owner: Owner,
+        address: GuestAddress,
+        #[serde(with = "crate::hex")]
+        value: u64,
+        size: u8,
+    },
+    /// `invalidate_reservation(address, size)`: kills every owner's reservation of the lines in the range.
+    InvalidateReservation { owner: Owner, address: GuestAddress, size: u8 },
+    /// `read_bulk(address, buffer)`.
+    ReadBulk { owner: Owner, address: GuestAddress, length: TransferLength },
+    /// `write_bulk(address, bytes)` with `length` bytes of the pattern `seed`.
+    WriteBulk { owner: Owner, address: GuestAddress, seed: u16, length: TransferLength },
+    /// `memory_size()`.
+    MemorySize { owner: Owner },
+    /// `dump_memory()`.
+    Dump { owner: Owner },
+    /// `restore_memory(bytes)` with `length` bytes of a pattern; right only when `length` is the memory's size.
+    Restore { owner: Owner, payload: Payload },
+    /// `restore_memory(dump_memory())`.
+    RestoreDump { owner: Owner },
+}
+
+/// The kind of an op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum OpKind {
+    Read,
+    Write,
+    FetchInstruction,
+    LoadReserved,
+    StoreConditional,
+    InvalidateReservation,
+    ReadBulk,
+    WriteBulk,
+    MemorySize,
+    Dump,
+    Restore,
+    RestoreDump,
+}
+
+impl OpKind {
+    /// Every kind, in the order of [`OpKind::NAMES`].
+    pub const ALL: &'static [OpKind] = &[
+        OpKind::Read,
+        OpKind::Write,
+        OpKind::FetchInstruction,
+        OpKind::LoadReserved,
+        OpKind::StoreConditional,
+        OpKind::InvalidateReservation,
+        OpKind::ReadBulk,
+        OpKind::WriteBulk,
+        OpKind::MemorySize,
+        OpKind::Dump,
+        OpKind::Restore,
+        OpKind::RestoreDump,
+    ];
+
+    /// The names, as in traces and run files.
+    pub const NAMES: &'static [&'static str] = &[
+        "read",
+        "write",
+        "fetch_instruction",
+        "load_reserved",
+        "store_conditional",
+        "invalidate_reservation",
+        "read_bulk",
+        "write_bulk",
+        "memory_size",
+        "dump",
+        "restore",
+        "restore_dump",
+    ];
+}
+
+impl Op {
+    /// The kind.
+    #[inline]
+    #[must_use]
+    pub const fn kind(&self) -> OpKind {
+        match self {
+            Op::Read { .. } => OpKind::Read,
+            Op::Write { .. } => OpKind::Write,
+            Op::FetchInstruction { .. } => OpKind::FetchInstruction,
+            Op::LoadReserved { .. } => OpKind::LoadReserved,
+            Op::StoreConditional { .. } => OpKind::StoreConditional,
+            Op::InvalidateReservation { .. } => OpKind::InvalidateReservation,
+            Op::ReadBulk { .. } => OpKind::ReadBulk,
+            Op::WriteBulk { .. } => OpKind::WriteBulk,
+            Op::MemorySize { .. } => OpKind::MemorySize,
+            Op::Dump { .. } => OpKind::Dump,
+            Op::Restore { .. } => OpKind::Restore,
+            Op::RestoreDump { .. } => OpKind::RestoreDump,
+        }
+    }
+
+    /// The guest range that the op names, as (address, length in bytes); `None` for ops on the whole memory.
+    #[must_use]
+    pub fn range(&self) -> Option<(u64, u64)> {
+        match *self {
+            Op::Read { address, size, .. }
+            | Op::Write { address, size, .. }
+            | Op::LoadReserved { address, size, .. }
+            | Op::StoreConditional { address, size, .. }
+            | Op::InvalidateReservation { address, size, .. } => Some((address.0, u64::from(size))),
+            Op::FetchInstruction { address, .. } => Some((address.0, 4)),
+            Op::ReadBulk { address, length, .. } | Op::WriteBulk { address, length, .. } => {
+                Some((address.0, u64::from(length.0)))
+            }
+            Op::MemorySize { .. } | Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => None,
+        }
+    }
+
+    /// The owner whose handle carries out the op.
+    #[inline]
+    #[must_use]
+    pub const fn owner(&self) -> Owner {
+        match *self {
+            Op::Read { owner, .. }
+            | Op::Write { owner, .. }
+            | Op::FetchInstruction { owner, .. }
+            | Op::LoadReserved { owner, .. }
+            | Op::StoreConditional { owner, .. }
+            | Op::InvalidateReservation { owner, .. }
+            | Op::ReadBulk { owner, .. }
+            | Op::WriteBulk { owner, .. }
+            | Op::MemorySize { owner }
+            | Op::Dump { owner }
+            | Op::Restore { owner, .. }
+            | Op::RestoreDump { owner } => owner,
+        }
+    }
+}
+
+impl Owner {
+    /// An owner, folded into the number of owners.
+    #[inline]
+    #[must_use]
+    pub const fn new_folded(index: u8) -> Self {
+        Owner(index % OWNERS)
+    }
+
+    /// The index, below [`OWNERS`].
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TryFrom<u8> for Owner {
+    type Error = &'static str;
+    fn try_from(index: u8) -> Result<Self, Self::Error> {
+        if index < OWNERS { Ok(Owner(index)) } else { Err("an owner is 0 to 3") }
+    }
+}
+
+impl From<Owner> for u8 {
+    fn from(owner: Owner) -> u8 {
+        owner.0
+    }
+}
+
+impl TransferLength {
+    /// A length, folded into 0 to [`MAX_TRANSFER_BYTES`].
+    #[inline]
+    #[must_use]
+    pub const fn new_folded(bytes: u64) -> Self {
+        #[allow(clippy::cast_possible_truncation)] // below 2^17 after the remainder
+        TransferLength((bytes % (MAX_TRANSFER_BYTES as u64 + 1)) as u32)
+    }
+
+    /// The length in bytes.
+    #[inline]
+    #[must_use]
+    pub const fn bytes(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for TransferLength {
+    type Error = &'static str;
+    fn try_from(bytes: u32) -> Result<Self, Self::Error> {
+        if bytes <= MAX_TRANSFER_BYTES { Ok(TransferLength(bytes)) } else { Err("a transfer is at most 65536 bytes") }
+    }
+}
+
+impl From<TransferLength> for u32 {
+    fn from(length: TransferLength) -> u32 {
+        length.0
+    }
+}
+
+impl<'a> Arbitrary<'a> for Owner {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.int_in_range(0..=OWNERS - 1).map(Owner)
+    }
+}
+
+impl<'a> Arbitrary<'a> for TransferLength {
+    /// Short lengths most of the time: they reach more states per byte moved.
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let limit = if bytes.ratio(7, 8)? { 256 } else { MAX_TRANSFER_BYTES };
+        bytes.int_in_range(0..=limit).map(TransferLength)
+    }
+}
+
+impl<'a> Arbitrary<'a> for GuestAddress {
+    /// Low memory most of the time, the last addresses sometimes, anywhere rarely: uniform 64-bit addresses reach nothing.
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        Ok(GuestAddress(match bytes.int_in_range(0..=15u8)? {
+            0 => bytes.arbitrary()?,
+            1 => u64::MAX - u64::from(bytes.arbitrary::<u8>()?),
+            _ => u64::from(bytes.arbitrary::<u16>()?),
+        }))
+    }
+}

@@ -1,0 +1,175 @@
+//! What a program could see of a call, and the state that an audit is shown.
+
+use super::contract::GuestMemoryContract;
+use super::device::DeviceCall;
+use super::op::{MAX_TRANSFER_BYTES, OpKind, TransferLength};
+use super::setup::MAX_DEVICE_BYTES;
+use crate::{Effect, OutcomeClass};
+
+/// Bytes beyond a read buffer that show an overrun.
+pub(crate) const REDZONE_BYTES: usize = 64;
+
+/// The answer of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// The subject cannot do such an op.
+    Skipped,
+    /// A scalar: read, fetch, load-reserved, memory size.
+    Value(u64),
+    /// `Ok(())`: write, bulk, invalidate, dump, restore. Bulk data is in the buffer, a dump in [`Outcome::dump`].
+    Done,
+    /// A store-conditional's answer.
+    Stored(bool),
+    /// The call failed.
+    Error(Error),
+}
+
+/// The class of an error. Addresses and texts are not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error {
+    /// Bad size or misaligned (`Fault::AlignmentFault`).
+    Alignment,
+    /// Out of range (`MemoryError::InvalidAddress`).
+    InvalidAddress,
+    /// Out of range, reported as a page fault.
+    PageFault,
+    /// Anything else: a device's error, a mixed access, a restore of the wrong length.
+    Other,
+}
+
+/// The outcome of one call.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer.
+    pub result: Seen,
+    /// What the devices saw during the call.
+    pub device_calls: Vec<DeviceCall>,
+    /// The bytes of a dump.
+    pub dump: Vec<u8>,
+    buffer: Box<[u8]>,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Outcome {
+            result: Seen::Skipped,
+            device_calls: Vec::with_capacity(2 * MAX_DEVICE_BYTES as usize),
+            dump: Vec::new(),
+            buffer: vec![0; MAX_TRANSFER_BYTES as usize + REDZONE_BYTES].into(),
+        }
+    }
+}
+
+impl Outcome {
+    /// The caller's buffer of a bulk read, exactly `length` bytes.
+    #[inline]
+    pub fn buffer(&mut self, length: TransferLength) -> &mut [u8] {
+        &mut self.buffer[..length.bytes() as usize]
+    }
+
+    /// The buffer and the bytes that follow it.
+    #[inline]
+    pub(crate) fn whole_buffer(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    /// The buffer and the bytes that follow it, as a model or an explanation reads them.
+    #[inline]
+    #[must_use]
+    pub fn buffer_bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+pub(super) const CLASSES: &[OutcomeClass] = &[
+    OutcomeClass { name: "done", effect: Effect::Success },
+    OutcomeClass { name: "not_stored", effect: Effect::Failure },
+    OutcomeClass { name: "alignment_fault", effect: Effect::Failure },
+    OutcomeClass { name: "invalid_address", effect: Effect::Failure },
+    OutcomeClass { name: "other_error", effect: Effect::Failure },
+    OutcomeClass { name: "skipped", effect: Effect::Skipped },
+];
+
+const DONE: usize = 0;
+const NOT_STORED: usize = 1;
+const ALIGNMENT_FAULT: usize = 2;
+const INVALID_ADDRESS: usize = 3;
+const OTHER_ERROR: usize = 4;
+const SKIPPED: usize = 5;
+
+impl Seen {
+    /// The index of the class in the component's outcome classes.
+    #[inline]
+    #[must_use]
+    pub const fn class(&self) -> usize {
+        match self {
+            Seen::Value(_) | Seen::Done | Seen::Stored(true) => DONE,
+            Seen::Stored(false) => NOT_STORED,
+            Seen::Error(Error::Alignment) => ALIGNMENT_FAULT,
+            Seen::Error(Error::InvalidAddress | Error::PageFault) => INVALID_ADDRESS,
+            Seen::Error(Error::Other) => OTHER_ERROR,
+            Seen::Skipped => SKIPPED,
+        }
+    }
+}
+
+/// Which classes a subject with this contract can show for this kind of op, over all setups it serves.
+pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class: usize) -> bool {
+    let skipped = match kind {
+        OpKind::LoadReserved | OpKind::StoreConditional | OpKind::InvalidateReservation => contract.no_reservations,
+        OpKind::Dump | OpKind::Restore | OpKind::RestoreDump => contract.no_dump,
+        OpKind::Read
+        | OpKind::Write
+        | OpKind::FetchInstruction
+        | OpKind::ReadBulk
+        | OpKind::WriteBulk
+        | OpKind::MemorySize => false,
+    };
+    if skipped {
+        return class == SKIPPED;
+    }
+    match (kind, class) {
+        (_, DONE) => true,
+        (OpKind::StoreConditional, NOT_STORED) => true,
+        (OpKind::Read | OpKind::Write | OpKind::LoadReserved | OpKind::StoreConditional, ALIGNMENT_FAULT) => true,
+        (OpKind::FetchInstruction, ALIGNMENT_FAULT) => !contract.no_strict_alignment,
+        (
+            OpKind::Read
+            | OpKind::Write
+            | OpKind::FetchInstruction
+            | OpKind::LoadReserved
+            | OpKind::StoreConditional
+            | OpKind::ReadBulk
+            | OpKind::WriteBulk,
+            INVALID_ADDRESS,
+        ) => true,
+        (
+            OpKind::Read
+            | OpKind::Write
+            | OpKind::FetchInstruction
+            | OpKind::LoadReserved
+            | OpKind::StoreConditional
+            | OpKind::ReadBulk
+            | OpKind::WriteBulk,
+            OTHER_ERROR,
+        ) => !contract.no_devices,
+        (OpKind::Restore, OTHER_ERROR) => true,
+        _ => false,
+    }
+}
+
+/// The state that an audit is shown. The model fills the `wanted` fields, the subject the others; what it cannot show it
+/// leaves `None` or empty.
+#[derive(Debug, Default)]
+pub struct View {
+    /// Whether the whole memory is wanted in [`View::dump`] (memories up to the dump limit).
+    pub dump_wanted: bool,
+    /// Ranges of memory wanted in [`View::bytes`], as (address, length in bytes), never over a device.
+    pub ranges_wanted: Vec<(u64, u32)>,
+    /// The whole memory.
+    pub dump: Option<Vec<u8>>,
+    /// The bytes of the wanted ranges, one after the other.
+    pub bytes: Vec<u8>,
+    /// The memory's size in bytes.
+    pub memory_size: Option<u64>,
+}

@@ -1,0 +1,174 @@
+//! The vocabulary of memtwin, and the models that judge.
+//!
+//! A *component* is a kind of memory code (guest memory, a heap, page tables). A *subject* is one implementation of it.
+//! A *model* is the simple twin of the component: it sees each op and the outcome that the subject showed, and says
+//! whether the contract allows it. This crate refuses to do anything else: no I/O, clock, threads, randomness or unsafe
+//! code, and no model knows a subject.
+#![forbid(unsafe_code)]
+
+pub mod guest_memory;
+pub mod hex;
+pub mod payload;
+mod state_map;
+mod verdict;
+
+pub use payload::Payload;
+pub use state_map::StateMap;
+pub use verdict::{Divergence, Law, Verdict};
+
+use std::fmt::Debug;
+
+/// A kind of memory code: its words, its laws and its model.
+pub trait Component: Sized + 'static {
+    /// The name used on the command line, in traces and as a folder name.
+    const NAME: &'static str;
+    /// Every law that the model judges. A divergence names one of them.
+    const LAWS: &'static [Law];
+    /// The names of the op kinds, indexed by [`Component::op_kind`].
+    const OP_KINDS: &'static [&'static str];
+    /// The classes of outcomes, indexed by [`Component::outcome_class`].
+    const OUTCOME_CLASSES: &'static [OutcomeClass];
+
+    /// What is fixed before the first op: sizes, layouts, fault plans.
+    type Setup: Clone + Debug + PartialEq + Send + 'static;
+    /// One call. Total: legal in every state of every setup.
+    type Op: Clone + Debug + PartialEq + Send + 'static;
+    /// What a program could see of one call. Owns the buffers that bulk data lands in; reused for every op.
+    type Outcome: Debug + Default;
+    /// The freedoms that a subject's documentation claims.
+    type Contract: Contract;
+    /// The state that a subject shows to the audit. Reused for every audit.
+    type View: Debug + Default;
+    /// The reference model.
+    type Model: Model<Self>;
+
+    /// The index of the op's kind in [`Component::OP_KINDS`].
+    fn op_kind(op: &Self::Op) -> usize;
+    /// The index of the outcome's class in [`Component::OUTCOME_CLASSES`].
+    fn outcome_class(seen: &Self::Outcome) -> usize;
+    /// Whether a subject with this contract can show this class for this kind of op at all. Campaigns hold a floor under
+    /// every pair for which this is true.
+    fn permits(contract: &Self::Contract, op_kind: usize, outcome_class: usize) -> bool;
+}
+
+/// One class of outcomes, as counted in run files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutcomeClass {
+    /// The name in run files.
+    pub name: &'static str,
+    /// Whether the op did what it was asked to do.
+    pub effect: Effect,
+}
+
+/// What an outcome class says about the op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The op did what it was asked to do.
+    Success,
+    /// The op was refused or failed.
+    Failure,
+    /// The subject cannot do such an op, as its contract says; counted, and judged no further.
+    Skipped,
+}
+
+/// The freedoms that a subject's documentation may claim. Each has a strict default.
+pub trait Contract: Clone + Copy + Debug + Send + Sync + 'static {
+    /// The contract that claims no freedom.
+    const STRICT: Self;
+    /// Every freedom, with the sentence that explains it.
+    const FREEDOMS: &'static [Freedom];
+    /// The names of the freedoms that this contract claims.
+    fn claimed(&self) -> Vec<&'static str>;
+}
+
+/// One freedom of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freedom {
+    /// The name, as `memtwin list` prints it.
+    pub name: &'static str,
+    /// What a subject may do when it claims this freedom, and what the strict contract demands instead.
+    pub sentence: &'static str,
+}
+
+/// The reference model of a component: judges what it saw; never predicts what the contract leaves open.
+pub trait Model<C: Component>: Sized {
+    /// A model in the state right after construction of a subject.
+    fn new(setup: &C::Setup, contract: &C::Contract) -> Self;
+
+    /// Returns to the state of [`Model::new`] with the same contract. Costs in proportion to what the last trace touched.
+    fn reset(&mut self, setup: &C::Setup);
+
+    /// Prepares the outcome's buffers before the subject sees the op (poison, for example), so that a subject that writes
+    /// nothing, or too much, shows it.
+    fn arrange(&self, _op: &C::Op, _seen: &mut C::Outcome) {}
+
+    /// Judges one outcome and, when it is allowed, takes the step with the subject.
+    fn judge(&mut self, op: &C::Op, seen: &C::Outcome) -> Verdict;
+
+    /// What [`Model::judge`] would allow for this op in this state, in words. Only explaining runs call it.
+    fn allowed(&self, op: &C::Op) -> String;
+
+    /// Writes into the view what the audit wants to be shown.
+    fn survey(&self, depth: Depth, view: &mut C::View);
+
+    /// Judges the state that the subject showed.
+    fn audit(&self, view: &C::View) -> Verdict;
+
+    /// Notes what was seen as features, called after an agreed step.
+    fn features(&self, op: &C::Op, seen: &C::Outcome, sink: &mut StateMap<'_>);
+}
+
+/// How much an audit looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What costs little in comparison with the trace.
+    Sample,
+    /// Everything that the component can show in reasonable time.
+    Full,
+}
+
+/// An implementation under test.
+pub trait Subject<C: Component>: Sized {
+    /// The name on the command line, unique within the component.
+    const NAME: &'static str;
+    /// Whether this implementation is expected to agree with the model.
+    const HEALTH: Health;
+    /// What its documentation claims.
+    const CONTRACT: C::Contract;
+
+    /// Builds the subject. `Err` when it cannot serve such a setup at all: the trace is then moot for this subject.
+    fn new(setup: &C::Setup) -> Result<Self, Unsupported>;
+
+    /// Returns to a state equal to [`Subject::new`] and says `true`, or says `false` and is rebuilt. Building a subject for
+    /// each trace is several times slower than a good reset.
+    fn reset(&mut self, _setup: &C::Setup) -> bool {
+        false
+    }
+
+    /// Carries out one op and writes what a program could see of it into `seen`.
+    fn apply(&mut self, op: &C::Op, seen: &mut C::Outcome);
+
+    /// Shows the state that the audit asked for in `view`. A third-party subject may show little.
+    fn view(&mut self, _view: &mut C::View) {}
+}
+
+/// Whether a subject is expected to agree with the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It is; a divergence is a finding.
+    Sound,
+    /// It has a known defect; a campaign that does not catch it has failed.
+    Broken {
+        /// The catalogue id, or `None` where several defects are combined (the code of a bug report).
+        defect: Option<&'static str>,
+        /// What is wrong, in a sentence.
+        story: &'static str,
+    },
+}
+
+/// A setup that a subject cannot serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsupported(
+    /// Why, in a few words.
+    pub &'static str,
+);
