@@ -1,1 +1,70 @@
-//! memtwin
+//! memtwin runs a memory component beside its twin, a simple reference model, operation by operation, and reports the
+//! first step at which the two part ways, or at which the component faults.
+//!
+//! To put an implementation of your own to the test, implement [`Subject`](memtwin_models::Subject) for a component and
+//! give it to [`main!`]: your program then has the whole command line. `docs/own-subject/` is such a program.
+//!
+//! ```no_run
+//! use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, Op, Outcome, Setup};
+//! use memtwin::models::{Contract, Health, Subject, Unsupported};
+//!
+//! struct MyMemory(Vec<u8>);
+//!
+//! impl Subject<GuestMemory> for MyMemory {
+//!     const NAME: &'static str = "my_memory";
+//!     const HEALTH: Health = Health::Sound;
+//!     const CONTRACT: GuestMemoryContract = GuestMemoryContract { no_devices: true, ..GuestMemoryContract::STRICT };
+//!
+//!     fn new(setup: &Setup) -> Result<Self, Unsupported> {
+//!         Ok(MyMemory(vec![0; usize::try_from(setup.memory_size).map_err(|_| Unsupported("too large"))?]))
+//!     }
+//!
+//!     fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+//!         let _ = (op, seen); // carry out the op, write what it answered
+//!     }
+//! }
+//!
+//! memtwin::main![memtwin::Pair::<GuestMemory, MyMemory>::NEW];
+//! ```
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!("memtwin supports x86-64 Linux only: its isolation uses Linux system calls and its subjects x86 pages");
+
+pub mod campaign;
+pub mod cli;
+pub mod engines;
+pub mod explain;
+pub mod finding;
+pub mod isolate;
+pub mod lockstep;
+pub mod random;
+pub mod registry;
+pub mod rig;
+mod shrink;
+pub mod subjects;
+pub mod target;
+pub mod trace;
+
+pub use memtwin_models as models;
+pub use registry::Registry;
+pub use target::{Pair, Target};
+
+/// The `main` function of a program that has memtwin's command line for its own subjects, and the allocator that keeps
+/// workers within their memory. Without targets it is memtwin itself.
+#[macro_export]
+macro_rules! main {
+    () => {
+        $crate::main!(@registry $crate::Registry::built_in());
+    };
+    (@registry $registry:expr) => {
+        #[global_allocator]
+        static ALLOCATOR: $crate::isolate::heap::CountingAllocator = $crate::isolate::heap::CountingAllocator;
+
+        fn main() -> std::process::ExitCode {
+            $crate::cli::main(&$registry)
+        }
+    };
+    ($($target:expr),+ $(,)?) => {
+        $crate::main!(@registry $crate::Registry::of(&[$($target),+]));
+    };
+}

@@ -1,26 +1,429 @@
-//! The reference model: a flat sparse array of bytes, a set of reservations, a device log.
+//! The reference model: a flat sparse array of bytes, a set of reservations, copies of the devices.
+//!
+//! It judges outcomes and refuses to predict what the contract leaves open. What the contract fixes beyond the sentences
+//! of its [laws](super::laws):
+//!
+//! - Checks come in the order size, overflow, alignment, mixed, device, range. Size and alignment concern scalars only. An
+//!   end at 2^64 is an overflow. An overflow is reported as an address out of range is.
+//! - A mixed access, one on reserved devices (load-reserved, store-conditional) and a failing device give an error of any
+//!   class: the published interface has none for them. Only the failing device has seen calls.
+//! - A transfer of no bytes touches no device and kills no reservation; it succeeds up to and at the memory's end.
+//! - Values are truncated to the size of their store, before a device sees them too.
+//! - A reservation lives until a store of at least one byte to any of its 64-byte lines, by whichever owner; a write that
+//!   a device takes is no store. Restoring stores every byte. A store-conditional that stores nothing changes nothing.
+//! - Dump and restore concern memory, also beneath devices. Above the dump limit they are skipped.
+//!
+//! An outcome is judged in this order: answer, device calls, values and bytes, bytes beyond the buffer. The place of a
+//! divergence is the address of the first wrong byte (values, bulk bytes read, dumps, state), the offset in the caller's
+//! buffer (changed on an error, or beyond its end), or the index of the first wrong device call. After a divergence the
+//! model is good for [`Model::allowed`] and [`Model::reset`] only.
 
-use super::{GuestMemory, GuestMemoryContract, Op, Outcome, Setup, View};
-use crate::{Depth, Model, StateMap, Verdict};
+mod access;
+mod audit;
+mod device_twins;
+mod expect;
+mod features;
+mod flat_memory;
+mod poison;
+mod reservations;
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation)] // the memories of tests are small
+mod tests;
+mod words;
+
+use super::laws::{ANSWER, BOUNDS, DEVICE_CALLS, DUMP, ERROR_CLASS, FLAT_MEMORY, MEMORY_SIZE, RESERVATION, RESTORE};
+use super::{
+    DUMP_LIMIT_BYTES, GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Owner, Seen, Setup, TransferLength, View,
+};
+use crate::{Depth, Model, Payload, StateMap, Verdict};
+use access::{Layout, Refusal, Route};
+use device_twins::DeviceTwins;
+use expect::{
+    Form, Judged, expect_calls, expect_done, expect_form, expect_nothing_beyond, expect_untouched, expect_value,
+    expect_within_dump_limit, unexpected,
+};
+use features::{History, ReservationEvent};
+use flat_memory::{FlatMemory, mask};
+use reservations::{Lines, Reservations};
 
 /// The model of guest memory.
-#[derive(Debug)]
-pub struct GuestMemoryModel {}
+#[derive(Debug, Clone)]
+pub struct GuestMemoryModel {
+    layout: Layout,
+    memory: FlatMemory,
+    reservations: Reservations,
+    devices: DeviceTwins,
+    history: History,
+}
 
 impl Model<GuestMemory> for GuestMemoryModel {
-    fn new(_setup: &Setup, _contract: &GuestMemoryContract) -> Self {
-        GuestMemoryModel {}
+    fn new(setup: &Setup, contract: &GuestMemoryContract) -> Self {
+        GuestMemoryModel {
+            layout: Layout::new(setup, contract),
+            memory: FlatMemory::new(setup.memory_size),
+            reservations: Reservations::default(),
+            devices: DeviceTwins::new(&setup.devices),
+            history: History::EMPTY,
+        }
     }
-    fn reset(&mut self, _setup: &Setup) {}
-    fn judge(&mut self, _op: &Op, _seen: &Outcome) -> Verdict {
-        Verdict::Agree
+
+    fn reset(&mut self, setup: &Setup) {
+        self.layout.reset(setup);
+        self.memory.reset(setup.memory_size);
+        self.reservations.kill_all();
+        self.devices.reset(&setup.devices);
+        self.history = History::EMPTY;
     }
-    fn allowed(&self, _op: &Op) -> String {
-        String::new()
+
+    #[inline]
+    fn arrange(&self, op: &Op, seen: &mut Outcome) {
+        // Skipped passes only where a contract says so, and nothing of the op before can be taken for an answer.
+        seen.result = Seen::Skipped;
+        seen.device_calls.clear();
+        if let Op::ReadBulk { address, length, .. } = *op {
+            let route = self.layout.bulk(address.0, length.bytes());
+            if self.layout.bulk_read_fails(route, length.bytes()) {
+                poison::poison_whole(seen, length);
+            } else {
+                poison::poison_parts(seen, length);
+            }
+        } else if let Op::Dump { .. } = op {
+            seen.dump.clear();
+        }
     }
-    fn survey(&self, _depth: Depth, _view: &mut View) {}
-    fn audit(&self, _view: &View) -> Verdict {
-        Verdict::Agree
+
+    #[inline]
+    fn judge(&mut self, op: &Op, seen: &Outcome) -> Verdict {
+        if self.agrees_at_once(op, seen) { Verdict::Agree } else { self.judge_in_full(op, seen) }
     }
-    fn features(&self, _op: &Op, _seen: &Outcome, _sink: &mut StateMap<'_>) {}
+
+    fn allowed(&self, op: &Op) -> String {
+        words::allowed(self, op)
+    }
+
+    fn survey(&self, depth: Depth, view: &mut View) {
+        audit::survey(&self.layout, &self.memory, depth, view);
+    }
+
+    fn audit(&self, view: &View) -> Verdict {
+        audit::audit(&self.layout, &self.memory, view)
+    }
+
+    fn features(&self, op: &Op, _seen: &Outcome, sink: &mut StateMap<'_>) {
+        features::note(op, &self.layout, &self.history, &self.reservations, sink);
+    }
+}
+
+impl GuestMemoryModel {
+    /// Takes the step when it is what most steps are: a right scalar access to plain memory. `false` says nothing about the
+    /// outcome, and has changed nothing.
+    #[inline]
+    fn agrees_at_once(&mut self, op: &Op, seen: &Outcome) -> bool {
+        if !seen.device_calls.is_empty() {
+            return false;
+        }
+        if let Op::Read { address, size, .. } = *op
+            && let Seen::Value(value) = seen.result
+            && self.layout.is_plain(address.0, size)
+            && self.memory.load(address.0, size) == value
+        {
+            self.history.begin_success(OpKind::Read);
+            return true;
+        }
+        if let Op::Write { owner, address, value, size } = *op
+            && seen.result == Seen::Done
+            && self.layout.is_plain(address.0, size)
+        {
+            self.history.begin_success(OpKind::Write);
+            self.store(owner, address.0, value, size);
+            return true;
+        }
+        false
+    }
+
+    #[inline(never)]
+    fn judge_in_full(&mut self, op: &Op, seen: &Outcome) -> Verdict {
+        self.history.begin(op.kind(), seen.result);
+        match self.step(op, seen) {
+            Ok(()) => Verdict::Agree,
+            Err(divergence) => divergence,
+        }
+    }
+
+    fn step(&mut self, op: &Op, seen: &Outcome) -> Judged {
+        match *op {
+            Op::Read { address, size, .. } => self.read(self.layout.scalar(address.0, size), address.0, size, seen),
+            Op::Write { owner, address, value, size } => self.write(owner, address.0, value, size, seen),
+            Op::FetchInstruction { address, .. } => self.read(self.layout.scalar(address.0, 4), address.0, 4, seen),
+            Op::LoadReserved { owner, address, size } => self.load_reserved(owner, address.0, size, seen),
+            Op::StoreConditional { owner, address, value, size } => {
+                self.store_conditional(owner, address.0, value, size, seen)
+            }
+            Op::InvalidateReservation { owner, address, size } => self.invalidate(owner, address.0, size, seen),
+            Op::ReadBulk { address, length, .. } => self.read_bulk(address.0, length, seen),
+            Op::WriteBulk { owner, address, seed, length } => {
+                self.write_bulk(owner, address.0, payload_of(seed, length), seen)
+            }
+            Op::MemorySize { .. } => self.memory_size(seen),
+            Op::Dump { .. } => self.dump(seen),
+            Op::Restore { owner, payload } => self.restore(owner, Some(payload), seen),
+            Op::RestoreDump { owner } => self.restore(owner, None, seen),
+        }
+    }
+
+    fn read(&mut self, route: Route, address: u64, size: u8, seen: &Outcome) -> Judged {
+        match route {
+            Route::Memory | Route::Open => self.read_memory(address, size, seen),
+            Route::Device { index, offset } => self.read_device(index, offset, size, seen),
+            Route::Refused(refusal) => self.refuse(refusal, Form::Value, seen),
+        }
+    }
+
+    fn read_memory(&self, address: u64, size: u8, seen: &Outcome) -> Judged {
+        let value = expect_value(seen.result)?;
+        expect_calls(&[], seen)?;
+        let wrong_bits = value ^ self.memory.load(address, size);
+        if wrong_bits == 0 {
+            Ok(())
+        } else {
+            let first_wrong = address + u64::from(wrong_bits.trailing_zeros() / 8);
+            Err(Verdict::diverge_at(&FLAT_MEMORY, "value", first_wrong))
+        }
+    }
+
+    fn read_device(&mut self, index: u8, offset: u64, size: u8, seen: &Outcome) -> Judged {
+        let call = self.devices.read(index, offset, size);
+        if call.failed {
+            self.expect_refusal(Refusal::DeviceFault, Form::Value, seen.result)?;
+            return expect_calls(&[call], seen);
+        }
+        let value = expect_value(seen.result)?;
+        expect_calls(&[call], seen)?;
+        if value == call.value { Ok(()) } else { Err(Verdict::diverge(&DEVICE_CALLS, "value")) }
+    }
+
+    fn write(&mut self, owner: Owner, address: u64, value: u64, size: u8, seen: &Outcome) -> Judged {
+        match self.layout.scalar(address, size) {
+            Route::Memory | Route::Open => {
+                expect_done(seen.result)?;
+                expect_calls(&[], seen)?;
+                self.store(owner, address, value, size);
+                Ok(())
+            }
+            Route::Device { index, offset } => {
+                let call = self.devices.write(index, offset, size, value & mask(size));
+                if call.failed {
+                    self.expect_refusal(Refusal::DeviceFault, Form::Done, seen.result)?;
+                } else {
+                    expect_done(seen.result)?;
+                }
+                expect_calls(&[call], seen)
+            }
+            Route::Refused(refusal) => self.refuse(refusal, Form::Done, seen),
+        }
+    }
+
+    fn load_reserved(&mut self, owner: Owner, address: u64, size: u8, seen: &Outcome) -> Judged {
+        if self.layout.contract.no_reservations && seen.result == Seen::Skipped {
+            return expect_calls(&[], seen);
+        }
+        let route = self.layout.reserved(address, size);
+        self.read(route, address, size, seen)?;
+        if route == Route::Memory {
+            self.history.meet(ReservationEvent::of_load(&self.reservations, owner, address, size));
+            self.reservations.reserve(owner, address, size);
+        }
+        Ok(())
+    }
+
+    fn store_conditional(&mut self, owner: Owner, address: u64, value: u64, size: u8, seen: &Outcome) -> Judged {
+        if self.layout.contract.no_reservations && seen.result == Seen::Skipped {
+            return expect_calls(&[], seen);
+        }
+        if let Route::Refused(refusal) = self.layout.reserved(address, size) {
+            return self.refuse(refusal, Form::Stored, seen);
+        }
+        let stores = self.reservations.matches(owner, address, size);
+        match seen.result {
+            Seen::Stored(stored) if stored == stores => {}
+            Seen::Stored(_) => return Err(Verdict::diverge(&RESERVATION, "result")),
+            result @ (Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Error(_)) => return Err(unexpected(result)),
+        }
+        expect_calls(&[], seen)?;
+        let event = ReservationEvent::of_store_conditional(&self.reservations, owner, address, size);
+        if stores {
+            self.store(owner, address, value, size);
+        }
+        self.history.meet(event);
+        Ok(())
+    }
+
+    fn invalidate(&mut self, owner: Owner, address: u64, size: u8, seen: &Outcome) -> Judged {
+        if self.layout.contract.no_reservations && seen.result == Seen::Skipped {
+            return expect_calls(&[], seen);
+        }
+        expect_form(Form::Done, seen.result)?;
+        expect_calls(&[], seen)?;
+        self.kill(owner, Lines::touched(address, u64::from(size)));
+        Ok(())
+    }
+
+    fn read_bulk(&mut self, address: u64, length: TransferLength, seen: &Outcome) -> Judged {
+        match self.layout.bulk(address, length.bytes()) {
+            Route::Memory => {
+                expect_done(seen.result)?;
+                expect_calls(&[], seen)?;
+                let bytes = &seen.buffer_bytes()[..length.bytes() as usize];
+                if let Some(first_wrong) = self.memory.first_difference(address, bytes) {
+                    return Err(Verdict::diverge_at(&FLAT_MEMORY, "buffer", first_wrong));
+                }
+            }
+            Route::Device { index, offset } => self.read_bulk_device(index, offset, length, seen)?,
+            Route::Open => self.expect_open(seen)?,
+            Route::Refused(refusal) => {
+                self.refuse(refusal, Form::Done, seen)?;
+                expect_untouched(length, seen)?;
+            }
+        }
+        expect_nothing_beyond(length, seen)
+    }
+
+    fn read_bulk_device(&mut self, index: u8, offset: u64, length: TransferLength, seen: &Outcome) -> Judged {
+        if self.devices.read_bytes(index, offset, length.bytes()) {
+            self.expect_refusal(Refusal::DeviceFault, Form::Done, seen.result)?;
+            expect_calls(self.devices.calls(), seen)?;
+            return expect_untouched(length, seen);
+        }
+        expect_done(seen.result)?;
+        let calls = self.devices.calls();
+        expect_calls(calls, seen)?;
+        match calls.iter().zip(seen.buffer_bytes()).position(|(call, &byte)| call.value != u64::from(byte)) {
+            None => Ok(()),
+            Some(position) => {
+                let address = self.layout.devices[usize::from(index)].base + offset + position as u64;
+                Err(Verdict::diverge_at(&DEVICE_CALLS, "buffer", address))
+            }
+        }
+    }
+
+    fn write_bulk(&mut self, owner: Owner, address: u64, bytes: &[u8], seen: &Outcome) -> Judged {
+        let length = bytes.len() as u64;
+        // A transfer's length came from 32 bits.
+        match self.layout.bulk(address, u32::try_from(length).expect("a transfer is at most 65536 bytes")) {
+            Route::Memory => {
+                expect_done(seen.result)?;
+                expect_calls(&[], seen)?;
+                self.memory.store_bytes(address, bytes);
+                self.kill(owner, Lines::touched(address, length));
+                Ok(())
+            }
+            Route::Device { index, offset } => {
+                if self.devices.write_bytes(index, offset, bytes) {
+                    self.expect_refusal(Refusal::DeviceFault, Form::Done, seen.result)?;
+                } else {
+                    expect_done(seen.result)?;
+                }
+                expect_calls(self.devices.calls(), seen)
+            }
+            Route::Open => self.expect_open(seen),
+            Route::Refused(refusal) => self.refuse(refusal, Form::Done, seen),
+        }
+    }
+
+    fn memory_size(&self, seen: &Outcome) -> Judged {
+        expect_form(Form::Value, seen.result)?;
+        expect_calls(&[], seen)?;
+        if seen.result == Seen::Value(self.layout.memory_size) {
+            Ok(())
+        } else {
+            Err(Verdict::diverge(&MEMORY_SIZE, "value"))
+        }
+    }
+
+    fn dump(&self, seen: &Outcome) -> Judged {
+        if self.skips_whole_memory(seen.result) {
+            return expect_calls(&[], seen);
+        }
+        expect_within_dump_limit(self.layout.memory_size)?;
+        expect_form(Form::Done, seen.result)?;
+        expect_calls(&[], seen)?;
+        if seen.dump.len() as u64 != self.layout.memory_size {
+            return Err(Verdict::diverge(&DUMP, "length"));
+        }
+        match self.memory.first_difference(0, &seen.dump) {
+            None => Ok(()),
+            Some(first_wrong) => Err(Verdict::diverge_at(&DUMP, "dump", first_wrong)),
+        }
+    }
+
+    /// Judges a restore of these bytes, or of the memory's own dump.
+    fn restore(&mut self, owner: Owner, payload: Option<Payload>, seen: &Outcome) -> Judged {
+        if self.skips_whole_memory(seen.result) {
+            return expect_calls(&[], seen);
+        }
+        expect_within_dump_limit(self.layout.memory_size)?;
+        let restores = payload.is_none_or(|payload| u64::from(payload.length) == self.layout.memory_size);
+        match seen.result {
+            Seen::Done if restores => {}
+            Seen::Error(_) if !restores => {}
+            Seen::Done | Seen::Error(_) => return Err(Verdict::diverge(&RESTORE, "result")),
+            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) => return Err(Verdict::diverge(&ANSWER, "result")),
+        }
+        expect_calls(&[], seen)?;
+        if restores {
+            if let Some(payload) = payload {
+                self.memory.store_everywhere(payload);
+            }
+            let killed = self.reservations.kill_all();
+            self.history.meet(ReservationEvent::of_kill(owner, killed, self.reservations.live()));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn store(&mut self, owner: Owner, address: u64, value: u64, size: u8) {
+        self.memory.store(address, value, size);
+        self.kill(owner, Lines::touched(address, u64::from(size)));
+    }
+
+    #[inline]
+    fn kill(&mut self, owner: Owner, lines: Option<Lines>) {
+        let killed = self.reservations.kill(lines);
+        self.history.meet(ReservationEvent::of_kill(owner, killed, self.reservations.live()));
+    }
+
+    fn skips_whole_memory(&self, result: Seen) -> bool {
+        result == Seen::Skipped && (self.layout.contract.no_dump || DUMP_LIMIT_BYTES < self.layout.memory_size)
+    }
+
+    /// Judges an access that must fail, and before any device call.
+    fn refuse(&self, refusal: Refusal, form: Form, seen: &Outcome) -> Judged {
+        self.expect_refusal(refusal, form, seen.result)?;
+        expect_calls(&[], seen)
+    }
+
+    fn expect_refusal(&self, refusal: Refusal, form: Form, result: Seen) -> Judged {
+        match result {
+            Seen::Error(error) if self.layout.admits(refusal, error) => Ok(()),
+            Seen::Error(_) => Err(Verdict::diverge(&ERROR_CLASS, "error")),
+            Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) => {
+                expect_form(form, result)?;
+                Err(Verdict::diverge(&BOUNDS, "result"))
+            }
+        }
+    }
+
+    /// Judges a transfer of no bytes that may succeed or fail as the contract claims.
+    fn expect_open(&self, seen: &Outcome) -> Judged {
+        if seen.result != Seen::Done {
+            self.expect_refusal(Refusal::Range, Form::Done, seen.result)?;
+        }
+        expect_calls(&[], seen)
+    }
+}
+
+/// The bytes of a bulk write.
+#[inline]
+fn payload_of(seed: u16, length: TransferLength) -> &'static [u8] {
+    Payload { seed, length: length.bytes() }.bytes().expect("a transfer is at most 65536 bytes, which fit one slice")
 }

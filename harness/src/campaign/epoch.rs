@@ -1,0 +1,184 @@
+//! One epoch: batches on one target from a seed of its own, each failure confirmed on a fresh subject, the first of its
+//! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
+
+use super::files::{Filed, file_finding};
+use super::merge::Ledger;
+use super::{CampaignError, Event, Plan, Task};
+use crate::finding::{Cause, Ending, FaultClass, Signature};
+use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError};
+use crate::lockstep::Audits;
+use crate::random::{hash_name, mix};
+use crate::registry::Registry;
+use crate::target::Target;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// An epoch ends after this many failing traces: each costs a process, and one finding is enough to fix one bug.
+const FAILURES_PER_EPOCH: usize = 64;
+/// How many runs a finding may be shrunk with.
+const SHRINK_RUNS: usize = 3000;
+/// The same where each run that fails costs a second of processor time.
+const SHRINK_RUNS_OF_A_HANG: usize = 40;
+
+/// Runs epochs, one after the other, with one worker at a time.
+pub(super) struct EpochRunner<'a> {
+    registry: &'a Registry,
+    plan: &'a Plan,
+    isolation: Isolation,
+    listener: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+/// A finding of one epoch.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub signature: Signature,
+    /// Traces of this epoch up to and with the one that failed.
+    pub executions: u64,
+    /// Ops of this epoch up to and with the one that failed.
+    pub ops: u64,
+    pub seconds: f64,
+    pub filed: Filed,
+}
+
+/// What an epoch found and counted.
+#[derive(Debug)]
+pub(super) struct EpochResult {
+    pub counts: Counts,
+    pub found: Vec<Found>,
+    pub unconfirmed: u64,
+    pub seconds: f64,
+}
+
+impl<'a> EpochRunner<'a> {
+    pub(super) fn start(
+        registry: &'a Registry,
+        plan: &'a Plan,
+        interrupted: &Arc<AtomicBool>,
+        listener: &'a (dyn Fn(Event<'_>) + Sync),
+    ) -> Result<Self, IsolationError> {
+        Ok(EpochRunner { registry, plan, isolation: Isolation::start(Arc::clone(interrupted))?, listener })
+    }
+
+    pub(super) fn run(&mut self, task: &Task, ledger: &Mutex<Ledger>) -> Result<EpochResult, CampaignError> {
+        let target = self.registry.get(task.target).unwrap_or_else(|| unreachable!("a plan holds targets of its registry"));
+        let stream = mix(mix(self.plan.seed, hash_name(&target.name())), task.epoch);
+        let started = Instant::now();
+        let mut found: Vec<Found> = Vec::new();
+        let (mut failures, mut unconfirmed) = (0, 0);
+        let mut batch = Batch {
+            target: task.target,
+            stream,
+            first_trace: 0,
+            ops_budget: task.ops_budget,
+            deadline_nanoseconds: task.deadline_nanoseconds,
+            strict: self.plan.strict,
+        };
+        self.isolation.clear_counts();
+        loop {
+            let (trace, wire) = match self.isolation.run_batch(&batch)? {
+                BatchEnd::Done | BatchEnd::Interrupted => break,
+                BatchEnd::Failed { trace, wire, .. } => (trace, wire),
+            };
+            failures += 1;
+            let seconds = started.elapsed().as_secs_f64();
+            let counts = self.isolation.counts();
+            match self.confirm(task.target, target, &wire)? {
+                None => unconfirmed += 1,
+                Some((signature, _)) if found.iter().any(|known| known.signature == signature) => {}
+                Some((signature, class)) => {
+                    let filed = self.file(task, target, &wire, &signature, class, ledger)?;
+                    (self.listener)(Event::Found {
+                        target: task.target,
+                        signature: &signature,
+                        trace: &filed.path,
+                        ops: filed.ops,
+                        executions: counts.traces,
+                        seconds,
+                    });
+                    found.push(Found { signature, executions: counts.traces, ops: counts.ops, seconds, filed });
+                }
+            }
+            if FAILURES_PER_EPOCH <= failures || !target.is_sound() && !found.is_empty() {
+                break;
+            }
+            batch.first_trace = trace + 1;
+        }
+        let counts = self.isolation.counts();
+        Ok(EpochResult { counts, found, unconfirmed, seconds: started.elapsed().as_secs_f64() })
+    }
+
+    /// Runs the trace again on a fresh subject in a fresh worker: what a stray write of an earlier trace left behind is no
+    /// finding of this one. What the second run shows is the truth.
+    fn confirm(
+        &mut self,
+        index: usize,
+        target: &dyn Target,
+        wire: &[u8],
+    ) -> Result<Option<(Signature, Option<FaultClass>)>, IsolationError> {
+        Ok(match self.isolation.replay(index, wire, self.audits())? {
+            Some(Ending::Failed(failure)) => {
+                let class = match &failure.cause {
+                    Cause::Fault(fault) => Some(fault.class),
+                    Cause::Law { .. } => None,
+                };
+                Some((target.dialect().signature(wire, &failure), class))
+            }
+            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) | None => None,
+        })
+    }
+
+    fn audits(&self) -> Audits {
+        if self.plan.strict { Audits::EveryStep } else { Audits::Full }
+    }
+
+    /// Files the finding as it is, then shrinks it and files it again: nothing that was found can be lost.
+    fn file(
+        &mut self,
+        task: &Task,
+        target: &dyn Target,
+        wire: &[u8],
+        signature: &Signature,
+        class: Option<FaultClass>,
+        ledger: &Mutex<Ledger>,
+    ) -> Result<Filed, CampaignError> {
+        let known = ledger.lock().unwrap_or_else(PoisonError::into_inner).earlier(task, signature);
+        if let Some(filed) = known {
+            return Ok(filed);
+        }
+        file_finding(&self.plan.out, target, wire, signature)?;
+        let audits = self.audits();
+        let small = shrink_wire(&mut self.isolation, task.target, target, wire, signature, class, audits)?;
+        file_finding(&self.plan.out, target, &small, signature)
+    }
+}
+
+/// Shrinks a trace under isolation, keeping its signature.
+pub(crate) fn shrink_wire(
+    isolation: &mut Isolation,
+    index: usize,
+    target: &dyn Target,
+    wire: &[u8],
+    signature: &Signature,
+    class: Option<FaultClass>,
+    audits: Audits,
+) -> Result<Vec<u8>, IsolationError> {
+    let dialect = target.dialect();
+    let mut runs_left = if class == Some(FaultClass::Hang) { SHRINK_RUNS_OF_A_HANG } else { SHRINK_RUNS };
+    let mut error = None;
+    let small = dialect.shrink(wire, &mut |candidate| {
+        if runs_left == 0 || error.is_some() {
+            return false;
+        }
+        runs_left -= 1;
+        match isolation.replay(index, candidate, audits) {
+            Ok(Some(Ending::Failed(failure))) => dialect.signature(candidate, &failure) == *signature,
+            Ok(_) => false,
+            Err(failed) => {
+                error = Some(failed);
+                false
+            }
+        }
+    });
+    error.map_or(Ok(small), Err)
+}

@@ -1,0 +1,54 @@
+//! Findings on disk: written to a temporary file, synced, renamed, so that a file is whole or not there.
+
+use super::CampaignError;
+use crate::finding::Signature;
+use crate::target::Target;
+use crate::trace::Header;
+use memtwin_models::Health;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// A filed trace.
+#[derive(Debug, Clone)]
+pub struct Filed {
+    /// The file.
+    pub path: PathBuf,
+    /// The wire bytes.
+    pub wire: Vec<u8>,
+    /// The number of ops.
+    pub ops: usize,
+}
+
+/// Files a finding of a target below `out`.
+pub(super) fn file_finding(
+    out: &Path,
+    target: &dyn Target,
+    wire: &[u8],
+    signature: &Signature,
+) -> Result<Filed, CampaignError> {
+    let dialect = target.dialect();
+    let path = out.join(dialect.name()).join(format!("{}-{}.jsonl", target.subject(), signature.file_stem()));
+    let header = Header {
+        subject: Some(target.subject().to_owned()),
+        expect: Some(signature.to_string()),
+        story: match target.health() {
+            Health::Sound => None,
+            Health::Broken { story, .. } => Some(story.to_owned()),
+        },
+        ..Header::plain()
+    };
+    let text = dialect.print(wire, &header);
+    write_atomically(&path, text.as_bytes()).map_err(|source| CampaignError::Write { path: path.clone(), source })?;
+    Ok(Filed { path, ops: dialect.op_count(wire), wire: wire.to_vec() })
+}
+
+/// Writes a file whole or not at all; folders are made as needed.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".memtwin-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `memtwin explain`: the story of one trace.
+
+use super::{Context, Exit, Failed, select};
+use crate::explain::explain;
+use crate::isolate::Isolation;
+use crate::trace::load;
+use clap::Args;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The trace file
+    #[arg(value_name = "TRACE")]
+    trace: PathBuf,
+    /// Run on this subject instead of the one the trace names
+    #[arg(long, value_name = "S")]
+    subject: Option<String>,
+}
+
+impl Explain {
+    pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
+        let loaded = load(context.registry, &self.trace)?;
+        let component = loaded.dialect.name();
+        let index = match self.subject.as_ref().or(loaded.header.subject.as_ref()) {
+            Some(subject) => select::target(context.registry, component, subject)?,
+            None => select::targets(context.registry, &[component.to_owned()], false)?[0],
+        };
+        let mut isolation = Isolation::start(Arc::clone(&context.interrupted))?;
+        let Some(explanation) = explain(&mut isolation, context.registry, index, &loaded)? else {
+            return Ok(Exit::Interrupted);
+        };
+        write!(anstream::stdout(), "{}", explanation.text)?;
+        Ok(Exit::Clean)
+    }
+}

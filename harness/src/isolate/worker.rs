@@ -1,0 +1,172 @@
+//! The worker: one process, one job. It writes what it is about to do into the slot, does it, and ends. It makes no
+//! decision: what its end means is for the supervisor to say.
+
+use super::slot::{JobKind, Report, SharedSlot, Slot};
+use super::{fault, heap, sandbox};
+use crate::explain::Narrator;
+use crate::lockstep::{Audits, Ended, Journal, place_of};
+use crate::registry::Registry;
+use crate::target::Target;
+use nix::sys::resource::{Resource, setrlimit};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+/// Every so many traces the audit is a full one.
+const FULL_AUDIT_EVERY: u64 = 16;
+
+/// Does the job in the slot and ends the process.
+pub(super) fn work(slot: &mut SharedSlot, voice: &OwnedFd, registry: &Registry) -> ! {
+    let _ = nix::sys::prctl::set_pdeathsig(Some(nix::sys::signal::Signal::SIGKILL));
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    close_descriptors(voice);
+    let slot = slot.get_mut();
+    let kind = slot.job.kind;
+    if kind == JobKind::Symbolise as u32 {
+        super::symbolise::run(slot);
+        exit();
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.payload_as_str().unwrap_or("(no text)");
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        fault::note_panic(&format!("{text}{place}"));
+    }));
+    if !super::has_address_sanitizer()
+        && let Ok(program) = sandbox::program()
+    {
+        let _ = seccompiler::apply_filter(&program);
+    }
+    let Some(target) = registry.get(slot.job.target as usize) else { exit() };
+    heap::limit(slot.job.heap_limit_bytes);
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        if kind == JobKind::Campaign as u32 {
+            campaign(slot, target);
+        } else if kind == JobKind::Replay as u32 {
+            replay(slot, target);
+        } else {
+            narrate(slot, target);
+        }
+    }));
+    if unwound.is_err() {
+        slot.report.store(Report::Panicked as u32, Ordering::Release);
+    }
+    exit()
+}
+
+/// Ends at once: destructors and exit handlers of a subject have no say here.
+fn exit() -> ! {
+    // SAFETY: _exit is always sound; it never returns.
+    unsafe { libc::_exit(0) }
+}
+
+/// Standard output and error become the voice, a pipe that never blocks; everything else is closed.
+fn close_descriptors(voice: &OwnedFd) {
+    for standard in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: both are descriptor numbers; the worker has one thread.
+        unsafe { libc::dup2(voice.as_raw_fd(), standard) };
+    }
+    // SAFETY: closes from 3 to the last (man 2 close_range); nothing that the worker uses later is among them.
+    unsafe { libc::close_range(3, u32::MAX, 0) };
+}
+
+/// The parts of the slot that a run writes, and the wire bytes beside them.
+fn split(slot: &mut Slot) -> (Journal<'_>, &mut [u8]) {
+    let Slot { place, counts, features, wire, .. } = slot;
+    (Journal { place, counts, features, ops: 0 }, wire)
+}
+
+fn audits(number: u32) -> Audits {
+    if number == Audits::EveryStep as u32 { Audits::EveryStep } else { Audits::Full }
+}
+
+fn campaign(slot: &mut Slot, target: &dyn Target) {
+    let job = slot.job;
+    let mut runner = target.runner();
+    let mut traces = target.traces();
+    let mut wire = Vec::with_capacity(1 << 16);
+    let mut index = job.first_trace;
+    let strict = audits(job.audits) == Audits::EveryStep;
+    while slot.ops.load(Ordering::Relaxed) < job.ops_budget {
+        traces.write(job.stream, index, &mut wire);
+        slot.trace.store(index, Ordering::Relaxed);
+        // The trace is on record before it runs.
+        slot.wire[..wire.len()].copy_from_slice(&wire);
+        #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
+        slot.wire_length.store(wire.len() as u32, Ordering::Release);
+        let audits = match index % FULL_AUDIT_EVERY {
+            _ if strict => Audits::EveryStep,
+            0 => Audits::Full,
+            _ => Audits::Sample,
+        };
+        let (mut journal, _) = split(slot);
+        let ended = runner.run(&wire, audits, &mut journal);
+        let ops = journal.ops;
+        slot.ops.fetch_add(ops, Ordering::Relaxed);
+        slot.traces.fetch_add(1, Ordering::Relaxed);
+        match ended {
+            Ended::Agreed => {}
+            Ended::Moot { .. } => {
+                slot.moot.fetch_add(1, Ordering::Relaxed);
+            }
+            Ended::Unsupported(_) => {
+                slot.unsupported.fetch_add(1, Ordering::Relaxed);
+            }
+            Ended::Diverged { .. } => return report(slot, &ended),
+        }
+        index += 1;
+        if job.deadline_nanoseconds <= super::monotonic_nanoseconds() {
+            break;
+        }
+    }
+    let (mut journal, _) = split(slot);
+    runner.finish(&mut journal);
+    slot.report.store(Report::Done as u32, Ordering::Release);
+}
+
+fn replay(slot: &mut Slot, target: &dyn Target) {
+    let audits = audits(slot.job.audits);
+    let mut runner = target.runner();
+    let length = slot.wire_length.load(Ordering::Acquire) as usize;
+    let wire = slot.wire[..length].to_vec();
+    let (mut journal, _) = split(slot);
+    let ended = runner.run(&wire, audits, &mut journal);
+    let ops = journal.ops;
+    if !matches!(ended, Ended::Diverged { .. }) {
+        runner.finish(&mut journal);
+    }
+    slot.ops.fetch_add(ops, Ordering::Relaxed);
+    slot.traces.fetch_add(1, Ordering::Relaxed);
+    report(slot, &ended);
+}
+
+fn narrate(slot: &mut Slot, target: &dyn Target) {
+    let length = slot.wire_length.load(Ordering::Acquire) as usize;
+    let wire = slot.wire[..length].to_vec();
+    let Slot { place, output, output_length, .. } = slot;
+    target.narrate(&wire, &mut Narrator::new(place, output, output_length));
+    slot.report.store(Report::Done as u32, Ordering::Release);
+}
+
+fn report(slot: &mut Slot, ended: &Ended) {
+    let report = match ended {
+        Ended::Agreed => Report::Done,
+        Ended::Moot { op, reason } => {
+            slot.place.store(*op, Ordering::Relaxed);
+            slot.message.set(reason);
+            Report::Moot
+        }
+        Ended::Unsupported(reason) => {
+            slot.message.set(reason);
+            Report::Unsupported
+        }
+        Ended::Diverged { step, divergence } => {
+            slot.place.store(place_of(*step), Ordering::Relaxed);
+            slot.law.set(divergence.law);
+            slot.field.set(divergence.field);
+            slot.has_place = u32::from(divergence.place.is_some());
+            slot.law_place = divergence.place.unwrap_or(0);
+            Report::Diverged
+        }
+    };
+    slot.report.store(report as u32, Ordering::Release);
+}

@@ -1,0 +1,3 @@
+//! The memtwin program.
+
+memtwin::main!();

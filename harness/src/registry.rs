@@ -1,0 +1,89 @@
+//! The one list of everything. Tables, fuzz targets, CI matrices and reports are derived from it or tested against it.
+
+use crate::subjects::guest_memory as gm;
+use crate::target::{Dialect, Pair, Target};
+use memtwin_models::guest_memory::GuestMemory;
+
+/// The targets that a binary knows.
+#[derive(Clone)]
+pub struct Registry {
+    targets: Vec<&'static dyn Target>,
+}
+
+/// Every subject that memtwin brings.
+const BUILT_IN: &[&'static dyn Target] = &[
+    Pair::<GuestMemory, gm::PhysicalMemorySubject>::NEW,
+    Pair::<GuestMemory, gm::SoftMmuSubject>::NEW,
+    Pair::<GuestMemory, gm::Original>::NEW,
+    Pair::<GuestMemory, gm::PublishedFix>::NEW,
+    Pair::<GuestMemory, gm::Gm01>::NEW,
+    Pair::<GuestMemory, gm::Gm02>::NEW,
+    Pair::<GuestMemory, gm::Gm03>::NEW,
+    Pair::<GuestMemory, gm::Gm04>::NEW,
+    Pair::<GuestMemory, gm::Gm05>::NEW,
+    Pair::<GuestMemory, gm::Gm06>::NEW,
+    Pair::<GuestMemory, gm::Gm07>::NEW,
+    Pair::<GuestMemory, gm::Gm08>::NEW,
+    Pair::<GuestMemory, gm::Gm09>::NEW,
+    Pair::<GuestMemory, gm::Gm10>::NEW,
+    Pair::<GuestMemory, gm::Gm11>::NEW,
+    Pair::<GuestMemory, gm::Gm12>::NEW,
+    Pair::<GuestMemory, gm::Gm13>::NEW,
+    Pair::<GuestMemory, gm::Gm14>::NEW,
+    Pair::<GuestMemory, gm::Gm15>::NEW,
+    Pair::<GuestMemory, gm::Gm16>::NEW,
+    Pair::<GuestMemory, gm::Gm18>::NEW,
+    Pair::<GuestMemory, gm::Gm19>::NEW,
+];
+
+impl Registry {
+    /// memtwin's own subjects.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Registry { targets: BUILT_IN.to_vec() }
+    }
+
+    /// These subjects, and no others.
+    #[must_use]
+    pub fn of(targets: &[&'static dyn Target]) -> Self {
+        Registry { targets: targets.to_vec() }
+    }
+
+    /// Every target, in the order of the list.
+    pub fn targets(&self) -> impl Iterator<Item = &'static dyn Target> + '_ {
+        self.targets.iter().copied()
+    }
+
+    /// The target at an index of the list.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'static dyn Target> {
+        self.targets.get(index).copied()
+    }
+
+    /// The index of a target in the list.
+    #[must_use]
+    pub fn index_of(&self, component: &str, subject: &str) -> Option<usize> {
+        self.targets.iter().position(|target| target.dialect().name() == component && target.subject() == subject)
+    }
+
+    /// The components, each once, in the order of the list.
+    pub fn dialects(&self) -> impl Iterator<Item = &'static dyn Dialect> + '_ {
+        let first = |index: usize, name: &str| {
+            self.targets[..index].iter().all(|earlier| earlier.dialect().name() != name)
+        };
+        let named = self.targets.iter().enumerate().map(|(index, target)| (index, target.dialect()));
+        named.filter(move |(index, dialect)| first(*index, dialect.name())).map(|(_, dialect)| dialect)
+    }
+
+    /// The component of this name.
+    #[must_use]
+    pub fn dialect(&self, name: &str) -> Option<&'static dyn Dialect> {
+        self.dialects().find(|dialect| dialect.name() == name)
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.targets().map(Target::name)).finish()
+    }
+}

@@ -1,0 +1,281 @@
+//! Draws guest-memory traces: swarm weights for each trace, addresses near edges and near what was just touched, because
+//! uniform 64-bit addresses reach almost nothing.
+
+use crate::random::Random;
+use crate::rig::Generator;
+use memtwin_models::Payload;
+use memtwin_models::guest_memory::{
+    DUMP_LIMIT_BYTES, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES, OWNERS, Op,
+    OpKind, Owner, Setup, TransferLength,
+};
+
+/// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
+const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2];
+/// Slots in the table that op kinds are drawn from.
+const TABLE: usize = 256;
+/// How many touched places are remembered.
+const RECENT: usize = 8;
+
+/// The generator.
+#[derive(Debug)]
+pub struct GuestMemoryGenerator {
+    contract: GuestMemoryContract,
+    memory_size: u64,
+    strict_alignment: bool,
+    edges: [u64; EDGES],
+    kinds: [OpKind; TABLE],
+    recent: [(u64, u8); RECENT],
+    next_recent: usize,
+    reserved: [(u64, u8); OWNERS as usize],
+    longest_transfer: u64,
+    wild_one_in: u32,
+}
+
+impl Generator<GuestMemory> for GuestMemoryGenerator {
+    fn new(contract: &GuestMemoryContract) -> Self {
+        GuestMemoryGenerator {
+            contract: *contract,
+            memory_size: 0,
+            strict_alignment: false,
+            edges: [0; EDGES],
+            kinds: [OpKind::Read; TABLE],
+            recent: [(0, 8); RECENT],
+            next_recent: 0,
+            reserved: [(0, 8); OWNERS as usize],
+            longest_transfer: 1,
+            wild_one_in: 1,
+        }
+    }
+
+    fn setup(&mut self, random: &mut Random) -> Setup {
+        let memory_size = match random.below(16) {
+            0 => u64::from(random.below(256)),
+            1 => u64::from(random.below(4096)),
+            2..=4 => 4096 * u64::from(1 + random.below(4)) - u64::from(random.below(3)),
+            5..=9 => 65_536,
+            10 | 11 => 65_536 + u64::from(random.below(40)) - 20,
+            12 => 1 << 20,
+            13 => (1 << 20) - u64::from(random.below(40)),
+            14 => random.magnitude(30),
+            _ => 1 << (20 + random.below(17)),
+        };
+        let memory_size = memory_size.min(MAX_MEMORY_BYTES).min(self.contract.largest_memory_bytes);
+        let strict_alignment = !self.contract.no_strict_alignment && random.one_in(3);
+        let device_count = if self.contract.no_devices || random.one_in(2) { 0 } else { 1 + random.below(3) };
+        let devices = (0..device_count).map(|_| draw_device(memory_size, random)).collect();
+        Setup { memory_size, strict_alignment, devices }.normalised()
+    }
+
+    fn begin(&mut self, setup: &Setup, random: &mut Random) {
+        self.memory_size = setup.memory_size;
+        self.strict_alignment = setup.strict_alignment;
+        self.edges = setup.edges();
+        self.recent = [(setup.memory_size / 2, 8); RECENT];
+        self.reserved = [(0, 8); OWNERS as usize];
+        self.longest_transfer = match random.below(8) {
+            0 => 65_536,
+            1 | 2 => 4096,
+            _ => 256,
+        };
+        self.wild_one_in = random.choose(&[6, 12, 24, 48]);
+        self.draw_kinds(random);
+    }
+
+    fn op(&mut self, random: &mut Random) -> Op {
+        // One draw serves the kind, the owner and the size.
+        let bits = random.bits();
+        let kind = self.kinds[(bits & 0xff) as usize];
+        let owner = Owner::new_folded((bits >> 8) as u8);
+        let draw = (bits >> 16) as u16;
+        match kind {
+            OpKind::Read => {
+                let (address, size) = self.scalar(draw, random);
+                Op::Read { owner, address, size }
+            }
+            OpKind::Write => {
+                let (address, size) = self.scalar(draw, random);
+                Op::Write { owner, address, value: random.bits(), size }
+            }
+            OpKind::FetchInstruction => {
+                let (address, _) = self.scalar(draw, random);
+                Op::FetchInstruction { owner, address }
+            }
+            OpKind::LoadReserved => {
+                let (address, size) = self.scalar(draw, random);
+                self.reserved[owner.index()] = (address.0, size);
+                Op::LoadReserved { owner, address, size }
+            }
+            OpKind::StoreConditional => {
+                let (address, size) = if draw.is_multiple_of(4) {
+                    self.scalar(draw >> 2, random)
+                } else {
+                    let (address, size) = self.reserved[owner.index()];
+                    (GuestAddress(address), size)
+                };
+                Op::StoreConditional { owner, address, value: random.bits(), size }
+            }
+            OpKind::InvalidateReservation => {
+                let (address, _) = self.scalar(draw, random);
+                Op::InvalidateReservation { owner, address, size: random.magnitude(8) as u8 }
+            }
+            OpKind::ReadBulk => {
+                let (address, length) = self.transfer(random);
+                Op::ReadBulk { owner, address, length }
+            }
+            OpKind::WriteBulk => {
+                let (address, length) = self.transfer(random);
+                // Few seeds keep the noise in the cache; 1,024 tell writes apart well enough.
+                Op::WriteBulk { owner, address, seed: draw & 0x3ff, length }
+            }
+            OpKind::MemorySize => Op::MemorySize { owner },
+            OpKind::Dump => Op::Dump { owner },
+            OpKind::Restore => {
+                let length = if random.one_in(2) { self.memory_size } else { self.memory_size ^ random.magnitude(5) };
+                Op::Restore { owner, payload: Payload { seed: draw, length: length as u32 } }
+            }
+            OpKind::RestoreDump => Op::RestoreDump { owner },
+        }
+    }
+}
+
+impl GuestMemoryGenerator {
+    /// Fills the table of kinds with swarm weights (Groce et al., "Swarm Testing", ISSTA 2012): each trace leaves some
+    /// kinds out and favours others.
+    fn draw_kinds(&mut self, random: &mut Random) {
+        let mut weights = WEIGHTS;
+        for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+            *weight = if self.can(*kind) { *weight } else { 0 };
+        }
+        if !self.whole_memory_ops_are_cheap(random) {
+            weights[OpKind::Dump as usize..].fill(0);
+        }
+        let total: u32 = weights.iter().sum();
+        if total == 0 {
+            self.kinds = [OpKind::Read; TABLE];
+            return;
+        }
+        let mut index = 0;
+        let mut upper = 0;
+        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
+            upper += weight;
+            // Rounding up keeps rare kinds in the table.
+            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
+            if index < end {
+                self.kinds[index..end].fill(*kind);
+                index = end;
+            }
+        }
+    }
+
+    fn can(&self, kind: OpKind) -> bool {
+        match kind {
+            OpKind::LoadReserved | OpKind::StoreConditional | OpKind::InvalidateReservation => {
+                !self.contract.no_reservations
+            }
+            OpKind::Dump | OpKind::Restore | OpKind::RestoreDump => !self.contract.no_dump,
+            OpKind::Read
+            | OpKind::Write
+            | OpKind::FetchInstruction
+            | OpKind::ReadBulk
+            | OpKind::WriteBulk
+            | OpKind::MemorySize => true,
+        }
+    }
+
+    /// Ops on the whole memory cost in proportion to it: always for 1 KiB, seldom for 64 KiB, hardly ever for 1 MiB.
+    fn whole_memory_ops_are_cheap(&self, random: &mut Random) -> bool {
+        self.memory_size <= DUMP_LIMIT_BYTES && random.one_in((self.memory_size / 1024) as u32 + 1)
+    }
+
+    #[inline]
+    fn scalar(&mut self, draw: u16, random: &mut Random) -> (GuestAddress, u8) {
+        let size = match draw & 0x3f {
+            0 => (draw >> 6) as u8,
+            other => 1 << (other & 3),
+        };
+        let mut address = self.place(u64::from(size), random);
+        if self.strict_alignment && !draw.is_multiple_of(16) {
+            address &= !u64::from(size.wrapping_sub(1) & 7);
+        }
+        self.remember(address, size);
+        (GuestAddress(address), size)
+    }
+
+    #[inline]
+    fn transfer(&mut self, random: &mut Random) -> (GuestAddress, TransferLength) {
+        let bits = random.bits();
+        let length = match bits & 0xf {
+            0 => 0,
+            // From a remembered place to the next edge and a little more or less: the lengths at which borders show.
+            1 => self.edges[((bits >> 4) & 31) as usize].wrapping_sub(self.recent[0].0).min(self.longest_transfer),
+            2 => self.longest_transfer,
+            // Small lengths half of the time: they cost least for what they reach.
+            3..=8 => 1 + ((bits >> 4) & 0x3f),
+            _ => (((bits >> 32) * self.longest_transfer) >> 32) + 1,
+        };
+        let address = self.place(length, random);
+        self.remember(address, length.min(64) as u8);
+        (GuestAddress(address), TransferLength::new_folded(length))
+    }
+
+    /// An address for an access of `length` bytes.
+    #[inline]
+    fn place(&self, length: u64, random: &mut Random) -> u64 {
+        let bits = random.bits();
+        let choice = (bits & 0xff) as u32;
+        let near = (bits >> 8) & 0x1f;
+        if choice < 96 {
+            // Near something just touched, mostly exactly there.
+            let (address, size) = self.recent[(near & 7) as usize];
+            return match (bits >> 16) & 7 {
+                0 => address.wrapping_add(u64::from(size)),
+                1 => address.wrapping_sub(length),
+                2 => address ^ ((bits >> 20) & 0x7f),
+                _ => address,
+            };
+        }
+        if choice < 128 {
+            // Around an edge inside or at the end of memory, so that some accesses cross it.
+            let edge = self.edges[(13 + near % 19) as usize];
+            return self.fold(edge.wrapping_sub((bits >> 20) % (length + 9)).wrapping_add((bits >> 60) & 7), length);
+        }
+        if (bits >> 16) as u32 % self.wild_one_in == 0 {
+            // Anything at all, near any edge: mostly errors and devices.
+            let edge = self.edges[near as usize];
+            return edge.wrapping_add(random.magnitude(10)).wrapping_sub(random.magnitude(10));
+        }
+        self.fold(bits >> 16, length)
+    }
+
+    /// Folds a number into the addresses at which `length` bytes fit.
+    #[inline]
+    fn fold(&self, number: u64, length: u64) -> u64 {
+        let room = self.memory_size.saturating_sub(length);
+        if number <= room { number } else { number % (room + 1) }
+    }
+
+    #[inline]
+    fn remember(&mut self, address: u64, size: u8) {
+        self.recent[self.next_recent % RECENT] = (address, size);
+        self.next_recent = self.next_recent.wrapping_add(1);
+    }
+}
+
+fn draw_device(memory_size: u64, random: &mut Random) -> DeviceSetup {
+    let size = match random.below(4) {
+        0 => 1 + random.below(16),
+        1 => 1 + random.below(4096),
+        _ => 8 << random.below(7),
+    };
+    let base = match random.below(8) {
+        0 => memory_size.saturating_sub(u64::from(random.below(size + 1))),
+        1 => memory_size.saturating_add(random.magnitude(20)),
+        2 => u64::MAX - u64::from(size) - random.magnitude(6),
+        3 => 0x1000,
+        _ => (random.bits() >> 16) % memory_size.max(1),
+    };
+    let base = if random.one_in(4) { base } else { base & !0x3f };
+    let faulty_register = random.one_in(3).then(|| random.below(size));
+    DeviceSetup { base, size, faulty_register }
+}

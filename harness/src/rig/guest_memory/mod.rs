@@ -1,0 +1,70 @@
+//! The rig of guest memory.
+
+mod generate;
+mod scene;
+mod simplify;
+mod wire;
+mod words;
+
+use crate::rig::{Incident, Rig, Scene};
+use crate::trace::wire::{Edges, Reader, Writer};
+use memtwin_models::guest_memory::{EDGES, GuestMemory, Op, Outcome, Setup};
+
+impl Rig for GuestMemory {
+    type Frame = Edges<EDGES>;
+    type Generator = generate::GuestMemoryGenerator;
+
+    fn frame(setup: &Setup) -> Edges<EDGES> {
+        Edges::new(setup.edges())
+    }
+
+    fn read_setup(reader: &mut Reader<'_>) -> Setup {
+        wire::read_setup(reader)
+    }
+
+    fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
+        wire::write_setup(setup, writer);
+    }
+
+    #[inline]
+    fn read_op(frame: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+        wire::read_op(frame, reader)
+    }
+
+    #[inline]
+    fn write_op(frame: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
+        wire::write_op(frame, op, writer);
+    }
+
+    fn check_setup(setup: &Setup) -> Result<(), &'static str> {
+        setup.check()
+    }
+
+    fn simpler_setups(setup: &Setup) -> Vec<Setup> {
+        simplify::setups(setup)
+    }
+
+    fn simpler_ops(setup: &Setup, op: &Op) -> Vec<Op> {
+        simplify::ops(setup, op)
+    }
+
+    fn setup_words(setup: &Setup) -> String {
+        words::setup(setup)
+    }
+
+    fn op_words(op: &Op) -> String {
+        words::op(op)
+    }
+
+    fn seen_words(op: &Op, seen: &Outcome) -> String {
+        words::seen(op, seen)
+    }
+
+    fn scene(scene: &Scene<'_, Self>) -> Vec<String> {
+        scene::lines(scene)
+    }
+
+    fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
+        scene::diagnose(incident)
+    }
+}

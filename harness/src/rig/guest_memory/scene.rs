@@ -1,0 +1,247 @@
+//! What a person should see of a guest-memory divergence: where the byte lies, which writes reached it, which write the
+//! wrong bytes came from, and what is probably wrong.
+
+use super::words;
+use crate::finding::{Cause, FaultClass, Step};
+use crate::rig::{Incident, Scene};
+use memtwin_models::guest_memory::{GuestMemory, Op, Setup, laws};
+use std::fmt::Write as _;
+
+/// How many wrong bytes are matched against earlier writes.
+const PROBE_BYTES: usize = 8;
+
+pub(super) fn lines(scene: &Scene<'_, GuestMemory>) -> Vec<String> {
+    let law = scene.divergence.law;
+    let at_memory = law == laws::FLAT_MEMORY.name || law == laws::DUMP.name;
+    let range = scene.ops.last().and_then(Op::range).filter(|_| scene.view.is_none());
+    let place = if at_memory { scene.divergence.place } else { None };
+    let mut lines = Vec::new();
+    if let Some(address) = place {
+        lines.push(format!("first wrong byte: {}", location(scene.setup, address)));
+        lines.extend(provenance(scene, address));
+    }
+    if let Some(focus) = place.or(range.map(|(address, _)| address)) {
+        lines.extend(map(scene.setup, focus, range));
+    }
+    lines
+}
+
+/// Where an address lies, in the terms of the setup.
+fn location(setup: &Setup, address: u64) -> String {
+    if let Some(index) = setup.devices.iter().position(|device| (device.base..device.end()).contains(&address)) {
+        let offset = address - setup.devices[index].base;
+        return format!("{address:#x}, offset {offset:#x} of device {index}");
+    }
+    if setup.memory_size <= address {
+        return format!("{address:#x}, {:#x} bytes beyond the end of memory", address - setup.memory_size);
+    }
+    let shard_size = setup.shard_size();
+    let (shard, offset) = (address / shard_size, address % shard_size);
+    let border = if offset == 0 && shard != 0 { ", exactly on a shard border" } else { "" };
+    format!("{address:#x}, offset {offset:#x} of shard {shard}{border}")
+}
+
+/// The writes that reached the address, and the one the wrong bytes look like.
+fn provenance(scene: &Scene<'_, GuestMemory>, address: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    let earlier = || scene.ops.iter().enumerate().take(scene.succeeded.len());
+    let covering = earlier()
+        .rev()
+        .find(|(index, op)| scene.succeeded[*index] && store_bytes(op, address, 1).is_some_and(|bytes| !bytes.is_empty()));
+    lines.push(match covering {
+        Some((index, op)) => format!("last write there: op {index}, {}", words::op(op)),
+        None => "last write there: none, fresh memory is zero".to_owned(),
+    });
+    let Some(wrong) = wrong_bytes(scene, address) else { return lines };
+    lines.push(format!("bytes seen there: {}", words::bytes(&wrong)));
+    if wrong.iter().all(|&byte| byte == 0) {
+        lines.push("the wrong bytes are zero: what was written there is missing or was lost".to_owned());
+        return lines;
+    }
+    let source = earlier().rev().find_map(|(index, op)| {
+        let (start, length) = op.range().unwrap_or((0, scene.setup.memory_size));
+        let written = store_bytes(op, start, length)?;
+        let offset = written.windows(wrong.len()).position(|window| window == wrong)?;
+        Some((index, op, start, offset))
+    });
+    if let Some((index, op, start, offset)) = source {
+        let target = start.wrapping_add(offset as u64);
+        let fate = if !scene.succeeded[index] {
+            ", which failed and should have changed nothing".to_owned()
+        } else if target != address {
+            format!(", which belong at {target:#x}")
+        } else {
+            String::new()
+        };
+        lines.push(format!("they are bytes {offset:#x}.. of op {index}, {}{fate}", words::op(op)));
+    }
+    lines
+}
+
+/// The wrong bytes that were seen from the address on.
+fn wrong_bytes(scene: &Scene<'_, GuestMemory>, address: u64) -> Option<Vec<u8>> {
+    let (start, bytes): (u64, &[u8]) = match (scene.view, scene.ops.last()) {
+        (Some(view), _) => {
+            if let Some(dump) = &view.dump {
+                (0, dump)
+            } else {
+                let mut offset = 0;
+                let found = view.ranges_wanted.iter().find_map(|&(start, length)| {
+                    let begin = offset;
+                    offset += length as usize;
+                    let inside = (start..start + u64::from(length)).contains(&address);
+                    inside.then(|| (start, view.bytes.get(begin..offset).unwrap_or_default()))
+                });
+                found?
+            }
+        }
+        (None, Some(Op::ReadBulk { address: start, length, .. })) => {
+            (start.0, &scene.seen.buffer_bytes()[..length.bytes() as usize])
+        }
+        (None, Some(Op::Dump { .. })) => (0, &scene.seen.dump),
+        (None, _) => return None,
+    };
+    let offset = usize::try_from(address.checked_sub(start)?).ok()?;
+    let bytes = bytes.get(offset..)?;
+    Some(bytes[..bytes.len().min(PROBE_BYTES)].to_vec())
+}
+
+/// The bytes that a store op would put into [start, start + length), where the two overlap from `start` on.
+fn store_bytes(op: &Op, start: u64, length: u64) -> Option<Vec<u8>> {
+    let (base, bytes) = match *op {
+        Op::Write { address, value, size, .. } | Op::StoreConditional { address, value, size, .. } => {
+            (address.0, value.to_le_bytes()[..usize::from(size.min(8))].to_vec())
+        }
+        Op::WriteBulk { address, seed, length, .. } => {
+            let payload = memtwin_models::Payload { seed, length: length.bytes() };
+            (address.0, payload.bytes()?.to_vec())
+        }
+        Op::Restore { payload, .. } => {
+            let mut bytes = vec![0; payload.length as usize];
+            payload.fill(0, &mut bytes);
+            (0, bytes)
+        }
+        Op::Read { .. }
+        | Op::FetchInstruction { .. }
+        | Op::LoadReserved { .. }
+        | Op::InvalidateReservation { .. }
+        | Op::ReadBulk { .. }
+        | Op::MemorySize { .. }
+        | Op::Dump { .. }
+        | Op::RestoreDump { .. } => return None,
+    };
+    let offset = usize::try_from(start.checked_sub(base)?).ok()?;
+    let rest = bytes.get(offset..)?;
+    Some(rest[..rest.len().min(usize::try_from(length).unwrap_or(usize::MAX))].to_vec())
+}
+
+/// The landmarks round a place, one a line, with the op's range beside them.
+fn map(setup: &Setup, focus: u64, range: Option<(u64, u64)>) -> Vec<String> {
+    let mut marks: Vec<(u64, String)> = vec![(0, "memory begins".to_owned()), (setup.memory_size, "memory ends".to_owned())];
+    let shard_size = setup.shard_size();
+    if let Some(shard) = focus.checked_div(shard_size) {
+        for shard in shard.saturating_sub(1)..=shard.saturating_add(1).min(15) {
+            if 0 < shard && shard * shard_size < setup.memory_size {
+                marks.push((shard * shard_size, format!("shard {shard} begins")));
+            }
+        }
+    }
+    for (index, device) in setup.devices.iter().enumerate() {
+        marks.push((device.base, format!("device {index} begins")));
+        marks.push((device.end(), format!("device {index} ends")));
+    }
+    if let Some((address, length)) = range {
+        marks.push((address, "the op's range begins".to_owned()));
+        match address.checked_add(length) {
+            Some(end) => marks.push((end, "the op's range ends".to_owned())),
+            None => marks.push((u64::MAX, "the op's range goes on beyond the last address".to_owned())),
+        }
+    }
+    marks.push((focus, "◄ here".to_owned()));
+    marks.sort();
+    let mut lines: Vec<String> = Vec::new();
+    let mut previous = None;
+    for (address, words) in marks {
+        if previous == Some(address) {
+            let line = lines.last_mut().expect("the first mark has made a line");
+            let _ = write!(line, "; {words}");
+        } else {
+            lines.push(format!("{address:#18x}  {words}"));
+            previous = Some(address);
+        }
+    }
+    lines
+}
+
+pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
+    let setup = incident.setup;
+    let op = incident.ops.last();
+    let range = op.and_then(Op::range);
+    match (&incident.failure.cause, incident.failure.step) {
+        (Cause::Fault(fault), Step::Op(_)) => {
+            let (start, length) = range?;
+            let inside = fault.address.is_some_and(|address| address.wrapping_sub(start) < length);
+            if inside {
+                return Some(format!(
+                    "The fault address {:#x} lies within the op's guest range: the guest physical address was used as a \
+                     host pointer. An implementor relies on an unsafe trait default that dereferences guest addresses; \
+                     override both bulk methods, read_bulk and write_bulk.",
+                    fault.address.unwrap_or_default()
+                ));
+            }
+            let wraps = start.checked_add(length).is_none();
+            (fault.class == FaultClass::Panic && wraps).then(|| {
+                format!(
+                    "The range {start:#x} + {length} goes round the end of the address space: a bound check that adds \
+                     without looking for overflow lets it pass, and what follows indexes out of bounds."
+                )
+            })
+        }
+        (Cause::Fault(fault), Step::Construct) => (fault.class == FaultClass::Panic).then(|| {
+            let shard_size = setup.shard_size();
+            format!(
+                "Building failed: 15 shards of ceil({} / 16) = {shard_size} bytes are {} bytes, so the last shard's size, \
+                 {} - {}, is below zero.",
+                setup.memory_size,
+                15 * shard_size,
+                setup.memory_size,
+                15 * shard_size
+            )
+        }),
+        (Cause::Fault(_), Step::Teardown) => Some(
+            "The process died while the memory was given back: the backing is freed by an allocator that did not make it \
+             (a mapping must be unmapped, not passed to free)."
+                .to_owned(),
+        ),
+        (Cause::Fault(_), Step::Audit) => None,
+        (Cause::Law { law, place, .. }, _) => law_diagnosis(setup, op, law, *place),
+    }
+}
+
+fn law_diagnosis(setup: &Setup, op: Option<&Op>, law: &str, place: Option<u64>) -> Option<String> {
+    if law == laws::RESERVATION.name {
+        return Some(
+            "A reservation lives or dies by the stores to its 64-byte lines: some store path does not kill the \
+             reservations of all lines it touches (a lost update), or kills one it never touched."
+                .to_owned(),
+        );
+    }
+    if law == laws::DEVICE_CALLS.name {
+        return Some(
+            "The access and the device disagree: whether an access belongs to a device must be decided by all its bytes, \
+             on the scalar and the bulk path alike."
+                .to_owned(),
+        );
+    }
+    let place = place.filter(|_| law == laws::FLAT_MEMORY.name || law == laws::DUMP.name)?;
+    let shard_size = setup.shard_size();
+    let (start, _) = op.and_then(Op::range).unwrap_or((0, 0));
+    let crosses = start / shard_size.max(1) != place / shard_size.max(1);
+    (shard_size != 0 && place != 0 && crosses && place.is_multiple_of(shard_size)).then(|| {
+        format!(
+            "Shard border: the bytes are right up to {place:#x} and wrong from there, which is {} × the shard size \
+             {shard_size:#x}. The transfer goes on at the wrong offset when it enters the next shard.",
+            place / shard_size
+        )
+    })
+}

@@ -1,0 +1,87 @@
+//! The rig of a component: everything the harness needs to put it to the test besides its model. Wire form, generator,
+//! simpler variants for the shrinker, and the words of its explanations. A rig judges nothing.
+
+pub mod guest_memory;
+
+use crate::random::Random;
+use crate::trace::wire::{Reader, Writer};
+use memtwin_models::{Component, Divergence};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What the harness needs of a component.
+pub trait Rig:
+    Component<Setup: Serialize + DeserializeOwned, Op: Serialize + DeserializeOwned, Contract: PartialEq>
+{
+    /// Tables derived from the setup that the wire form of ops depends on.
+    type Frame;
+    /// Draws setups and ops.
+    type Generator: Generator<Self>;
+
+    /// The tables for this setup.
+    fn frame(setup: &Self::Setup) -> Self::Frame;
+    /// Reads a setup from any bytes.
+    fn read_setup(reader: &mut Reader<'_>) -> Self::Setup;
+    /// Writes a setup.
+    fn write_setup(setup: &Self::Setup, writer: &mut Writer<'_>);
+    /// Reads an op from any bytes; `None` at the end.
+    fn read_op(frame: &Self::Frame, reader: &mut Reader<'_>) -> Option<Self::Op>;
+    /// Writes an op in at least one byte.
+    fn write_op(frame: &Self::Frame, op: &Self::Op, writer: &mut Writer<'_>);
+    /// Says what is wrong with a setup that a person wrote.
+    fn check_setup(setup: &Self::Setup) -> Result<(), &'static str>;
+
+    /// Simpler setups, the simplest first.
+    fn simpler_setups(setup: &Self::Setup) -> Vec<Self::Setup>;
+    /// Simpler ops that may show the same, the simplest first. Each is smaller by an order without cycles, so that
+    /// shrinking ends.
+    fn simpler_ops(setup: &Self::Setup, op: &Self::Op) -> Vec<Self::Op>;
+
+    /// The setup in the component's words.
+    fn setup_words(setup: &Self::Setup) -> String;
+    /// The op in the component's words.
+    fn op_words(op: &Self::Op) -> String;
+    /// The outcome in the component's words.
+    fn seen_words(op: &Self::Op, seen: &Self::Outcome) -> String;
+    /// What a person should see of the place where a divergence was: a small map, which write a wrong byte came from.
+    fn scene(scene: &Scene<'_, Self>) -> Vec<String>;
+    /// What is probably wrong, from the whole incident; `None` where nothing more than the law can be said.
+    fn diagnose(incident: &Incident<'_, Self>) -> Option<String>;
+}
+
+/// Draws setups and ops with a stable stream: the same random numbers give the same ops on every platform.
+pub trait Generator<C: Component> {
+    /// A generator that respects what the contract says a subject cannot serve.
+    fn new(contract: &C::Contract) -> Self;
+    /// Draws a setup.
+    fn setup(&mut self, random: &mut Random) -> C::Setup;
+    /// Begins a trace: draws its swarm weights.
+    fn begin(&mut self, setup: &C::Setup, random: &mut Random);
+    /// Draws the next op.
+    fn op(&mut self, random: &mut Random) -> C::Op;
+}
+
+/// The state of affairs at a divergence, inside the worker that saw it.
+pub struct Scene<'a, C: Component> {
+    /// The setup.
+    pub setup: &'a C::Setup,
+    /// The ops up to and with the one that diverged (all of them at an audit).
+    pub ops: &'a [C::Op],
+    /// Whether each earlier op succeeded.
+    pub succeeded: &'a [bool],
+    /// What was seen of the last op; stale at an audit.
+    pub seen: &'a C::Outcome,
+    /// The view, at an audit.
+    pub view: Option<&'a C::View>,
+    /// The divergence.
+    pub divergence: &'a Divergence,
+}
+
+/// What is known of a finding after the run.
+pub struct Incident<'a, C: Component> {
+    /// The setup.
+    pub setup: &'a C::Setup,
+    /// The ops up to and with the one at fault; none of them at construction.
+    pub ops: &'a [C::Op],
+    /// How it failed.
+    pub failure: &'a crate::finding::Failure,
+}

@@ -1,0 +1,236 @@
+//! Turns handles of guest memory into a subject: ops become calls, answers become outcomes.
+//!
+//! One machine a setup, with one handle for each owner. Refused: judging, and changing anything on the way: what the handles
+//! answer is what is shown. The view and the reset look at memory behind the handles, so that a broken method
+//! is judged for what it did and never for what it shows of itself.
+
+use super::footprint::Footprint;
+use super::hardened::{Fault, GuestPhysAddr, MemoryAccess, MemoryError, PhysicalMemory, VmError};
+use super::recorded_devices::RecordedDevices;
+use memtwin_models::guest_memory::{
+    DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, OWNERS, Op, Outcome, Seen, Setup, View,
+};
+use memtwin_models::{Health, Payload, Subject, Unsupported};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A handle that can be put under test: one virtual CPU's, in a machine of [`OWNERS`].
+pub trait Vcpu: MemoryAccess + Sized {
+    /// The subject's name on the command line.
+    const NAME: &'static str;
+    /// Whether it is expected to agree with the model.
+    const HEALTH: Health;
+    /// What its documentation claims.
+    const CONTRACT: GuestMemoryContract;
+    /// Whether a used machine can be made as good as new. False where the defect is in construction or in drop.
+    const REUSABLE: bool;
+    /// The memory behind the handles.
+    type Ram: Ram + Debug;
+
+    /// The machine that `setup` describes.
+    fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported>;
+}
+
+/// Memory, and a handle to it for each owner.
+#[derive(Debug)]
+pub struct Machine<V: Vcpu> {
+    /// One handle for each owner.
+    pub handles: [V; OWNERS as usize],
+    /// What the handles share.
+    pub ram: V::Ram,
+}
+
+/// Memory as it is, without devices and without any method under test.
+pub trait Ram {
+    /// The size in bytes.
+    fn size(&self) -> u64;
+    /// Fills `buffer` from `address` on.
+    fn show(&self, address: u64, buffer: &mut [u8]) -> Result<(), VmError>;
+    /// Stores `bytes` from `address` on and kills the reservations there.
+    fn scrub(&self, address: u64, bytes: &[u8]) -> Result<(), VmError>;
+}
+
+impl Ram for Arc<PhysicalMemory> {
+    fn size(&self) -> u64 {
+        PhysicalMemory::size(self)
+    }
+
+    fn show(&self, address: u64, buffer: &mut [u8]) -> Result<(), VmError> {
+        self.load_bulk(GuestPhysAddr::new(address), buffer)
+    }
+
+    fn scrub(&self, address: u64, bytes: &[u8]) -> Result<(), VmError> {
+        self.store_bulk(GuestPhysAddr::new(address), bytes)
+    }
+}
+
+/// The subject made of a machine of `V`s.
+#[derive(Debug)]
+pub struct Adapter<V: Vcpu> {
+    machine: Machine<V>,
+    devices: Arc<RecordedDevices>,
+    setup: Setup,
+    footprint: Footprint,
+    /// Where the bytes of a restore are put together when they are more than one slice of the pattern; grows once.
+    restored: Vec<u8>,
+}
+
+impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
+    const NAME: &'static str = V::NAME;
+    const HEALTH: Health = V::HEALTH;
+    const CONTRACT: GuestMemoryContract = V::CONTRACT;
+
+    fn new(setup: &Setup) -> Result<Self, Unsupported> {
+        if setup.memory_size > V::CONTRACT.largest_memory_bytes {
+            return Err(Unsupported("the memory is larger than this implementation serves"));
+        }
+        if V::CONTRACT.no_devices && !setup.devices.is_empty() {
+            return Err(Unsupported("this implementation has no devices"));
+        }
+        if V::CONTRACT.no_strict_alignment && setup.strict_alignment {
+            return Err(Unsupported("this implementation has no strict alignment"));
+        }
+        let devices = Arc::new(RecordedDevices::new(setup));
+        let machine = V::build(setup, &devices)?;
+        Ok(Adapter { machine, devices, setup: setup.clone(), footprint: Footprint::new(), restored: Vec::new() })
+    }
+
+    fn reset(&mut self, setup: &Setup) -> bool {
+        if !V::REUSABLE || self.setup != *setup || !self.footprint.scrub(&self.machine.ram) {
+            return false;
+        }
+        self.devices.reset(setup);
+        true
+    }
+
+    #[inline]
+    fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+        seen.device_calls.clear();
+        seen.result = self.call(op, seen);
+        self.devices.drain(&mut seen.device_calls);
+    }
+
+    fn view(&mut self, view: &mut View) {
+        view.memory_size = Some(self.machine.handles[0].memory_size());
+        let mut dump = view.dump.take().unwrap_or_default();
+        if view.dump_wanted && self.has_dump() {
+            // At most the dump limit, so the cast below cannot lose anything.
+            dump.resize(usize::try_from(self.setup.memory_size).unwrap_or(0), 0);
+            view.dump = self.machine.ram.show(0, &mut dump).is_ok().then_some(dump);
+        }
+        view.bytes.clear();
+        for &(address, length) in &view.ranges_wanted {
+            let start = view.bytes.len();
+            view.bytes.resize(start + length as usize, 0);
+            if self.machine.ram.show(address, &mut view.bytes[start..]).is_err() {
+                // A range outside memory cannot be shown, and bytes that are not there must not look like zeros.
+                view.bytes.clear();
+                return;
+            }
+        }
+    }
+}
+
+impl<V: Vcpu> Adapter<V> {
+    const fn has_dump(&self) -> bool {
+        self.setup.memory_size <= DUMP_LIMIT_BYTES
+    }
+
+    #[inline]
+    fn call(&mut self, op: &Op, seen: &mut Outcome) -> Seen {
+        let handle = &mut self.machine.handles[op.owner().index()];
+        match *op {
+            Op::Read { address, size, .. } => value(handle.read(GuestPhysAddr::new(address.0), size)),
+            Op::Write { address, value, size, .. } => {
+                self.footprint.note(address.0, u32::from(size));
+                done(handle.write(GuestPhysAddr::new(address.0), value, size))
+            }
+            Op::FetchInstruction { address, .. } => {
+                value(handle.fetch_insn(GuestPhysAddr::new(address.0)).map(u64::from))
+            }
+            Op::LoadReserved { address, size, .. } => {
+                self.footprint.note(address.0, u32::from(size));
+                value(handle.load_reserved(GuestPhysAddr::new(address.0), size))
+            }
+            Op::StoreConditional { address, value, size, .. } => {
+                self.footprint.note(address.0, u32::from(size));
+                match handle.store_conditional(GuestPhysAddr::new(address.0), value, size) {
+                    Ok(stored) => Seen::Stored(stored),
+                    Err(error) => Seen::Error(class(error)),
+                }
+            }
+            Op::InvalidateReservation { address, size, .. } => {
+                handle.invalidate_reservation(GuestPhysAddr::new(address.0), size);
+                Seen::Done
+            }
+            Op::ReadBulk { address, length, .. } => {
+                done(handle.read_bulk(GuestPhysAddr::new(address.0), seen.buffer(length)))
+            }
+            Op::WriteBulk { address, seed, length, .. } => {
+                self.footprint.note(address.0, length.bytes());
+                let payload = Payload { seed, length: length.bytes() };
+                // Every transfer fits one slice of the pattern: MAX_TRANSFER_BYTES is MAX_SLICE_BYTES.
+                done(handle.write_bulk(GuestPhysAddr::new(address.0), payload.bytes().unwrap_or_default()))
+            }
+            Op::MemorySize { .. } => Seen::Value(handle.memory_size()),
+            Op::Dump { .. } if self.has_dump() => {
+                seen.dump = self.machine.handles[op.owner().index()].dump_memory();
+                Seen::Done
+            }
+            Op::Restore { payload, .. } if self.has_dump() => self.restore(op, payload),
+            Op::RestoreDump { .. } if self.has_dump() => {
+                self.footprint.note_everything();
+                let handle = &mut self.machine.handles[op.owner().index()];
+                let dump = handle.dump_memory();
+                restored(&handle.restore_memory(&dump))
+            }
+            Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => Seen::Skipped,
+        }
+    }
+
+    fn restore(&mut self, op: &Op, payload: Payload) -> Seen {
+        self.footprint.note_everything();
+        let handle = &mut self.machine.handles[op.owner().index()];
+        if let Some(bytes) = payload.bytes() {
+            return restored(&handle.restore_memory(bytes));
+        }
+        // Beyond the limit every length is equally wrong, so a length of gigabytes need not cost gigabytes.
+        let length = u64::from(payload.length).min(DUMP_LIMIT_BYTES + 1);
+        self.restored.resize(usize::try_from(length).unwrap_or(0), 0);
+        payload.fill(0, &mut self.restored);
+        restored(&handle.restore_memory(&self.restored))
+    }
+}
+
+#[inline]
+fn value(answer: Result<u64, VmError>) -> Seen {
+    match answer {
+        Ok(value) => Seen::Value(value),
+        Err(error) => Seen::Error(class(error)),
+    }
+}
+
+#[inline]
+fn done(answer: Result<(), VmError>) -> Seen {
+    match answer {
+        Ok(()) => Seen::Done,
+        Err(error) => Seen::Error(class(error)),
+    }
+}
+
+fn restored(answer: &Result<(), String>) -> Seen {
+    if answer.is_ok() { Seen::Done } else { Seen::Error(Error::Other) }
+}
+
+#[inline]
+const fn class(error: VmError) -> Error {
+    match error {
+        VmError::Fault(Fault::AlignmentFault { .. }) => Error::Alignment,
+        VmError::Fault(Fault::PageFault(_)) => Error::PageFault,
+        VmError::Memory(MemoryError::InvalidAddress(_)) => Error::InvalidAddress,
+        VmError::Memory(
+            MemoryError::MixedAccess(_) | MemoryError::ReservationOnDevice(_) | MemoryError::OutOfMemory(_),
+        )
+        | VmError::Device(_) => Error::Other,
+    }
+}

@@ -1,0 +1,30 @@
+//! GM-03: a wrapper forwards the scalar methods only.
+//!
+//! The memory inside overrides both bulk methods, and is never asked: bulk access through the wrapper falls back to the trait's
+//! unsafe default, for devices too.
+
+use super::deviation::{Deviating, Deviation};
+use crate::subjects::guest_memory::adapter::Adapter;
+use crate::subjects::guest_memory::hardened::{GuestPhysAddr, SoftMmu, VmError};
+use crate::subjects::guest_memory::unsafe_default;
+
+/// The deviation.
+#[derive(Debug)]
+pub struct WrapperForwardsScalars;
+
+impl Deviation for WrapperForwardsScalars {
+    const ID: &'static str = "GM-03";
+    const STORY: &'static str =
+        "the wrapper forwards scalar methods only, and its bulk methods are the trait's unsafe defaults";
+
+    fn read_bulk(_mmu: &SoftMmu, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
+        unsafe_default::read_bulk(pa, buffer)
+    }
+
+    fn write_bulk(_mmu: &mut SoftMmu, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
+        unsafe_default::write_bulk(pa, bytes)
+    }
+}
+
+/// The subject `GM-03`.
+pub type Gm03 = Adapter<Deviating<WrapperForwardsScalars>>;

@@ -1,0 +1,200 @@
+//! Guest physical memory: sharded bytes and reservations, put together so that each call is atomic towards other threads.
+//!
+//! Refused: devices and alignment, which are [`super::soft_mmu`]'s, and host pointers of any kind.
+
+use super::access::{AccessSize, GuestPhysAddr, GuestRange, MemoryAccess, OwnerIndex, VmError};
+use super::backing::{Backing, LazyMapping, ReserveError};
+use super::reservations::{Lines, Reservations};
+use super::shards::ShardedBytes;
+use std::sync::Arc;
+
+/// A guest's memory, shared by all its virtual CPUs.
+#[derive(Debug)]
+pub struct PhysicalMemory {
+    pub(crate) bytes: ShardedBytes,
+    pub(crate) reservations: Reservations,
+}
+
+impl PhysicalMemory {
+    /// Memory of `size_bytes` zeros, which may be 0; only touched pages cost anything. Fails where the host refuses the
+    /// address space.
+    pub fn new(size_bytes: u64) -> Result<Self, ReserveError> {
+        Ok(Self::with_backing(Box::new(LazyMapping::new(size_bytes)?)))
+    }
+
+    /// Memory over a backing of the caller's (huge pages, a shared file).
+    #[must_use]
+    pub fn with_backing(backing: Box<dyn Backing>) -> Self {
+        PhysicalMemory { bytes: ShardedBytes::new(backing), reservations: Reservations::new() }
+    }
+
+    /// The size in bytes.
+    #[inline]
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.bytes.size()
+    }
+
+    /// Bytes per shard: `ceil(size / 16)`.
+    #[inline]
+    #[must_use]
+    pub const fn shard_size(&self) -> u64 {
+        self.bytes.shard_size()
+    }
+
+    /// The scalar at `pa`.
+    #[inline]
+    pub fn load(&self, pa: GuestPhysAddr, size: AccessSize) -> Result<u64, VmError> {
+        self.bytes.read(GuestRange::of_scalar(pa, size)?, |bytes| size.load(bytes))
+    }
+
+    /// Stores the low bytes of `value` at `pa`.
+    #[inline]
+    pub fn store(&self, pa: GuestPhysAddr, value: u64, size: AccessSize) -> Result<(), VmError> {
+        let range = GuestRange::of_scalar(pa, size)?;
+        self.bytes.write(range, |bytes| {
+            size.store(value, bytes);
+            self.reservations.kill(Lines::of(range));
+        })
+    }
+
+    /// The scalar at `pa`, reserved for `owner`.
+    pub fn load_reserved(&self, owner: OwnerIndex, pa: GuestPhysAddr, size: AccessSize) -> Result<u64, VmError> {
+        let range = GuestRange::of_scalar(pa, size)?;
+        self.bytes.check(range)?;
+        // All shards of the lines, not of the bytes alone: see the argument in `reservations`. A line contains its bytes,
+        // so the locked range contains the scalar.
+        let locked = Lines::of(range).map_or(range, |lines| lines.bytes_below(self.size()));
+        let offset = range.start().saturating_sub(locked.start());
+        self.bytes.read(locked, |bytes| {
+            self.reservations.reserve(owner, pa, size);
+            usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).map_or(0, |scalar| size.load(scalar))
+        })
+    }
+
+    /// Stores at `pa` if `owner`'s reservation of the same bytes is live, and says whether it was.
+    pub fn store_conditional(
+        &self,
+        owner: OwnerIndex,
+        pa: GuestPhysAddr,
+        value: u64,
+        size: AccessSize,
+    ) -> Result<bool, VmError> {
+        let range = GuestRange::of_scalar(pa, size)?;
+        self.bytes.write(range, |bytes| {
+            self.reservations.store_if_live(owner, pa, size, Lines::of(range), || size.store(value, bytes))
+        })
+    }
+
+    /// Kills all reservations on the lines of `[pa, pa + size)`.
+    pub fn invalidate_reservation(&self, pa: GuestPhysAddr, size: u8) {
+        self.reservations.kill(Lines::spanning(pa, u64::from(size)));
+    }
+
+    /// Fills `buffer` from `pa` on.
+    #[inline]
+    pub fn load_bulk(&self, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
+        self.bytes.read(GuestRange::of_slice(pa, buffer)?, |bytes| buffer.copy_from_slice(bytes))
+    }
+
+    /// Stores `source` from `pa` on.
+    #[inline]
+    pub fn store_bulk(&self, pa: GuestPhysAddr, source: &[u8]) -> Result<(), VmError> {
+        let range = GuestRange::of_slice(pa, source)?;
+        self.bytes.write(range, |bytes| {
+            bytes.copy_from_slice(source);
+            self.reservations.kill(Lines::of(range));
+        })
+    }
+
+    /// A copy of all bytes.
+    #[must_use]
+    pub fn dump(&self) -> Vec<u8> {
+        self.bytes.read(self.bytes.whole(), <[u8]>::to_vec).unwrap_or_default()
+    }
+
+    /// Replaces all bytes and kills every reservation. Fails, and changes nothing, unless `source` has the memory's size.
+    pub fn restore(&self, source: &[u8]) -> Result<(), String> {
+        if source.len() as u64 != self.size() {
+            return Err(format!("cannot restore {} bytes into a memory of {} bytes", source.len(), self.size()));
+        }
+        let restored = self.bytes.write(self.bytes.whole(), |bytes| {
+            bytes.copy_from_slice(source);
+            self.reservations.kill_all();
+        });
+        restored.map_err(|error| error.to_string())
+    }
+}
+
+/// One virtual CPU's view of a [`PhysicalMemory`].
+#[derive(Debug, Clone)]
+pub struct PhysicalHandle {
+    memory: Arc<PhysicalMemory>,
+    owner: OwnerIndex,
+}
+
+impl PhysicalHandle {
+    /// The view of `owner`.
+    #[must_use]
+    pub const fn new(memory: Arc<PhysicalMemory>, owner: OwnerIndex) -> Self {
+        PhysicalHandle { memory, owner }
+    }
+}
+
+impl MemoryAccess for PhysicalHandle {
+    #[inline]
+    fn read(&self, pa: GuestPhysAddr, size: u8) -> Result<u64, VmError> {
+        self.memory.load(pa, AccessSize::try_new(pa, size)?)
+    }
+
+    #[inline]
+    fn write(&mut self, pa: GuestPhysAddr, value: u64, size: u8) -> Result<(), VmError> {
+        self.memory.store(pa, value, AccessSize::try_new(pa, size)?)
+    }
+
+    #[inline]
+    fn fetch_insn(&self, pc: GuestPhysAddr) -> Result<u32, VmError> {
+        self.memory.load(pc, AccessSize::Word).map(low_word)
+    }
+
+    fn load_reserved(&mut self, pa: GuestPhysAddr, size: u8) -> Result<u64, VmError> {
+        self.memory.load_reserved(self.owner, pa, AccessSize::try_new(pa, size)?)
+    }
+
+    fn store_conditional(&mut self, pa: GuestPhysAddr, value: u64, size: u8) -> Result<bool, VmError> {
+        self.memory.store_conditional(self.owner, pa, value, AccessSize::try_new(pa, size)?)
+    }
+
+    fn invalidate_reservation(&mut self, pa: GuestPhysAddr, size: u8) {
+        self.memory.invalidate_reservation(pa, size);
+    }
+
+    #[inline]
+    fn read_bulk(&self, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
+        self.memory.load_bulk(pa, buffer)
+    }
+
+    #[inline]
+    fn write_bulk(&mut self, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
+        self.memory.store_bulk(pa, bytes)
+    }
+
+    fn memory_size(&self) -> u64 {
+        self.memory.size()
+    }
+
+    fn dump_memory(&self) -> Vec<u8> {
+        self.memory.dump()
+    }
+
+    fn restore_memory(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.memory.restore(bytes)
+    }
+}
+
+/// A scalar of 4 bytes as what it is: its upper half is zero.
+#[inline]
+#[allow(clippy::cast_possible_truncation)]
+pub(crate) const fn low_word(value: u64) -> u32 {
+    value as u32
+}

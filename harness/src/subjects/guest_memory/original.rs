@@ -1,0 +1,26 @@
+//! The code that the bug report found: no implementor overrides the bulk methods, so every bulk access takes the guest
+//! physical address for a host pointer. Reading 16 bytes at 0x1000 dies with a segmentation fault at host address 0x1000.
+
+use super::hardened::{GuestPhysAddr, VmError};
+use super::reported::{BulkPath, ReportedMmu, ShardedVec};
+use super::{adapter::Adapter, unsafe_default};
+
+/// The bulk methods are the trait's defaults.
+#[derive(Debug)]
+pub struct TraitDefaults;
+
+impl BulkPath for TraitDefaults {
+    const NAME: &'static str = "original";
+    const STORY: &'static str = "the bulk methods are the trait's unsafe defaults, which dereference guest addresses";
+
+    fn read_bulk(_memory: &ShardedVec, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
+        unsafe_default::read_bulk(pa, buffer)
+    }
+
+    fn write_bulk(_memory: &ShardedVec, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
+        unsafe_default::write_bulk(pa, bytes)
+    }
+}
+
+/// The subject `original`.
+pub type Original = Adapter<ReportedMmu<TraitDefaults>>;

@@ -1,0 +1,77 @@
+//! The hardened memory under test: [`PhysicalMemory`] alone and behind a [`SoftMmu`].
+//!
+//! Nothing is claimed for either that the strict contract does not demand, except that memory alone has no devices.
+
+use super::adapter::{Machine, Vcpu};
+use super::hardened::{Alignment, GuestPhysAddr, OwnerIndex, PhysicalHandle, PhysicalMemory, RegionError, SoftMmu};
+use super::recorded_devices::RecordedDevices;
+use memtwin_models::guest_memory::{GuestMemoryContract, OWNERS, Setup};
+use memtwin_models::{Contract as _, Health, Unsupported};
+use std::sync::Arc;
+
+impl Vcpu for PhysicalHandle {
+    const NAME: &'static str = "physical_memory";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract =
+        GuestMemoryContract { no_devices: true, no_strict_alignment: true, ..GuestMemoryContract::STRICT };
+    const REUSABLE: bool = true;
+    type Ram = Arc<PhysicalMemory>;
+
+    fn build(setup: &Setup, _devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
+        let ram = lazy_memory(setup.memory_size)?;
+        let handles = owners().map(|owner| PhysicalHandle::new(Arc::clone(&ram), owner));
+        Ok(Machine { handles, ram })
+    }
+}
+
+impl Vcpu for SoftMmu {
+    const NAME: &'static str = "soft_mmu";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const REUSABLE: bool = true;
+    type Ram = Arc<PhysicalMemory>;
+
+    fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
+        let ram = lazy_memory(setup.memory_size)?;
+        let mmu = soft_mmu(setup, devices, Arc::clone(&ram))?;
+        Ok(Machine { handles: owners().map(|owner| mmu.for_owner(owner)), ram })
+    }
+}
+
+/// The owners of a setup's handles.
+pub(crate) fn owners() -> [OwnerIndex; OWNERS as usize] {
+    let mut next = 0;
+    [(); OWNERS as usize].map(|()| {
+        next += 1;
+        OwnerIndex(next - 1)
+    })
+}
+
+/// Hardened memory of `size_bytes` bytes.
+pub(crate) fn lazy_memory(size_bytes: u64) -> Result<Arc<PhysicalMemory>, Unsupported> {
+    let refused = |_| Unsupported("the host refuses the address space for a memory of this size");
+    PhysicalMemory::new(size_bytes).map(Arc::new).map_err(refused)
+}
+
+/// The hardened view of the first owner, with the setup's devices.
+pub(crate) fn soft_mmu(
+    setup: &Setup,
+    devices: &Arc<RecordedDevices>,
+    ram: Arc<PhysicalMemory>,
+) -> Result<SoftMmu, Unsupported> {
+    let alignment = if setup.strict_alignment { Alignment::Strict } else { Alignment::Any };
+    let mut mmu = SoftMmu::new(ram, OwnerIndex(0), alignment);
+    for (index, device) in setup.devices.iter().enumerate() {
+        mmu.map_mmio(GuestPhysAddr::new(device.base), u64::from(device.size), Arc::new(devices.device(index)))
+            .map_err(unmappable)?;
+    }
+    Ok(mmu)
+}
+
+pub(crate) const fn unmappable(error: RegionError) -> Unsupported {
+    Unsupported(match error {
+        RegionError::Empty => "a device region has no bytes",
+        RegionError::Wraps => "a device region wraps the address space",
+        RegionError::Overlaps => "two device regions overlap",
+    })
+}

@@ -1,0 +1,110 @@
+//! A subject after reset equals a new one.
+
+use super::*;
+use memtwin::subjects::guest_memory::*;
+use memtwin_models::guest_memory::View;
+
+/// Everything that shows of a subject: its memory, its registers, and whether any reservation is left.
+fn inspect<S: Subject<GuestMemory>>(subject: &mut S, setup: &Setup, earlier: &[Op]) -> (Vec<Step>, View) {
+    let mut view =
+        View { dump_wanted: true, ranges_wanted: vec![(0, 64.min(setup.memory_size) as u32)], ..View::default() };
+    subject.view(&mut view);
+    let mut ops = Vec::new();
+    // The same address and size as each load-reserved before: a reservation left over would let one of these store.
+    for op in earlier {
+        if let Op::LoadReserved { owner, address, size } = *op {
+            ops.push(Op::StoreConditional { owner, address, value: 1, size });
+        }
+    }
+    for device in &setup.devices {
+        ops.extend((device.base..device.end()).map(|address| read(address, 1)));
+    }
+    (steps(subject, &ops), view)
+}
+
+fn resets_like_new<S: Subject<GuestMemory>>(setup: &Setup, seed: u64, reusable: bool) {
+    let mut numbers = Numbers(seed);
+    let mut used: S = build(setup);
+    for _ in 0..20 {
+        // GM-04 would panic on what wraps, which is not what this test is about.
+        let wraps = |op: &Op| op.range().is_some_and(|(address, length)| address.checked_add(length).is_none());
+        let ops: Vec<Op> = (0..60).map(|_| numbers.op(setup)).filter(|op| !wraps(op)).collect();
+        steps(&mut used, &ops);
+        assert_eq!(used.reset(setup), reusable, "{}", S::NAME);
+        if !reusable {
+            return;
+        }
+        let mut fresh: S = build(setup);
+        let (used_steps, used_view) = inspect(&mut used, setup, &ops);
+        let (fresh_steps, fresh_view) = inspect(&mut fresh, setup, &ops);
+        assert_eq!(used_steps, fresh_steps, "{} over {setup:?}", S::NAME);
+        assert_eq!(format!("{used_view:?}"), format!("{fresh_view:?}"), "{} over {setup:?}", S::NAME);
+        assert!(used.reset(setup));
+        let other = Setup { strict_alignment: !setup.strict_alignment, ..setup.clone() };
+        assert!(!used.reset(&other), "a reset cannot change the setup");
+    }
+}
+
+fn resets_like_new_with_devices<S: Subject<GuestMemory>>() {
+    for (seed, size) in (1..).zip([0, 16, 100, 4099, 65_536, 1 << 19]) {
+        let device = |base, faulty_register| DeviceSetup { base, size: 48, faulty_register };
+        let devices = vec![device(size / 2, None), device(size + 100, Some(5))];
+        resets_like_new::<S>(&Setup { devices, ..Setup::flat(size) }, seed, true);
+        resets_like_new::<S>(&Setup { strict_alignment: true, ..Setup::flat(size) }, seed + 100, true);
+    }
+}
+
+#[test]
+fn sound_subjects() {
+    resets_like_new_with_devices::<SoftMmuSubject>();
+    for size in [0, 1, 17, 65_536] {
+        let mut numbers = Numbers(size + 7);
+        let setup = Setup::flat(size);
+        let mut used: PhysicalMemorySubject = build(&setup);
+        let ops: Vec<Op> = (0..500).map(|_| numbers.op(&setup)).collect();
+        steps(&mut used, &ops);
+        assert!(used.reset(&setup));
+        assert_eq!(
+            inspect(&mut used, &setup, &ops).0,
+            inspect(&mut build::<PhysicalMemorySubject>(&setup), &setup, &ops).0
+        );
+    }
+}
+
+#[test]
+fn broken_subjects_that_stay_in_memory() {
+    resets_like_new_with_devices::<Gm04>();
+    resets_like_new_with_devices::<Gm06>();
+    resets_like_new_with_devices::<Gm07>();
+    resets_like_new_with_devices::<Gm08>();
+    resets_like_new_with_devices::<Gm09>();
+    resets_like_new_with_devices::<Gm10>();
+    resets_like_new_with_devices::<Gm11>();
+    resets_like_new_with_devices::<Gm12>();
+    resets_like_new_with_devices::<Gm13>();
+    resets_like_new_with_devices::<Gm14>();
+    resets_like_new_with_devices::<Gm15>();
+    resets_like_new_with_devices::<Gm16>();
+    resets_like_new_with_devices::<Gm18>();
+}
+
+#[test]
+fn construction_is_met_anew_by_each_trace() {
+    resets_like_new::<Gm05>(&Setup::flat(4096), 1, false);
+    resets_like_new::<PublishedFix>(&Setup::flat(4096), 1, false);
+}
+
+#[test]
+fn a_long_trace_is_scrubbed_whole_or_given_up() {
+    for (size, reusable) in [(1 << 20, true), (1 << 21, false)] {
+        let setup = Setup::flat(size);
+        let mut memory = soft_mmu(&setup);
+        for index in 0..10_000 {
+            step(&mut memory, &write(index * 100, u64::MAX, 8));
+        }
+        assert_eq!(memory.reset(&setup), reusable);
+        if reusable {
+            assert!(step(&mut memory, &DUMP()).dump.iter().all(|&byte| byte == 0));
+        }
+    }
+}

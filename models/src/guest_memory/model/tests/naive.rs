@@ -1,0 +1,247 @@
+//! Guest memory so plain that it is obviously right: a vector of bytes, arithmetic in 128 bits, one byte at a time.
+
+use super::super::super::device::{Direction, RegisterFile};
+use super::super::super::{DUMP_LIMIT_BYTES, Error, GuestMemoryContract, Op, Outcome, Owner, Seen, Setup, View};
+use crate::Payload;
+
+pub(super) struct Naive {
+    setup: Setup,
+    contract: GuestMemoryContract,
+    memory: Vec<u8>,
+    devices: Vec<RegisterFile>,
+    /// (owner, address, size)
+    reservations: Vec<(Owner, u64, u8)>,
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Memory,
+    Device(usize),
+}
+
+impl Naive {
+    pub(super) fn new(setup: &Setup, contract: &GuestMemoryContract) -> Self {
+        let devices = setup.devices.iter().enumerate().map(|(index, device)| RegisterFile::new(index as u8, device));
+        Naive {
+            setup: setup.clone(),
+            contract: *contract,
+            memory: vec![0; setup.memory_size as usize],
+            devices: devices.collect(),
+            reservations: Vec::new(),
+        }
+    }
+
+    pub(super) fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+        seen.result = match *op {
+            Op::Read { address, size, .. } => self.read(address.0, size, seen),
+            Op::FetchInstruction { address, .. } => self.read(address.0, 4, seen),
+            Op::Write { address, value, size, .. } => self.write(address.0, value, size, seen),
+            Op::LoadReserved { .. } | Op::StoreConditional { .. } | Op::InvalidateReservation { .. }
+                if self.contract.no_reservations =>
+            {
+                Seen::Skipped
+            }
+            Op::LoadReserved { owner, address, size } => self.load_reserved(owner, address.0, size, seen),
+            Op::StoreConditional { owner, address, value, size } => {
+                self.store_conditional(owner, address.0, value, size, seen)
+            }
+            Op::InvalidateReservation { address, size, .. } => {
+                self.kill(address.0, u32::from(size));
+                Seen::Done
+            }
+            Op::ReadBulk { address, length, .. } => {
+                let mut bytes = vec![0; length.bytes() as usize];
+                let result = self.read_bulk(address.0, &mut bytes, seen);
+                if result == Seen::Done {
+                    seen.buffer(length).copy_from_slice(&bytes);
+                }
+                result
+            }
+            Op::WriteBulk { address, seed, length, .. } => {
+                let bytes = Payload { seed, length: length.bytes() }.bytes().unwrap();
+                self.write_bulk(address.0, bytes, seen)
+            }
+            Op::MemorySize { .. } => Seen::Value(self.setup.memory_size),
+            Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. }
+                if self.contract.no_dump || self.setup.memory_size > DUMP_LIMIT_BYTES =>
+            {
+                Seen::Skipped
+            }
+            Op::Dump { .. } => {
+                seen.dump.clone_from(&self.memory);
+                Seen::Done
+            }
+            Op::Restore { payload, .. } if u64::from(payload.length) != self.setup.memory_size => {
+                Seen::Error(Error::Other)
+            }
+            Op::Restore { payload, .. } => {
+                self.memory = (0..u64::from(payload.length)).map(|index| payload.byte(index)).collect();
+                self.reservations.clear();
+                Seen::Done
+            }
+            Op::RestoreDump { .. } => {
+                self.reservations.clear();
+                Seen::Done
+            }
+        };
+    }
+
+    pub(super) fn view(&self, view: &mut View) {
+        view.memory_size = Some(self.setup.memory_size);
+        if view.dump_wanted {
+            view.dump = Some(self.memory.clone());
+        }
+        for &(address, length) in &view.ranges_wanted {
+            let start = address as usize;
+            view.bytes.extend_from_slice(&self.memory[start..start + length as usize]);
+        }
+    }
+
+    fn target(&self, address: u64, length: u32, scalar: bool) -> Result<Target, Error> {
+        let range_error =
+            if self.contract.range_error_is_page_fault { Error::PageFault } else { Error::InvalidAddress };
+        if scalar && ![1, 2, 4, 8].contains(&length) {
+            return Err(Error::Alignment);
+        }
+        let (start, end) = (u128::from(address), u128::from(address) + u128::from(length));
+        if end > u128::from(u64::MAX) {
+            return Err(range_error);
+        }
+        if scalar && self.setup.strict_alignment && !address.is_multiple_of(u64::from(length)) {
+            return Err(Error::Alignment);
+        }
+        for (index, device) in self.setup.devices.iter().enumerate() {
+            let covers = |byte: u128| {
+                u128::from(device.base) <= byte && byte < u128::from(device.base) + u128::from(device.size)
+            };
+            match (start..end).filter(|&byte| covers(byte)).count() {
+                0 => {}
+                inside if inside == length as usize => return Ok(Target::Device(index)),
+                _ => return Err(Error::Other),
+            }
+        }
+        let open = length == 0 && self.contract.zero_length_anywhere;
+        if end <= u128::from(self.setup.memory_size) || open { Ok(Target::Memory) } else { Err(range_error) }
+    }
+
+    fn call(
+        &mut self,
+        device: usize,
+        direction: Direction,
+        address: u64,
+        size: u8,
+        value: u64,
+        seen: &mut Outcome,
+    ) -> Option<u64> {
+        let offset = address - self.setup.devices[device].base;
+        let call = self.devices[device].call(direction, offset, size, value);
+        seen.device_calls.push(call);
+        (!call.failed).then_some(call.value)
+    }
+
+    fn read(&mut self, address: u64, size: u8, seen: &mut Outcome) -> Seen {
+        match self.target(address, u32::from(size), true) {
+            Err(error) => Seen::Error(error),
+            Ok(Target::Device(device)) => self
+                .call(device, Direction::Read, address, size, 0, seen)
+                .map_or(Seen::Error(Error::Other), Seen::Value),
+            Ok(Target::Memory) => {
+                let bytes = &self.memory[address as usize..][..usize::from(size)];
+                Seen::Value(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+            }
+        }
+    }
+
+    fn write(&mut self, address: u64, value: u64, size: u8, seen: &mut Outcome) -> Seen {
+        match self.target(address, u32::from(size), true) {
+            Err(error) => Seen::Error(error),
+            Ok(Target::Device(device)) => {
+                let value = (0..size).map(|index| value & (0xff << (8 * index))).sum();
+                let answer = self.call(device, Direction::Write, address, size, value, seen);
+                answer.map_or(Seen::Error(Error::Other), |_| Seen::Done)
+            }
+            Ok(Target::Memory) => {
+                self.store(address, &value.to_le_bytes()[..usize::from(size)]);
+                Seen::Done
+            }
+        }
+    }
+
+    fn load_reserved(&mut self, owner: Owner, address: u64, size: u8, seen: &mut Outcome) -> Seen {
+        if let Ok(Target::Device(_)) = self.target(address, u32::from(size), true) {
+            return Seen::Error(Error::Other);
+        }
+        let result = self.read(address, size, seen);
+        if let Seen::Value(_) = result {
+            self.reservations.retain(|held| held.0 != owner);
+            self.reservations.push((owner, address, size));
+        }
+        result
+    }
+
+    fn store_conditional(&mut self, owner: Owner, address: u64, value: u64, size: u8, seen: &mut Outcome) -> Seen {
+        match self.target(address, u32::from(size), true) {
+            Err(error) => Seen::Error(error),
+            Ok(Target::Device(_)) => Seen::Error(Error::Other),
+            Ok(Target::Memory) if self.reservations.contains(&(owner, address, size)) => {
+                self.write(address, value, size, seen);
+                Seen::Stored(true)
+            }
+            Ok(Target::Memory) => Seen::Stored(false),
+        }
+    }
+
+    fn read_bulk(&mut self, address: u64, bytes: &mut [u8], seen: &mut Outcome) -> Seen {
+        let target = match self.target(address, bytes.len() as u32, false) {
+            Err(error) => return Seen::Error(error),
+            Ok(target) => target,
+        };
+        for (index, byte) in (0..).zip(bytes) {
+            let address = address + index;
+            *byte = match target {
+                Target::Memory => self.memory[address as usize],
+                Target::Device(device) => match self.call(device, Direction::Read, address, 1, 0, seen) {
+                    Some(value) => value as u8,
+                    None => return Seen::Error(Error::Other),
+                },
+            };
+        }
+        Seen::Done
+    }
+
+    fn write_bulk(&mut self, address: u64, bytes: &[u8], seen: &mut Outcome) -> Seen {
+        match self.target(address, bytes.len() as u32, false) {
+            Err(error) => return Seen::Error(error),
+            Ok(Target::Memory) => self.store(address, bytes),
+            Ok(Target::Device(device)) => {
+                for (index, &byte) in (0..).zip(bytes) {
+                    if self.call(device, Direction::Write, address + index, 1, u64::from(byte), seen).is_none() {
+                        return Seen::Error(Error::Other);
+                    }
+                }
+            }
+        }
+        Seen::Done
+    }
+
+    fn store(&mut self, address: u64, bytes: &[u8]) {
+        for (index, &byte) in bytes.iter().enumerate() {
+            self.memory[address as usize + index] = byte;
+        }
+        self.kill(address, bytes.len() as u32);
+    }
+
+    fn kill(&mut self, address: u64, length: u32) {
+        let stored = lines(address, length);
+        self.reservations
+            .retain(|&(_, address, size)| lines(address, u32::from(size)).iter().all(|line| !stored.contains(line)));
+    }
+}
+
+/// The line of every byte below 2^64.
+fn lines(address: u64, length: u32) -> Vec<u128> {
+    let bytes = u128::from(address)..u128::from(address) + u128::from(length);
+    let mut lines: Vec<_> = bytes.filter(|&byte| byte <= u128::from(u64::MAX)).map(|byte| byte / 64).collect();
+    lines.dedup();
+    lines
+}

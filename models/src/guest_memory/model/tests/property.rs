@@ -1,0 +1,275 @@
+//! Random traces, biased to small memories and their edges: the model agrees with the naive memory, sees alterations, and
+//! resets to what it was when new.
+
+use super::super::super::{DeviceCall, DeviceSetup, Direction, Error, GuestAddress, GuestMemory, OpKind};
+use super::super::*;
+use super::naive::Naive;
+use crate::{Component, Contract as _};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRng, TestRunner};
+
+/// A trace and the numbers that pick an alteration for each op.
+#[derive(Debug, Clone)]
+struct Trace {
+    setup: Setup,
+    ops: Vec<(Op, u32)>,
+}
+
+/// Runs a property on the same cases each time; fewer under Miri, which is a thousand times slower.
+fn check<S: Strategy>(cases: u32, strategy: &S, property: impl Fn(S::Value)) {
+    let cases = if cfg!(miri) { cases / 100 } else { cases };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(config.rng_algorithm);
+    TestRunner::new_with_rng(config, rng)
+        .run(strategy, |value| {
+            property(value);
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn traces() -> impl Strategy<Value = Trace> {
+    (setups(), any::<[u32; 3]>()).prop_flat_map(|(setup, places)| {
+        let places = places.map(|place| near_edge(&setup, place));
+        let ops = prop::collection::vec((ops(&setup, places), any::<u32>()), 0..if cfg!(miri) { 24 } else { 80 });
+        (Just(setup), ops).prop_map(|(setup, ops)| Trace { setup, ops })
+    })
+}
+
+fn setups() -> impl Strategy<Value = Setup> {
+    let size =
+        prop_oneof![6 => 0..400_u64, 2 => 4080..4120_u64, 2 => 8180..8200_u64, 1 => Just(65_536), 1 => Just(70_001)];
+    let device = (any::<prop::sample::Index>(), 1..100_u32, prop::option::of(0..100_u32));
+    (size, prop::bool::weighted(0.2), prop::collection::vec(device, 0..=3)).prop_map(
+        |(memory_size, strict_alignment, devices)| {
+            let devices = devices.into_iter().map(|(place, size, faulty_register)| DeviceSetup {
+                base: place.index(memory_size as usize + 150) as u64,
+                size,
+                faulty_register,
+            });
+            Setup { memory_size, strict_alignment, devices: devices.collect() }.normalised()
+        },
+    )
+}
+
+/// An address within 70 bytes of an edge of the setup.
+fn near_edge(setup: &Setup, number: u32) -> GuestAddress {
+    let edges = setup.edges();
+    let edge = edges[number as usize % edges.len()];
+    GuestAddress(edge.wrapping_add(u64::from(number >> 8) % 140).wrapping_sub(70))
+}
+
+/// Ops of which half meet at the same three places, so that reservations are hit.
+fn ops(setup: &Setup, places: [GuestAddress; 3]) -> impl Strategy<Value = Op> + use<> {
+    let setup = setup.clone();
+    let length = prop_oneof![2 => 0..4_u64, 6 => 0..200_u64, 1 => 0..10_000_u64];
+    let numbers = (any::<[u8; 4]>(), any::<u32>(), any::<u64>(), length);
+    numbers.prop_map(move |([kind, owner, size, place], edge, value, length)| {
+        let owner = Owner::new_folded(owner);
+        let size = if size < 230 { 1 << (size % 4) } else { size % 19 };
+        let address = if place % 2 == 0 { places[usize::from(place) / 2 % 3] } else { near_edge(&setup, edge) };
+        let seed = edge as u16;
+        let length = TransferLength::new_folded(length);
+        let pattern_bytes = if place < 200 { setup.memory_size as u32 } else { length.bytes() };
+        match kind % 27 {
+            0..=2 => Op::Read { owner, address, size },
+            3..=6 => Op::Write { owner, address, value, size },
+            7 => Op::FetchInstruction { owner, address },
+            8..=11 => Op::LoadReserved { owner, address, size },
+            12..=15 => Op::StoreConditional { owner, address, value, size },
+            16 => Op::InvalidateReservation { owner, address, size },
+            17..=19 => Op::ReadBulk { owner, address, length },
+            20..=22 => Op::WriteBulk { owner, address, seed, length },
+            23 => Op::MemorySize { owner },
+            24 => Op::Dump { owner },
+            25 => Op::Restore { owner, payload: Payload { seed, length: pattern_bytes } },
+            _ => Op::RestoreDump { owner },
+        }
+    })
+}
+
+fn contracts() -> impl Strategy<Value = GuestMemoryContract> {
+    any::<[bool; 4]>().prop_map(|[zero_length_anywhere, range_error_is_page_fault, no_reservations, no_dump]| {
+        GuestMemoryContract {
+            zero_length_anywhere,
+            range_error_is_page_fault,
+            no_reservations,
+            no_dump,
+            ..GuestMemoryContract::STRICT
+        }
+    })
+}
+
+/// Runs a trace beside the naive memory and returns the features.
+fn agree(model: &mut GuestMemoryModel, trace: &Trace, contract: &GuestMemoryContract) -> Box<[u8; StateMap::SIZE]> {
+    let mut naive = Naive::new(&trace.setup, contract);
+    let mut seen = Outcome::default();
+    let mut view = View::default();
+    let mut counts = Box::new([0; StateMap::SIZE]);
+    for (op, _) in &trace.ops {
+        assert!(!model.allowed(op).is_empty());
+        model.arrange(op, &mut seen);
+        naive.apply(op, &mut seen);
+        assert_eq!(model.judge(op, &seen), Verdict::Agree, "{op:?} {:?}, allowed: {}", seen.result, model.allowed(op));
+        model.features(op, &seen, &mut StateMap::new(&mut counts));
+    }
+    model.survey(Depth::Full, &mut view);
+    naive.view(&mut view);
+    assert_eq!(model.audit(&view), Verdict::Agree);
+    counts
+}
+
+#[test]
+fn the_model_agrees_with_the_naive_memory() {
+    check(2000, &(traces(), contracts()), |(trace, contract)| {
+        agree(&mut GuestMemoryModel::new(&trace.setup, &contract), &trace, &contract);
+    });
+}
+
+#[test]
+fn a_reset_model_equals_a_new_one() {
+    let contract = GuestMemoryContract::STRICT;
+    check(1000, &(traces(), traces()), |(before, after)| {
+        let mut model = GuestMemoryModel::new(&before.setup, &contract);
+        agree(&mut model, &before, &contract);
+        model.reset(&after.setup);
+        let mut zeroes = View { dump: Some(vec![0; after.setup.memory_size as usize]), ..View::default() };
+        assert_eq!(model.audit(&zeroes), Verdict::Agree);
+        model.survey(Depth::Full, &mut zeroes);
+        assert_eq!(zeroes.ranges_wanted, []);
+        let features = agree(&mut model, &after, &contract);
+        assert!(features == agree(&mut GuestMemoryModel::new(&after.setup, &contract), &after, &contract));
+    });
+}
+
+#[test]
+fn every_permitted_class_of_every_kind_occurs() {
+    if cfg!(miri) {
+        return; // too few cases to meet them all
+    }
+    let contract = GuestMemoryContract::STRICT;
+    let counts = std::cell::RefCell::new([[0_u32; 6]; 12]);
+    check(500, &traces(), |trace| {
+        let mut naive = Naive::new(&trace.setup, &contract);
+        let mut seen = Outcome::default();
+        for (op, _) in &trace.ops {
+            seen.device_calls.clear();
+            naive.apply(op, &mut seen);
+            counts.borrow_mut()[op.kind() as usize][seen.result.class()] += 1;
+        }
+    });
+    for &kind in OpKind::ALL {
+        for class in 0..GuestMemory::OUTCOME_CLASSES.len() {
+            let seen = counts.borrow()[kind as usize][class];
+            let permitted = GuestMemory::permits(&contract, kind as usize, class);
+            assert_eq!(permitted, 0 < seen, "{kind:?} was {} {seen} times", GuestMemory::OUTCOME_CLASSES[class].name);
+        }
+    }
+}
+
+#[test]
+fn every_alteration_is_seen() {
+    let contract = GuestMemoryContract::STRICT;
+    check(2000, &traces(), |trace| {
+        let mut model = GuestMemoryModel::new(&trace.setup, &contract);
+        let mut naive = Naive::new(&trace.setup, &contract);
+        let mut seen = Outcome::default();
+        for (op, number) in &trace.ops {
+            model.arrange(op, &mut seen);
+            naive.apply(op, &mut seen);
+            let right = model.clone();
+            assert_eq!(model.judge(op, &seen), Verdict::Agree, "{op:?}");
+            if let Some(laws) = alter(op, *number, &right, &mut seen) {
+                let verdict = right.clone().judge(op, &seen);
+                let Verdict::Diverge(divergence) = verdict else { panic!("{op:?} {number}: {verdict:?}") };
+                assert!(laws.contains(&divergence.law), "{op:?} {number}: {divergence:?}, expected one of {laws:?}");
+            }
+        }
+    });
+}
+
+/// Alters an outcome in a way that the contract forbids, and names the laws of which one must be seen broken.
+fn alter(op: &Op, number: u32, model: &GuestMemoryModel, seen: &mut Outcome) -> Option<&'static [&'static str]> {
+    let position = |length: usize| (number >> 8) as usize % length;
+    match number % 8 {
+        0 | 1 => alter_result(number, seen),
+        2 => match seen.result {
+            Seen::Value(value) => {
+                seen.result = Seen::Value(value ^ 1 << (number >> 8 & 63));
+                Some(&["flat_memory", "device_calls", "memory_size"])
+            }
+            Seen::Stored(stored) => {
+                seen.result = Seen::Stored(!stored);
+                Some(&["reservation"])
+            }
+            Seen::Skipped | Seen::Done | Seen::Error(_) => None,
+        },
+        3 => {
+            let stray =
+                DeviceCall { device: 0, direction: Direction::Read, offset: 1 << 40, size: 1, value: 0, failed: true };
+            seen.device_calls.push(stray);
+            Some(&["device_calls"])
+        }
+        4 if !seen.device_calls.is_empty() => {
+            seen.device_calls.remove(position(seen.device_calls.len()));
+            Some(&["device_calls"])
+        }
+        5 => {
+            let Op::ReadBulk { length, .. } = *op else { return None };
+            let byte = length.bytes() as usize + position(super::super::super::outcome::REDZONE_BYTES);
+            seen.whole_buffer()[byte] ^= 1;
+            Some(&["buffer_bounds"])
+        }
+        6 => alter_bytes(op, number, seen),
+        _ => alter_error(op, number, model, seen),
+    }
+}
+
+/// Another byte in what was dumped or read in bulk, or in a buffer that had to stay as it was.
+fn alter_bytes(op: &Op, number: u32, seen: &mut Outcome) -> Option<&'static [&'static str]> {
+    let position = |length: usize| (number >> 8) as usize % length;
+    if let Op::Dump { .. } = op
+        && !seen.dump.is_empty()
+    {
+        let byte = position(seen.dump.len());
+        seen.dump[byte] ^= 1;
+        return Some(&["dump"]);
+    }
+    let Op::ReadBulk { length, .. } = *op else { return None };
+    if length.bytes() == 0 {
+        return None;
+    }
+    seen.whole_buffer()[position(length.bytes() as usize)] ^= 1;
+    Some(match (seen.result == Seen::Done, seen.device_calls.is_empty()) {
+        (true, true) => &["flat_memory"],
+        (true, false) => &["device_calls"],
+        (false, _) => &["error_changes_nothing"],
+    })
+}
+
+/// Another form of answer.
+fn alter_result(number: u32, seen: &mut Outcome) -> Option<&'static [&'static str]> {
+    let forms = [Seen::Skipped, Seen::Value(0), Seen::Done, Seen::Stored(true), Seen::Error(Error::InvalidAddress)];
+    let other = forms[(number >> 8) as usize % forms.len()];
+    let same_form = std::mem::discriminant(&other) == std::mem::discriminant(&seen.result);
+    seen.result = other;
+    (!same_form).then_some(&["answer", "bounds", "restore"])
+}
+
+/// Another class of error, where the contract fixes the class.
+fn alter_error(op: &Op, number: u32, model: &GuestMemoryModel, seen: &mut Outcome) -> Option<&'static [&'static str]> {
+    let Seen::Error(error) = seen.result else { return None };
+    // What the devices and a restore answer has no fixed class.
+    if error == Error::Other {
+        return None;
+    }
+    let classes = [Error::Alignment, Error::InvalidAddress, Error::PageFault, Error::Other];
+    let other = classes[(number >> 8) as usize % classes.len()];
+    seen.result = Seen::Error(other);
+    assert!(model.allowed(op).starts_with(if error == Error::Alignment {
+        "an alignment fault"
+    } else {
+        "InvalidAddress"
+    }));
+    (other != error).then_some(&["error_class"])
+}

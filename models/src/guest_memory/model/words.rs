@@ -1,0 +1,213 @@
+//! What a person reads of the model: sentences and nothing else. Only explaining runs come here; nothing is judged.
+
+use super::super::op::{Op, Owner};
+use super::super::setup::DUMP_LIMIT_BYTES;
+use super::access::{Refusal, Route};
+use super::{GuestMemoryModel, payload_of};
+use crate::Payload;
+use std::fmt::Write as _;
+
+/// The bytes of a bulk transfer that a sentence shows.
+const SHOWN_BYTES: usize = 16;
+
+/// What the model allows for an op in its present state.
+pub(super) fn allowed(model: &GuestMemoryModel, op: &Op) -> String {
+    match *op {
+        Op::Read { address, size, .. } => load(model, model.layout.scalar(address.0, size), address.0, size),
+        Op::FetchInstruction { address, .. } => load(model, model.layout.scalar(address.0, 4), address.0, 4),
+        Op::Write { address, value, size, .. } => {
+            store(model, model.layout.scalar(address.0, size), address.0, value, size)
+        }
+        Op::LoadReserved { address, size, .. } => {
+            let text = load(model, model.layout.reserved(address.0, size), address.0, size);
+            or_skipped(text, model.layout.contract.no_reservations)
+        }
+        Op::StoreConditional { owner, address, size, .. } => {
+            let text = store_conditional(model, owner, address.0, size);
+            or_skipped(text, model.layout.contract.no_reservations)
+        }
+        Op::InvalidateReservation { address, size, .. } => or_skipped(
+            format!("Done: reservations of the lines of the {} at {:#x} are gone", count(size.into()), address.0),
+            model.layout.contract.no_reservations,
+        ),
+        Op::ReadBulk { address, length, .. } => read_bulk(model, address.0, length.bytes()),
+        Op::WriteBulk { address, seed, length, .. } => write_bulk(model, address.0, payload_of(seed, length)),
+        Op::MemorySize { .. } => format!("Value({:#x}): the size of the memory", model.layout.memory_size),
+        Op::Dump { .. } => whole_memory(model, dump(model)),
+        Op::Restore { payload, .. } => whole_memory(model, restore(model, payload)),
+        Op::RestoreDump { .. } => {
+            whole_memory(model, "Done: the memory stays as it is; no reservation is left".to_string())
+        }
+    }
+}
+
+fn load(model: &GuestMemoryModel, route: Route, address: u64, size: u8) -> String {
+    match route {
+        Route::Memory | Route::Open => {
+            let value = model.memory.load(address, size);
+            format!("Value({value:#x}): the {} at {address:#x}", count(size.into()))
+        }
+        Route::Device { index, offset } => {
+            let call = model.devices.clone().read(index, offset, size);
+            let place = format!("one read of {} at offset {offset:#x} of device {index}", count(size.into()));
+            if call.failed { device_fault(&place) } else { format!("Value({:#x}): the answer to {place}", call.value) }
+        }
+        Route::Refused(refusal) => refused(model, refusal, address, size.into()),
+    }
+}
+
+fn store(model: &GuestMemoryModel, route: Route, address: u64, value: u64, size: u8) -> String {
+    match route {
+        Route::Memory | Route::Open => {
+            format!("Done: the {} at {address:#x} become {value:#x}, truncated to that size", count(size.into()))
+        }
+        Route::Device { index, offset } => {
+            let call = model.devices.clone().write(index, offset, size, value);
+            let place = format!("one write of {} at offset {offset:#x} of device {index}", count(size.into()));
+            if call.failed { device_fault(&place) } else { format!("Done: {place}") }
+        }
+        Route::Refused(refusal) => refused(model, refusal, address, size.into()),
+    }
+}
+
+fn store_conditional(model: &GuestMemoryModel, owner: Owner, address: u64, size: u8) -> String {
+    let cpu = owner.index();
+    if let Route::Refused(refusal) = model.layout.reserved(address, size) {
+        return refused(model, refusal, address, size.into());
+    }
+    match model.reservations.of(owner) {
+        Some(held) if held.address == address && held.size == size => {
+            format!("Stored(true): vCPU {cpu} holds a reservation of {address:#x} with size {size}")
+        }
+        Some(held) => format!(
+            "Stored(false): vCPU {cpu} has no reservation of {address:#x} with size {size}, but one of {:#x} with size {}",
+            held.address, held.size
+        ),
+        None => format!("Stored(false): vCPU {cpu} has no reservation of {address:#x} with size {size}"),
+    }
+}
+
+fn read_bulk(model: &GuestMemoryModel, address: u64, length: u32) -> String {
+    match model.layout.bulk(address, length) {
+        Route::Memory => {
+            let mut shown = [0; SHOWN_BYTES];
+            let shown = &mut shown[..SHOWN_BYTES.min(length as usize)];
+            model.memory.copy_to(address, shown);
+            format!("Done: {} at {address:#x}{}", count(length.into()), beginning(shown))
+        }
+        Route::Device { index, offset } => {
+            let mut devices = model.devices.clone();
+            devices.read_bytes(index, offset, length);
+            let answers: Vec<u8> =
+                devices.calls().iter().take(SHOWN_BYTES).map(|call| call.value.to_le_bytes()[0]).collect();
+            device_bytes(model, "read", index, offset, length, &answers)
+        }
+        Route::Open => format!("Done, or {}", refused(model, Refusal::Range, address, 0)),
+        Route::Refused(refusal) => refused(model, refusal, address, length.into()),
+    }
+}
+
+fn write_bulk(model: &GuestMemoryModel, address: u64, bytes: &[u8]) -> String {
+    let length = u32::try_from(bytes.len()).expect("a transfer is at most 65536 bytes");
+    let shown = &bytes[..SHOWN_BYTES.min(bytes.len())];
+    match model.layout.bulk(address, length) {
+        Route::Memory => format!("Done: stores {} at {address:#x}{}", count(length.into()), beginning(shown)),
+        Route::Device { index, offset } => device_bytes(model, "write", index, offset, length, shown),
+        Route::Open => format!("Done, or {}", refused(model, Refusal::Range, address, 0)),
+        Route::Refused(refusal) => refused(model, refusal, address, length.into()),
+    }
+}
+
+fn device_bytes(model: &GuestMemoryModel, verb: &str, index: u8, offset: u64, length: u32, shown: &[u8]) -> String {
+    match model.layout.calls_before_fault(index, offset, length) {
+        Some(calls) => device_fault(&format!(
+            "the last of {} of a byte each from offset {offset:#x} of device {index}",
+            counted(calls + 1, verb)
+        )),
+        None => format!(
+            "Done: {} of a byte each from offset {offset:#x} of device {index}{}",
+            counted(length.into(), verb),
+            beginning(shown)
+        ),
+    }
+}
+
+fn dump(model: &GuestMemoryModel) -> String {
+    let size = model.layout.memory_size;
+    let mut shown = [0; SHOWN_BYTES];
+    let shown = &mut shown[..usize::try_from(size).unwrap_or(SHOWN_BYTES).min(SHOWN_BYTES)];
+    model.memory.copy_to(0, shown);
+    format!("Done: a dump of {}{}", count(size), beginning(shown))
+}
+
+fn restore(model: &GuestMemoryModel, payload: Payload) -> String {
+    let size = model.layout.memory_size;
+    if u64::from(payload.length) == size {
+        "Done: the bytes replace the whole memory; no reservation is left".to_string()
+    } else {
+        format!("an error: {} cannot replace a memory of {size:#x}", count(payload.length.into()))
+    }
+}
+
+/// What dump and restore allow, which end at a limit.
+fn whole_memory(model: &GuestMemoryModel, text: String) -> String {
+    let size = model.layout.memory_size;
+    if DUMP_LIMIT_BYTES < size {
+        return format!("Skipped: dump and restore end at {DUMP_LIMIT_BYTES:#x} bytes, the memory has {size:#x}");
+    }
+    or_skipped(text, model.layout.contract.no_dump)
+}
+
+fn refused(model: &GuestMemoryModel, refusal: Refusal, address: u64, length: u64) -> String {
+    let size = model.layout.memory_size;
+    let range_error =
+        if model.layout.contract.range_error_is_page_fault { "InvalidAddress or PageFault" } else { "InvalidAddress" };
+    let device = |index: u8| {
+        let device = model.layout.devices[usize::from(index)];
+        format!("device {index} at {:#x} to {:#x}", device.base, device.end())
+    };
+    match refusal {
+        Refusal::Size => format!("an alignment fault: the size is {length}"),
+        Refusal::Misaligned => format!("an alignment fault: {address:#x} is not a multiple of {length}"),
+        Refusal::Overflow => {
+            format!("{range_error}: {address:#x} + {} is beyond the address space", count(length))
+        }
+        Refusal::Range => {
+            format!("{range_error}: {address:#x} + {} is beyond the memory's end {size:#x}", count(length))
+        }
+        Refusal::Mixed(index) => format!(
+            "an error and no device call: the {} at {address:#x} lie only partly in {}",
+            count(length),
+            device(index)
+        ),
+        Refusal::ReservedDevice(index) => {
+            format!("an error and no device call: {} knows no reservations", device(index))
+        }
+        Refusal::DeviceFault => device_fault("the access"),
+    }
+}
+
+fn device_fault(calls: &str) -> String {
+    format!("an error: the device fails {calls}")
+}
+
+fn or_skipped(text: String, skipping_is_allowed: bool) -> String {
+    if skipping_is_allowed { text + "; or Skipped" } else { text }
+}
+
+fn beginning(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for (index, byte) in bytes.iter().enumerate() {
+        let lead = if index == 0 { ", beginning" } else { "" };
+        write!(text, "{lead} {byte:02x}").expect("writing to a string succeeds");
+    }
+    text
+}
+
+fn count(bytes: u64) -> String {
+    counted(bytes, "byte")
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
