@@ -68,3 +68,27 @@ macro_rules! main {
         $crate::main!(@registry $crate::Registry::of(&[$($target),+]));
     };
 }
+
+/// A libFuzzer target for a component of memtwin's own registry, or of another one: a whole fuzz target file. The crate
+/// that uses it depends on `libfuzzer-sys`.
+#[macro_export]
+macro_rules! libfuzzer_target {
+    ($component:literal) => {
+        $crate::libfuzzer_target!($component, $crate::Registry::built_in());
+    };
+    ($component:literal, $registry:expr) => {
+        static TARGET: std::sync::OnceLock<std::sync::Mutex<$crate::engines::libfuzzer::FuzzTarget>> =
+            std::sync::OnceLock::new();
+
+        fn target() -> &'static std::sync::Mutex<$crate::engines::libfuzzer::FuzzTarget> {
+            TARGET.get_or_init(|| {
+                std::sync::Mutex::new($crate::engines::libfuzzer::FuzzTarget::start(&$registry, $component))
+            })
+        }
+
+        libfuzzer_sys::fuzz_target!(
+            init: drop(target()),
+            |bytes: &[u8]| target().lock().unwrap_or_else(std::sync::PoisonError::into_inner).run(bytes)
+        );
+    };
+}

@@ -226,7 +226,8 @@ impl<C: Rig, S: Subject<C>> Runner for Lockstep<C, S> {
         let Some(Stage { setup, model, .. }) = &mut self.stage else { return ended };
         model.reset(setup);
         // A subject that diverged is not trusted to reset itself.
-        let reusable = !matches!(ended, Ended::Diverged { .. }) && self.subject.as_mut().is_some_and(|s| s.reset(setup));
+        let reusable =
+            !matches!(ended, Ended::Diverged { .. }) && self.subject.as_mut().is_some_and(|s| s.reset(setup));
         if !reusable {
             self.subject = None;
         }

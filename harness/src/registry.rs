@@ -68,9 +68,8 @@ impl Registry {
 
     /// The components, each once, in the order of the list.
     pub fn dialects(&self) -> impl Iterator<Item = &'static dyn Dialect> + '_ {
-        let first = |index: usize, name: &str| {
-            self.targets[..index].iter().all(|earlier| earlier.dialect().name() != name)
-        };
+        let first =
+            |index: usize, name: &str| self.targets[..index].iter().all(|earlier| earlier.dialect().name() != name);
         let named = self.targets.iter().enumerate().map(|(index, target)| (index, target.dialect()));
         named.filter(move |(index, dialect)| first(*index, dialect.name())).map(|(_, dialect)| dialect)
     }

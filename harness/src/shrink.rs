@@ -12,6 +12,7 @@ pub(crate) fn shrink<C: Rig>(trace: &Trace<C>, still_fails: &mut dyn FnMut(&Trac
     loop {
         let mut changed = remove_ops(&mut best, still_fails);
         changed |= simplify_setup(&mut best, still_fails);
+        changed |= simplify_together(&mut best, still_fails);
         changed |= simplify_ops(&mut best, still_fails);
         if !changed {
             return best;
@@ -66,6 +67,21 @@ fn simplify_setup<C: Rig>(best: &mut Trace<C>, still_fails: &mut dyn FnMut(&Trac
     'again: loop {
         for setup in C::simpler_setups(&best.setup) {
             let candidate = Trace { setup, ops: best.ops.clone() };
+            if still_fails(&candidate) {
+                *best = candidate;
+                changed = true;
+                continue 'again;
+            }
+        }
+        return changed;
+    }
+}
+
+fn simplify_together<C: Rig>(best: &mut Trace<C>, still_fails: &mut dyn FnMut(&Trace<C>) -> bool) -> bool {
+    let mut changed = false;
+    'again: loop {
+        for ops in C::simpler_together(&best.setup, &best.ops) {
+            let candidate = Trace { setup: best.setup.clone(), ops };
             if still_fails(&candidate) {
                 *best = candidate;
                 changed = true;

@@ -1,10 +1,10 @@
 //! Targets: a subject beside its component's model, with the types erased, so that engines and the command line see bytes
 //! and a target, never a component. Per subject only the batch loop is compiled anew.
 
+use crate::engines::TraceSource;
+use crate::engines::random::Generated;
 use crate::explain::Narrator;
 use crate::finding::{Failure, Signature, Step};
-use crate::engines::random::Generated;
-use crate::engines::TraceSource;
 use crate::lockstep::{Lockstep, Runner};
 use crate::rig::{Incident, Rig};
 use crate::shrink;
@@ -97,10 +97,9 @@ impl<C: Rig> Dialect for Spoken<C> {
             Step::Construct => "construct",
             Step::Audit => "audit",
             Step::Teardown => "teardown",
-            Step::Op(index) => Trace::<C>::from_wire(wire)
-                .ops
-                .get(index as usize)
-                .map_or("op", |op| C::OP_KINDS[C::op_kind(op)]),
+            Step::Op(index) => {
+                Trace::<C>::from_wire(wire).ops.get(index as usize).map_or("op", |op| C::OP_KINDS[C::op_kind(op)])
+            }
         };
         Signature::new(C::NAME, kind, &failure.cause)
     }

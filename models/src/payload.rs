@@ -52,16 +52,22 @@ impl Payload {
     #[inline]
     #[must_use]
     pub fn byte(&self, index: u64) -> u8 {
-        NOISE[(usize::from(self.seed) + (index % PERIOD as u64) as usize) % PERIOD]
+        NOISE[self.position(index)]
     }
 
     /// Fills `target` with the pattern from `index` on.
     pub fn fill(&self, index: u64, target: &mut [u8]) {
-        let mut position = (usize::from(self.seed) + (index % PERIOD as u64) as usize) % PERIOD;
+        let mut position = self.position(index);
         for chunk in target.chunks_mut(MAX_SLICE_BYTES) {
             chunk.copy_from_slice(&NOISE[position..position + chunk.len()]);
             position = (position + chunk.len()) % PERIOD;
         }
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // below 2^16 after the remainder
+    fn position(&self, index: u64) -> usize {
+        (usize::from(self.seed) + (index % PERIOD as u64) as usize) % PERIOD
     }
 }
 
@@ -80,8 +86,8 @@ mod tests {
         let slice = payload.bytes().unwrap();
         let mut filled = vec![0; 65_600];
         payload.fill(0, &mut filled);
-        for index in 0..65_600 {
-            assert_eq!(payload.byte(index as u64), filled[index]);
+        for (index, &byte) in (0..).zip(&filled) {
+            assert_eq!(payload.byte(index), byte);
         }
         assert_eq!(slice, &filled[..65_536]);
         assert_eq!(Payload { seed: 0, length: 65_537 }.bytes(), None);

@@ -61,7 +61,8 @@ impl<'a> EpochRunner<'a> {
     }
 
     pub(super) fn run(&mut self, task: &Task, ledger: &Mutex<Ledger>) -> Result<EpochResult, CampaignError> {
-        let target = self.registry.get(task.target).unwrap_or_else(|| unreachable!("a plan holds targets of its registry"));
+        let target =
+            self.registry.get(task.target).unwrap_or_else(|| unreachable!("a plan holds targets of its registry"));
         let stream = mix(mix(self.plan.seed, hash_name(&target.name())), task.epoch);
         let started = Instant::now();
         let mut found: Vec<Found> = Vec::new();

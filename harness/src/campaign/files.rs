@@ -20,7 +20,7 @@ pub struct Filed {
 }
 
 /// Files a finding of a target below `out`.
-pub(super) fn file_finding(
+pub(crate) fn file_finding(
     out: &Path,
     target: &dyn Target,
     wire: &[u8],

@@ -95,7 +95,11 @@ impl Ledger {
                 (false, true) => "missed",
                 (false, false) => "caught",
             };
-            let shortfalls = if book.is_sound { shortfalls(target, &sum.outcomes, sum.ops, sum.traces, sum.moot) } else { Vec::new() };
+            let shortfalls = if book.is_sound {
+                shortfalls(target, &sum.outcomes, sum.ops, sum.traces, sum.moot)
+            } else {
+                Vec::new()
+            };
             subjects.push(SubjectRun {
                 component: target.dialect().name().to_owned(),
                 subject: target.subject().to_owned(),

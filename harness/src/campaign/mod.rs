@@ -7,6 +7,7 @@ mod merge;
 pub mod run_file;
 
 pub(crate) use epoch::shrink_wire;
+pub(crate) use files::file_finding;
 pub use files::{Filed, write_atomically};
 
 use crate::finding::Signature;
@@ -101,7 +102,9 @@ pub fn run(
     listener: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<RunFile, CampaignError> {
     let deadline = match plan.budget {
-        Budget::Time(time) => monotonic_nanoseconds().saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+        Budget::Time(time) => {
+            monotonic_nanoseconds().saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+        }
         Budget::Ops(_) | Budget::Endless => u64::MAX,
     };
     let queue = Queue { state: Mutex::new(Queued::new(registry, plan)), deadline };
@@ -197,7 +200,11 @@ impl Queue {
             let turn = queued.turn;
             let idle = |line: &Line| 0 < line.ops_left && (line.is_sound || !line.is_running);
             let broken = queued.lines.iter().position(|line| !line.is_sound && idle(line));
-            let sound = || (0..count).map(|step| (turn + step) % count).find(|&index| queued.lines[index].is_sound && idle(&queued.lines[index]));
+            let sound = || {
+                (0..count)
+                    .map(|step| (turn + step) % count)
+                    .find(|&index| queued.lines[index].is_sound && idle(&queued.lines[index]))
+            };
             let Some(index) = broken.or_else(sound) else {
                 // A Broken subject that is being run may still need another epoch.
                 if queued.lines.iter().any(|line| line.is_running && 0 < line.ops_left && !line.is_sound) {

@@ -131,13 +131,7 @@ pub(super) fn outcome_table(target: &dyn Target, counts: &[u64; COUNTS]) -> BTre
 
 /// Where a pass would be vacuous: too many moot traces, or an op kind that hardly ever succeeded or failed although the
 /// contract permits both.
-pub(super) fn shortfalls(
-    target: &dyn Target,
-    counts: &[u64; COUNTS],
-    ops: u64,
-    traces: u64,
-    moot: u64,
-) -> Vec<String> {
+pub(super) fn shortfalls(target: &dyn Target, counts: &[u64; COUNTS], ops: u64, traces: u64, moot: u64) -> Vec<String> {
     let mut shortfalls = Vec::new();
     if traces < moot * 100 {
         shortfalls.push(format!("{moot} of {traces} traces are moot; at most one in a hundred may be"));
@@ -146,9 +140,8 @@ pub(super) fn shortfalls(
     let dialect = target.dialect();
     for (kind, name) in dialect.op_kinds().iter().enumerate() {
         for (effect, words) in [(Effect::Success, "succeeded"), (Effect::Failure, "failed")] {
-            let classes = || {
-                dialect.outcome_classes().iter().enumerate().filter(move |(_, class)| class.effect == effect)
-            };
+            let classes =
+                || dialect.outcome_classes().iter().enumerate().filter(move |(_, class)| class.effect == effect);
             if !classes().any(|(class, _)| target.permits(kind, class)) {
                 continue;
             }

@@ -30,7 +30,8 @@ impl Accept {
         if path.exists() {
             return Err(format!("{} is already there: this finding has been accepted before", path.display()).into());
         }
-        write_atomically(&path, small.text.as_bytes()).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        write_atomically(&path, small.text.as_bytes())
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         writeln!(std::io::stdout(), "accepted as {} ({} ops, {})", path.display(), small.ops, small.signature)?;
         Ok(Exit::Clean)
     }

@@ -81,7 +81,9 @@ impl Doctor {
         let mut out = anstream::stdout();
         for part in PARTS {
             match (part.probe)() {
-                Ok(found) => writeln!(out, "{GOOD}✓{GOOD:#} {:<27} {found} {DIM}for {}{DIM:#}", part.name, part.serves)?,
+                Ok(found) => {
+                    writeln!(out, "{GOOD}✓{GOOD:#} {:<27} {found} {DIM}for {}{DIM:#}", part.name, part.serves)?
+                }
                 Err(problem) => {
                     writeln!(out, "{BAD}✗{BAD:#} {:<27} {problem} {DIM}for {}{DIM:#}", part.name, part.serves)?;
                     writeln!(out, "    {}", part.remedy)?;

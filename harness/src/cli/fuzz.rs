@@ -134,7 +134,8 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
 fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     let name = format!("{}/{}", subject.component, subject.subject);
     let rate = count((subject.ops as f64 / subject.seconds.max(1e-9)) as u64);
-    let (mark, style) = if subject.verdict == "agreed" && subject.shortfalls.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
+    let (mark, style) =
+        if subject.verdict == "agreed" && subject.shortfalls.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
     screen.line(&format!(
         "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate} ops/s a worker, {} features, {} moot){DIM:#}",
         subject.verdict,

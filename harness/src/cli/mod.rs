@@ -100,7 +100,11 @@ pub fn main(registry: &Registry) -> ExitCode {
     let interrupted = Arc::new(AtomicBool::new(false));
     // The first Ctrl-C asks to stop, save and summarise; the second finds the flag set and ends the process.
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&interrupted));
+        let _ = signal_hook::flag::register_conditional_shutdown(
+            signal,
+            Exit::Interrupted as i32,
+            Arc::clone(&interrupted),
+        );
         let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
     }
     let context = Context { registry, interrupted };
@@ -122,7 +126,8 @@ pub fn main(registry: &Registry) -> ExitCode {
     };
     let exit = result.unwrap_or_else(|error| {
         // A reader that went away (`memtwin list | head`) is no error of ours.
-        let broken_pipe = error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
+        let broken_pipe =
+            error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
         if broken_pipe {
             return Exit::Clean;
         }

@@ -45,12 +45,15 @@ impl Replay {
         for path in &self.traces {
             files.extend(find_traces(path)?);
         }
-        let mut isolation = if self.in_process { None } else { Some(Isolation::start(Arc::clone(&context.interrupted))?) };
+        let mut isolation =
+            if self.in_process { None } else { Some(Isolation::start(Arc::clone(&context.interrupted))?) };
         let mut rows = Vec::new();
         for file in &files {
             let loaded = load(context.registry, file)?;
             for index in self.targets(context, &loaded)? {
-                let Some(row) = replay(context, isolation.as_mut(), index, &loaded)? else { return Ok(Exit::Interrupted) };
+                let Some(row) = replay(context, isolation.as_mut(), index, &loaded)? else {
+                    return Ok(Exit::Interrupted);
+                };
                 if !self.json {
                     show(&row)?;
                 }
@@ -76,7 +79,8 @@ impl Replay {
         let component = loaded.dialect.name();
         match self.subject.as_ref().or(loaded.header.subject.as_ref()) {
             Some(subject) => {
-                let subject = subject.strip_prefix(component).and_then(|rest| rest.strip_prefix('/')).unwrap_or(subject);
+                let subject =
+                    subject.strip_prefix(component).and_then(|rest| rest.strip_prefix('/')).unwrap_or(subject);
                 Ok(vec![select::target(context.registry, component, subject)?])
             }
             None => select::targets(context.registry, &[component.to_owned()], false),

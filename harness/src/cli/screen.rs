@@ -28,7 +28,8 @@ impl Screen {
         let lines: Box<dyn Write + Send> =
             if is_for_machine { Box::new(anstream::stderr()) } else { Box::new(anstream::stdout()) };
         let bar = ProgressBar::new_spinner();
-        let style = ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style =
+            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(style);
         Screen { lines: Mutex::new(lines), bar, last_plain: Mutex::new(Instant::now()) }
     }
@@ -61,7 +62,8 @@ impl Screen {
 
 /// One clear line on standard error. Control characters of foreign texts are shown, not obeyed.
 pub(crate) fn complain(text: &str) {
-    let line: String = text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    let line: String =
+        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
     let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {line}");
 }
 

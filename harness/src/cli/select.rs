@@ -18,7 +18,9 @@ pub(super) fn targets(registry: &Registry, names: &[String], broken: bool) -> Re
         }
         if registry.dialect(name).is_none() {
             let known: Vec<_> = registry.dialects().map(|dialect| dialect.name()).collect();
-            return Err(format!("unknown component {name:?}; known are {}; see `memtwin list`", known.join(", ")).into());
+            return Err(
+                format!("unknown component {name:?}; known are {}; see `memtwin list`", known.join(", ")).into()
+            );
         }
         let of_component = all().filter(|(_, target)| target.dialect().name() == name);
         chosen.extend(of_component.filter(|(_, target)| broken || target.is_sound()).map(|(index, _)| index));

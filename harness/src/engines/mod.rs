@@ -1,5 +1,6 @@
 //! Engines: where traces come from. An engine sees wire bytes, never a component.
 
+pub mod libfuzzer;
 pub mod random;
 
 /// A source of traces.

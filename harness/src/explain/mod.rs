@@ -46,14 +46,15 @@ pub fn explain(
     let (setup, ops) = dialect.words(&loaded.wire);
 
     let mut text = format!("{} runs {}\n", target.name(), loaded.path.display());
-    if let Some(story) = &loaded.header.story {
+    let subject_story = match target.health() {
+        Health::Sound => None,
+        Health::Broken { story, .. } => Some(story),
+    };
+    if let Some(story) = loaded.header.story.as_deref().filter(|story| Some(*story) != subject_story) {
         let _ = writeln!(text, "  story    {story}");
     }
-    match target.health() {
-        Health::Sound => {}
-        Health::Broken { story, .. } => {
-            let _ = writeln!(text, "  subject  {story}");
-        }
+    if let Some(story) = subject_story {
+        let _ = writeln!(text, "  subject  {story}");
     }
     let _ = writeln!(text, "  setup    {setup}\n");
     write_steps(&mut text, &ops, &told, &ending);
@@ -181,12 +182,25 @@ fn write_failure(
     Ok(())
 }
 
-/// The frames of the subject: without the fault handler and the panic machinery inside, without the harness outside.
-fn telling_frames(frames: &[String]) -> impl Iterator<Item = &String> {
-    const INNER: [&str; 6] =
-        ["backtrace::", "memtwin::isolate::", "core::panicking", "std::panicking", "rust_begin_unwind", "__rust"];
-    let inside = |frame: &&String| INNER.iter().any(|inner| frame.contains(inner));
-    let first = frames.iter().rposition(|frame| inside(&frame) && !frame.contains("isolate::worker")).map_or(0, |i| i + 1);
-    let outer = |frame: &&String| !frame.contains("memtwin::lockstep") && !frame.contains("memtwin::explain");
-    frames.iter().skip(first).take_while(outer).take(SHOWN_FRAMES)
+/// The frames of the subject: without the fault handler and the panic machinery inside, without the harness outside, and
+/// without the standard library between.
+fn telling_frames(frames: &[String]) -> impl Iterator<Item = String> + '_ {
+    const OUTSIDE: [&str; 3] = ["/src/lockstep.rs:", "/src/explain/narrator.rs:", "/src/isolate/worker.rs:"];
+    const HANDLER: &str = "/src/isolate/fault.rs:";
+    const STANDARD_LIBRARY: &str = "/rustc/";
+    let from = frames.iter().rposition(|frame| frame.contains(HANDLER)).map_or(0, |index| index + 1);
+    // A panic's hook lies in the worker's file, between the handler and the panic.
+    let hook = frames.get(from).is_some_and(|frame| frame.contains(OUTSIDE[2]));
+    let subject = frames.iter().skip(from + usize::from(hook));
+    let subject = subject.take_while(|frame| !OUTSIDE.iter().any(|file| frame.contains(file)));
+    subject.filter(|frame| !frame.contains(STANDARD_LIBRARY)).take(SHOWN_FRAMES).map(|frame| readable(frame))
+}
+
+/// `function at file:line`, without type parameters and without what lies above the working directory.
+fn readable(frame: &str) -> String {
+    let Some((name, place)) = frame.split_once(" at ") else { return frame.to_owned() };
+    let name = if name.starts_with('<') { name } else { name.split('<').next().unwrap_or(name) };
+    let here = std::env::current_dir().unwrap_or_default();
+    let place = place.strip_prefix(&format!("{}/", here.display())).unwrap_or(place);
+    format!("{name} at {place}")
 }

@@ -80,8 +80,14 @@ pub(crate) fn narrate<C: Rig, S: Subject<C>>(wire: &[u8], narrator: &mut Narrato
             Verdict::Agree => narrator.tell(&Told::Agreed { words }),
             Verdict::Diverge(divergence) => {
                 let ops = &trace.ops[..=index];
-                let scene =
-                    Scene { setup: &trace.setup, ops, succeeded: &succeeded, seen: &seen, view: None, divergence: &divergence };
+                let scene = Scene {
+                    setup: &trace.setup,
+                    ops,
+                    succeeded: &succeeded,
+                    seen: &seen,
+                    view: None,
+                    divergence: &divergence,
+                };
                 return narrator.tell(&diverged(words, &divergence, C::scene(&scene)));
             }
             Verdict::Moot(reason) => return narrator.tell(&Told::Moot { words, reason: reason.to_owned() }),

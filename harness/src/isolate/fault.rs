@@ -32,13 +32,11 @@ static SLOT: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 static STACK_LOW: AtomicU64 = AtomicU64::new(0);
 static STACK_HIGH: AtomicU64 = AtomicU64::new(0);
 
-/// Installs the handler in the zygote; workers inherit it. Under AddressSanitizer its own handlers stay.
+/// Installs the handler in the zygote; workers inherit it. AddressSanitizer gives way to it
+/// (allow_user_segv_handler is its default).
 pub(super) fn install(slot: &SharedSlot) {
     SLOT.store(slot.as_ptr(), Ordering::Relaxed);
     note_stack();
-    if super::has_address_sanitizer() {
-        return;
-    }
     // The unwinder loads its tables on first use; the handler must not be the first.
     let mut frames = 0;
     backtrace::trace(|_| {
@@ -67,7 +65,7 @@ fn note_stack() {
     STACK_LOW.store(high.saturating_sub(size + STACK_GAP_BYTES), Ordering::Relaxed);
 }
 
-extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // From here on a second fault has its way at once.
     for handled in HANDLED {
         // SAFETY: restoring the default action is async-signal-safe (man 7 signal-safety).
@@ -81,6 +79,9 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, _context: 
         record.code = info.si_code;
         // SAFETY: si_addr is valid for the fault signals; for others it is bits of other fields, which nobody reads.
         record.address = unsafe { info.si_addr() } as u64;
+        // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction).
+        let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+        record.instruction = context.uc_mcontext.gregs[libc::REG_RIP as usize].cast_unsigned();
         if let Some(address) = wild::simulated_fault() {
             record.address = address;
             record.is_simulated = 1;

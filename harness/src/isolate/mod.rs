@@ -6,11 +6,13 @@ mod fault;
 pub mod heap;
 mod sandbox;
 mod slot;
+mod supervised;
 mod symbolise;
 mod window;
 mod worker;
 mod zygote;
 
+pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use zygote::serve_if_asked;
 
 use crate::finding::{Cause, Ending, Failure, Fault, FaultClass};
@@ -24,8 +26,8 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use zygote::Reason;
 
@@ -202,10 +204,13 @@ impl Isolation {
 
     /// The functions of a fault's frames, innermost first, one a line.
     pub fn symbolise(&mut self, frames: &[u64]) -> Result<Vec<String>, IsolationError> {
+        // The instruction of the fault is still in the record: the symbolising process needs it.
+        let instruction = self.slot.get().fault.instruction;
         self.slot.get_mut().job = job(JobKind::Symbolise, 0, Audits::Full);
         self.clear_report();
         let record = &mut self.slot.get_mut().fault;
         let count = frames.len().min(MAX_FRAMES);
+        record.instruction = instruction;
         record.frames[..count].copy_from_slice(&frames[..count]);
         #[allow(clippy::cast_possible_truncation)] // at most MAX_FRAMES
         record.frame_count.store(count as u32, Ordering::Release);
@@ -240,6 +245,7 @@ impl Isolation {
         slot.fault.signal.store(0, Ordering::Relaxed);
         slot.fault.frame_count.store(0, Ordering::Relaxed);
         slot.fault.is_simulated = 0;
+        slot.fault.instruction = 0;
         slot.fault.is_stack_overflow = 0;
         slot.output_length.store(0, Ordering::Relaxed);
         slot.message.set("");
@@ -353,7 +359,6 @@ impl Isolation {
             frames: record.frames[..count.min(MAX_FRAMES)].to_vec(),
         }
     }
-
 }
 
 impl Drop for Isolation {
@@ -405,6 +410,12 @@ fn spawn(program: &std::path::Path, kept: [RawFd; 3]) -> io::Result<Child> {
     // SAFETY: the closure makes system calls only.
     unsafe { command.pre_exec(prepare) };
     command.spawn()
+}
+
+/// Tells the processes that this one starts that a supervisor is there already. Call it before any thread.
+pub(crate) fn mark_supervised(variable: &str) {
+    // SAFETY: the caller promises that no other thread reads or writes the environment.
+    unsafe { std::env::set_var(variable, "1") };
 }
 
 /// The time of CLOCK_MONOTONIC in nanoseconds, the same in all processes.

@@ -94,6 +94,8 @@ pub(super) struct FaultRecord {
     /// `si_code`.
     pub code: i32,
     pub address: u64,
+    /// The instruction that faulted; 0 where there is none.
+    pub instruction: u64,
     /// Whether the address is one that a subject would have touched but that no window holds.
     pub is_simulated: u32,
     pub is_stack_overflow: u32,
@@ -151,8 +153,9 @@ impl SharedSlot {
     pub(super) fn map(memory: OwnedFd) -> io::Result<Self> {
         let length = NonZeroUsize::new(size_of::<Slot>()).ok_or(io::ErrorKind::InvalidInput)?;
         // SAFETY: a fresh mapping of a file that is as long as the slot; nothing else is replaced.
-        let address =
-            unsafe { mmap(None, length, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED, &memory, 0) }?;
+        let address = unsafe {
+            mmap(None, length, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED, &memory, 0)
+        }?;
         Ok(SharedSlot { memory, slot: address.cast() })
     }
 

@@ -10,9 +10,9 @@ pub(super) fn run(slot: &mut Slot) {
     let count = slot.fault.frame_count.load(Ordering::Acquire) as usize;
     let mut text = String::new();
     for &address in slot.fault.frames.iter().take(count) {
-        // A return address points behind its call; the byte before it belongs to the call. For the innermost frame, the
-        // faulting instruction itself, the byte before is in the same function or the wrong line at worst.
-        let inside = address.wrapping_sub(1);
+        // A return address points behind its call; the byte before it belongs to the call. The faulting instruction is
+        // where it is.
+        let inside = if address == slot.fault.instruction { address } else { address.wrapping_sub(1) };
         backtrace::resolve(inside as *mut std::ffi::c_void, |symbol| {
             let Some(name) = symbol.name() else { return };
             let _ = write!(text, "{name:#}");

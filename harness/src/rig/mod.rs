@@ -35,6 +35,9 @@ pub trait Rig:
     /// Simpler ops that may show the same, the simplest first. Each is smaller by an order without cycles, so that
     /// shrinking ends.
     fn simpler_ops(setup: &Self::Setup, op: &Self::Op) -> Vec<Self::Op>;
+    /// Simpler forms of all ops at once, for operands that only mean something together (an address that two ops share).
+    /// The same order holds for their sum.
+    fn simpler_together(setup: &Self::Setup, ops: &[Self::Op]) -> Vec<Vec<Self::Op>>;
 
     /// The setup in the component's words.
     fn setup_words(setup: &Self::Setup) -> String;

@@ -1,7 +1,8 @@
 //! The implementations under test, one module for each component.
 //!
-//! Subjects use the words of a component (setup, op, outcome, contract) and never its model: a subject that knew its judge
-//! would prove nothing. Broken subjects hold exactly the defect that their name says; none of them is fit for use.
+//! Subjects use the words of a component (setup, op, outcome, contract) and never its model: a subject that knew its
+//! judge would prove nothing. Broken subjects hold exactly the defect that their name says; none of them is fit for
+//! use.
 
 pub mod guest_memory;
 pub mod wild;

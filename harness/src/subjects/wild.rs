@@ -1,10 +1,11 @@
 //! Accesses through pointers that were never valid: what a defect does that takes a guest address for a host pointer.
 //!
 //! Each access is one byte and one machine instruction, so that the processor answers and no check of the compiler's or
-//! of the standard library's stands before it. This module refuses to make such an access safe: whoever calls it expects
-//! the process to die, and must run in a worker process. Below [`WINDOW_END`] workers keep every page inaccessible, so the
-//! access itself faults. Beyond, where real memory may happen to be, the fault is *simulated*: the address is left in
-//! [`SIMULATED_FAULT`] and the null page is touched in its stead; the fault handler then reports the address left there.
+//! of the standard library's stands before it. This module refuses to make such an access safe: whoever calls it
+//! expects the process to die, and must run in a worker process. Below [`WINDOW_END`] workers keep every page
+//! inaccessible, so the access itself faults. Beyond, where real memory may happen to be, the fault is *simulated*: the
+//! address is left in [`SIMULATED_FAULT`] and the null page is touched in its stead; the fault handler then reports the
+//! address left there.
 
 use std::arch::asm;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,8 +27,8 @@ const NULL_PAGE_ADDRESS: u64 = 8;
 pub fn read_byte(host_address: u64) -> u8 {
     let address = faulting_address(host_address);
     let byte: u8;
-    // SAFETY: deliberately none of the usual claims. The address is in a window that workers keep inaccessible, or in the
-    // null page: the instruction raises SIGSEGV and the worker dies. The instruction touches no other state.
+    // SAFETY: deliberately none of the usual claims. The address is in a window that workers keep inaccessible, or in
+    // the null page: the instruction raises SIGSEGV and the worker dies. The instruction touches no other state.
     unsafe {
         asm!("mov {byte}, byte ptr [{address}]", byte = out(reg_byte) byte, address = in(reg) address,
             options(nostack, readonly, preserves_flags));

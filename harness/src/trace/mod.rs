@@ -7,6 +7,7 @@ pub mod wire;
 
 pub use jsonl::{Header, JSON_PREFIX, MAX_FILE_BYTES, TraceError};
 pub(crate) use jsonl::{parse, print};
+pub(crate) use load::from_json;
 pub use load::{Loaded, find_traces, load};
 
 use crate::rig::Rig;

@@ -30,6 +30,7 @@ fn random_accesses_agree_with_one_vector() {
             let address = numbers.address(&setup);
             let length = [1, 2, 4, 8, numbers.below(200), numbers.below(size + 3)][usize::from(numbers.byte_below(6))];
             let length_in_host = usize::try_from(length).unwrap();
+            let length_in_bytes = u8::try_from(length).unwrap_or(u8::MAX);
             let inside = address.checked_add(length).is_some_and(|end| end <= size);
             let place = if inside { usize::try_from(address).unwrap() } else { 0 };
             let invalid = Err(VmError::Memory(MemoryError::InvalidAddress(at(address))));
@@ -41,7 +42,7 @@ fn random_accesses_agree_with_one_vector() {
                 memory.write(
                     at(address),
                     u64::from_le_bytes(scalar) | u64::MAX << 8 << (8 * (length - 1)),
-                    length as u8,
+                    length_in_bytes,
                 )
             } else {
                 memory.write_bulk(at(address), &bytes)
@@ -61,7 +62,7 @@ fn random_accesses_agree_with_one_vector() {
             }
             if is_scalar {
                 let expected = if inside { Ok(u64::from_le_bytes(scalar)) } else { invalid.map(|()| 0) };
-                assert_eq!(memory.read(at(address), length as u8), expected);
+                assert_eq!(memory.read(at(address), length_in_bytes), expected);
             }
         }
         assert_eq!(memory.dump_memory(), flat, "size {size}");

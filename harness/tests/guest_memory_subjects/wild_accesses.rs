@@ -8,18 +8,18 @@ use nix::unistd::{ForkResult, fork};
 
 /// The signal that ends a child which runs `body`; `None` when it survives.
 fn death_of(body: impl FnOnce()) -> Option<Signal> {
-    // SAFETY: the child runs `body` alone, takes no lock that another thread may hold except the allocator's, which the C
-    // library makes usable in a child, and leaves by `_exit`.
+    // SAFETY: the child runs `body` alone, takes no lock that another thread may hold except the allocator's, which the
+    // C library makes usable in a child, and leaves by `_exit`.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => {
             body();
             // SAFETY: leaves without running what belongs to the parent.
             unsafe { nix::libc::_exit(0) }
         }
-        ForkResult::Parent { child } => match waitpid(child, None).unwrap() {
-            WaitStatus::Signaled(_, signal, _) => Some(signal),
-            _ => None,
-        },
+        ForkResult::Parent { child } => {
+            let status = waitpid(child, None).unwrap();
+            if let WaitStatus::Signaled(_, signal, _) = status { Some(signal) } else { None }
+        }
     }
 }
 

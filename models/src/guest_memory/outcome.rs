@@ -51,9 +51,12 @@ pub struct Outcome {
 
 impl Default for Outcome {
     fn default() -> Self {
+        #[allow(clippy::cast_possible_truncation)] // 4096
+        let longest_device_transfer = MAX_DEVICE_BYTES as usize;
         Outcome {
             result: Seen::Skipped,
-            device_calls: Vec::with_capacity(2 * MAX_DEVICE_BYTES as usize),
+            // Twice what a right access needs, so that a wrong one seldom makes it grow.
+            device_calls: Vec::with_capacity(2 * longest_device_transfer),
             dump: Vec::new(),
             buffer: vec![0; MAX_TRANSFER_BYTES as usize + REDZONE_BYTES].into(),
         }

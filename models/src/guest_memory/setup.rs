@@ -125,8 +125,8 @@ impl Setup {
             edges[8 + 2 * index] = device.base;
             edges[9 + 2 * index] = device.end();
         }
-        for border in 1..SHARDS {
-            edges[13 + border as usize] = (border * self.shard_size()).min(self.memory_size);
+        for (edge, border) in edges[14..29].iter_mut().zip(1..SHARDS) {
+            *edge = (border * self.shard_size()).min(self.memory_size);
         }
         edges[29] = self.memory_size / 2;
         edges[30] = self.memory_size.saturating_sub(self.memory_size % SHARDS);

@@ -48,6 +48,10 @@ impl Rig for GuestMemory {
         simplify::ops(setup, op)
     }
 
+    fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<Vec<Op>> {
+        simplify::together(setup, ops)
+    }
+
     fn setup_words(setup: &Setup) -> String {
         words::setup(setup)
     }

@@ -45,9 +45,9 @@ fn location(setup: &Setup, address: u64) -> String {
 fn provenance(scene: &Scene<'_, GuestMemory>, address: u64) -> Vec<String> {
     let mut lines = Vec::new();
     let earlier = || scene.ops.iter().enumerate().take(scene.succeeded.len());
-    let covering = earlier()
-        .rev()
-        .find(|(index, op)| scene.succeeded[*index] && store_bytes(op, address, 1).is_some_and(|bytes| !bytes.is_empty()));
+    let covering = earlier().rev().find(|(index, op)| {
+        scene.succeeded[*index] && store_bytes(op, address, 1).is_some_and(|bytes| !bytes.is_empty())
+    });
     lines.push(match covering {
         Some((index, op)) => format!("last write there: op {index}, {}", words::op(op)),
         None => "last write there: none, fresh memory is zero".to_owned(),
@@ -137,7 +137,8 @@ fn store_bytes(op: &Op, start: u64, length: u64) -> Option<Vec<u8>> {
 
 /// The landmarks round a place, one a line, with the op's range beside them.
 fn map(setup: &Setup, focus: u64, range: Option<(u64, u64)>) -> Vec<String> {
-    let mut marks: Vec<(u64, String)> = vec![(0, "memory begins".to_owned()), (setup.memory_size, "memory ends".to_owned())];
+    let mut marks: Vec<(u64, String)> =
+        vec![(0, "memory begins".to_owned()), (setup.memory_size, "memory ends".to_owned())];
     let shard_size = setup.shard_size();
     if let Some(shard) = focus.checked_div(shard_size) {
         for shard in shard.saturating_sub(1)..=shard.saturating_add(1).min(15) {

@@ -96,6 +96,34 @@ pub(super) fn ops(setup: &Setup, op: &Op) -> Vec<Op> {
     simpler
 }
 
+/// All accesses moved down by the same distance, so that what they have in common stays: to 0x1000, to 0, by whole shards,
+/// pages and lines. All owners swapped so that the first is 0. Only when two accesses or more share the trace; one alone is moved by [`ops`].
+pub(super) fn together(setup: &Setup, ops: &[Op]) -> Vec<Vec<Op>> {
+    let inside = |op: &Op| op.range().map(|(address, _)| address).filter(|&address| address <= setup.memory_size);
+    let mut moved: Vec<Vec<Op>> = Vec::new();
+    if let Some(other) = ops.iter().map(Op::owner).find(|owner| owner.index() != 0) {
+        let first = Owner::new_folded(0);
+        let all_first = ops.iter().map(|op| with_owner(op, first)).collect();
+        let renamed =
+            ops.iter().map(|op| if op.owner() == other { with_owner(op, first) } else { op.clone() }).collect();
+        moved.extend([all_first, renamed]);
+    }
+    let lowest = ops.iter().filter_map(inside).min();
+    let Some(lowest) = lowest.filter(|_| 1 < ops.iter().filter_map(inside).count()) else { return moved };
+    let line = lowest % 64;
+    let page = lowest % 4096;
+    let targets = [0x1000, 0x1000 + line, 0x1000 + page, 0, line, page, lowest.saturating_sub(setup.shard_size())];
+    for target in targets.into_iter().filter(|&target| target < lowest) {
+        let distance = lowest - target;
+        let shift = |op: &Op| match inside(op) {
+            Some(address) => with_address(op, GuestAddress(address - distance)),
+            None => op.clone(),
+        };
+        moved.push(ops.iter().map(shift).collect());
+    }
+    moved
+}
+
 /// 0, then steps from far to near below `value`.
 fn halves(value: u64) -> impl Iterator<Item = u64> {
     let steps = (0..64).map_while(move |shift| Some(value >> shift).filter(|&step| step != 0));

@@ -34,14 +34,14 @@ pub(super) fn op(op: &Op) -> String {
         Op::InvalidateReservation { address, size, .. } => {
             format!("invalidate_reservation({:#x}, size {size})", address.0)
         }
-        Op::ReadBulk { address, length, .. } => format!("read_bulk({:#x}, {} bytes)", address.0, length.bytes()),
+        Op::ReadBulk { address, length, .. } => format!("read_bulk({:#x}, {})", address.0, byte_count(length.bytes())),
         Op::WriteBulk { address, seed, length, .. } => {
-            format!("write_bulk({:#x}, {} bytes of pattern {seed})", address.0, length.bytes())
+            format!("write_bulk({:#x}, {} of pattern {seed})", address.0, byte_count(length.bytes()))
         }
         Op::MemorySize { .. } => "memory_size()".to_owned(),
         Op::Dump { .. } => "dump_memory()".to_owned(),
         Op::Restore { payload, .. } => {
-            format!("restore_memory({} bytes of pattern {})", payload.length, payload.seed)
+            format!("restore_memory({} of pattern {})", byte_count(payload.length), payload.seed)
         }
         Op::RestoreDump { .. } => "restore_memory(dump_memory())".to_owned(),
     };
@@ -96,6 +96,10 @@ pub(super) fn seen(op: &Op, seen: &Outcome) -> String {
     text
 }
 
+fn byte_count(bytes: u32) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+}
+
 /// The first bytes in hex, and how many there are.
 pub(super) fn bytes(bytes: &[u8]) -> String {
     const SHOWN_BYTES: usize = 16;
@@ -106,6 +110,6 @@ pub(super) fn bytes(bytes: &[u8]) -> String {
     if SHOWN_BYTES < bytes.len() {
         text.push_str("… ");
     }
-    let _ = write!(text, "({} bytes)", bytes.len());
+    let _ = write!(text, "({})", byte_count(u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
     text
 }

@@ -1,7 +1,7 @@
 //! Turns handles of guest memory into a subject: ops become calls, answers become outcomes.
 //!
-//! One machine a setup, with one handle for each owner. Refused: judging, and changing anything on the way: what the handles
-//! answer is what is shown. The view and the reset look at memory behind the handles, so that a broken method
+//! One machine a setup, with one handle for each owner. Refused: judging, and changing anything on the way: what the
+//! handles answer is what is shown. The view and the reset look at memory behind the handles, so that a broken method
 //! is judged for what it did and never for what it shows of itself.
 
 use super::footprint::Footprint;

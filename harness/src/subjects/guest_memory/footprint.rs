@@ -1,7 +1,7 @@
 //! What a trace may have changed in memory, and how to take it back at a cost that follows the trace.
 //!
-//! Ranges are noted before the call, whether or not it will store: a broken method may store where it must not. Refused:
-//! guessing. Where the notes do not suffice, the caller is told to build anew.
+//! Ranges are noted before the call, whether or not it will store: a broken method may store where it must not.
+//! Refused: guessing. Where the notes do not suffice, the caller is told to build anew.
 
 use super::adapter::Ram;
 use memtwin_models::guest_memory::{DUMP_LIMIT_BYTES, MAX_TRANSFER_BYTES};
@@ -43,8 +43,8 @@ impl Footprint {
         self.everything = true;
     }
 
-    /// Makes memory zero again where it may not be, and kills all reservations: each is on a line of its noted range, and
-    /// the store of zeros there kills it. False when that would cost more than a new machine.
+    /// Makes memory zero again where it may not be, and kills all reservations: each is on a line of its noted range,
+    /// and the store of zeros there kills it. False when that would cost more than a new machine.
     pub(crate) fn scrub(&mut self, ram: &impl Ram) -> bool {
         if self.everything {
             if ram.size() > DUMP_LIMIT_BYTES {

@@ -1,5 +1,6 @@
 //! The code that the bug report found: no implementor overrides the bulk methods, so every bulk access takes the guest
-//! physical address for a host pointer. Reading 16 bytes at 0x1000 dies with a segmentation fault at host address 0x1000.
+//! physical address for a host pointer. Reading 16 bytes at 0x1000 dies with a segmentation fault at host address
+//! 0x1000.
 
 use super::hardened::{GuestPhysAddr, VmError};
 use super::reported::{BulkPath, ReportedMmu, ShardedVec};

@@ -1,8 +1,9 @@
 //! The code after the bug report's fix: the bulk methods are overridden and copy shard by shard.
 //!
-//! The reported crash is gone. Still there: the end of a transfer may wrap past the check, and the shard index that follows
-//! is out of bounds (GM-04); construction underflows for many small sizes (GM-05); bulk stores leave reservations alive
-//! (GM-06); the bulk path does not know devices (GM-07). Shards are locked one at a time, which the contract admits.
+//! The reported crash is gone. Still there: the end of a transfer may wrap past the check, and the shard index that
+//! follows is out of bounds (GM-04); construction underflows for many small sizes (GM-05); bulk stores leave
+//! reservations alive (GM-06); the bulk path does not know devices (GM-07). Shards are locked one at a time, which the
+//! contract admits.
 
 use super::adapter::Adapter;
 use super::hardened::{GuestPhysAddr, MemoryError, VmError};

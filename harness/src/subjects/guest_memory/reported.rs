@@ -1,9 +1,9 @@
-//! The storage and the device wrapper of the bug report's project, as far as the report describes them: 16 shards, each a
-//! vector behind a lock, and a wrapper that adds devices and alignment.
+//! The storage and the device wrapper of the bug report's project, as far as the report describes them: 16 shards, each
+//! a vector behind a lock, and a wrapper that adds devices and alignment.
 //!
-//! [`super::original`] and [`super::published_fix`] differ in the bulk methods alone, which [`BulkPath`] stands for. Both are
-//! broken; what is here has the construction that both had (GM-05), and is otherwise correct for one thread at a time.
-//! Range errors arrive as page faults, as the wrapper's documentation says.
+//! [`super::original`] and [`super::published_fix`] differ in the bulk methods alone, which [`BulkPath`] stands for.
+//! Both are broken; what is here has the construction that both had (GM-05), and is otherwise correct for one thread at
+//! a time. Range errors arrive as page faults, as the wrapper's documentation says.
 
 use super::adapter::{Machine, Ram, Vcpu};
 use super::hardened::access::{AccessSize, Fault, GuestRange};
@@ -22,8 +22,8 @@ const SHARDS: usize = 16;
 /// Eager zeroing of more than this would dominate a campaign, in bytes.
 const LARGEST_MEMORY_BYTES: u64 = 64 << 20;
 
-/// The bytes of the last shard, computed as the project did: what the other shards of `ceil(size / 16)` bytes leave. For
-/// many small sizes they leave less than nothing (GM-05).
+/// The bytes of the last shard, computed as the project did: what the other shards of `ceil(size / 16)` bytes leave.
+/// For many small sizes they leave less than nothing (GM-05).
 pub(super) fn last_shard_size(size: u64) -> u64 {
     let before_last = (SHARDS as u64 - 1) * size.div_ceil(SHARDS as u64);
     size.checked_sub(before_last).expect("the shards before the last hold more than the whole memory")

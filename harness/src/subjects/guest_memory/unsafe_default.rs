@@ -1,7 +1,8 @@
-//! The trait's bulk methods as the bug report found them: defaults that take a guest physical address for a host pointer.
+//! The trait's bulk methods as the bug report found them: defaults that take a guest physical address for a host
+//! pointer.
 //!
-//! Whoever did not override them had code that compiled, passed every scalar test, and died at the first bulk access. No
-//! check of any kind is made here, because none was.
+//! Whoever did not override them had code that compiled, passed every scalar test, and died at the first bulk access.
+//! No check of any kind is made here, because none was.
 
 use super::hardened::{GuestPhysAddr, VmError};
 use crate::subjects::wild;

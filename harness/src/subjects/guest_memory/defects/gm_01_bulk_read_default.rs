@@ -1,7 +1,7 @@
 //! GM-01: `PhysicalMemory` does not override the bulk read.
 //!
-//! The code compiles, because the trait once had a default. The default takes the guest physical address for a host pointer:
-//! the first bulk read of memory dies at host address = guest address.
+//! The code compiles, because the trait once had a default. The default takes the guest physical address for a host
+//! pointer: the first bulk read of memory dies at host address = guest address.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

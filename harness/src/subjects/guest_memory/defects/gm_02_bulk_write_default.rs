@@ -15,7 +15,8 @@ pub struct BulkWriteDefault;
 
 impl Deviation for BulkWriteDefault {
     const ID: &'static str = "GM-02";
-    const STORY: &'static str = "memory does not override the bulk write, and the trait's unsafe default writes to the guest address as a pointer";
+    const STORY: &'static str =
+        "memory does not override the bulk write, and the trait's unsafe default writes through the guest address";
 
     fn write_bulk(mmu: &mut SoftMmu, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
         match mmu.route(GuestRange::of_slice(pa, bytes)?)? {

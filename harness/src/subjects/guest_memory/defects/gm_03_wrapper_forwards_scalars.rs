@@ -1,7 +1,7 @@
 //! GM-03: a wrapper forwards the scalar methods only.
 //!
-//! The memory inside overrides both bulk methods, and is never asked: bulk access through the wrapper falls back to the trait's
-//! unsafe default, for devices too.
+//! The memory inside overrides both bulk methods, and is never asked: bulk access through the wrapper falls back to the
+//! trait's unsafe default, for devices too.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

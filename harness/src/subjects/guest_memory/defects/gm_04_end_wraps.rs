@@ -1,7 +1,7 @@
 //! GM-04: the end of a bulk transfer wraps past the bound check.
 //!
-//! `address + length` is computed modulo 2^64. Near the last address the sum is small and passes; the shard index computed from
-//! the address is then far beyond the shards, and indexing with it panics.
+//! `address + length` is computed modulo 2^64. Near the last address the sum is small and passes; the shard index
+//! computed from the address is then far beyond the shards, and indexing with it panics.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

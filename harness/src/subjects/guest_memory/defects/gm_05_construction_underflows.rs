@@ -1,7 +1,7 @@
 //! GM-05: construction underflows for many small sizes.
 //!
-//! Shards have `ceil(size / 16)` bytes, and the last gets `size` minus the other fifteen. For 1 to 14 bytes, 17 to 29, 33 to 44
-//! and so on up to 209 the fifteen hold more than the whole memory, and the difference underflows.
+//! Shards have `ceil(size / 16)` bytes, and the last gets `size` minus the other fifteen. For 1 to 14 bytes, 17 to 29,
+//! 33 to 44 and so on up to 209 the fifteen hold more than the whole memory, and the difference underflows.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;
@@ -17,7 +17,8 @@ pub struct ConstructionUnderflows;
 
 impl Deviation for ConstructionUnderflows {
     const ID: &'static str = "GM-05";
-    const STORY: &'static str = "construction computes the last shard as the size minus fifteen whole shards, which underflows for many sizes below 210";
+    const STORY: &'static str =
+        "the size minus fifteen whole shards, which construction computes, underflows for many sizes below 210";
     const REUSABLE: bool = false;
 
     fn memory(setup: &Setup) -> Result<Arc<PhysicalMemory>, Unsupported> {

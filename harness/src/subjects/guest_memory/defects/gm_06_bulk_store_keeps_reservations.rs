@@ -1,7 +1,7 @@
 //! GM-06: bulk stores do not kill reservations.
 //!
-//! A CPU reserves a word, a bulk transfer (a disk's, say) overwrites it, and the CPU's store-conditional still succeeds: the
-//! transfer's bytes are lost.
+//! A CPU reserves a word, a bulk transfer (a disk's, say) overwrites it, and the CPU's store-conditional still
+//! succeeds: the transfer's bytes are lost.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

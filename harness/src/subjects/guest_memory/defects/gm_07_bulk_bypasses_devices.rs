@@ -1,6 +1,7 @@
 //! GM-07: the bulk path bypasses devices.
 //!
-//! Bulk access goes straight to memory. Over a device it reads and writes the bytes beneath, and the device never hears of it.
+//! Bulk access goes straight to memory. Over a device it reads and writes the bytes beneath, and the device never hears
+//! of it.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

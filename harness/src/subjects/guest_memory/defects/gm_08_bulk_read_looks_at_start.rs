@@ -1,7 +1,8 @@
 //! GM-08: a bulk read decides by its first byte who answers.
 //!
-//! The bulk write refuses whatever overlaps a device and something else; the read asks only where it begins. From memory into a
-//! device it reads the bytes beneath the device, from a device into memory it asks the device for registers it does not have.
+//! The bulk write refuses whatever overlaps a device and something else; the read asks only where it begins. From
+//! memory into a device it reads the bytes beneath the device, from a device into memory it asks the device for
+//! registers it does not have.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

@@ -1,7 +1,7 @@
 //! GM-09: a scalar access decides by its first byte who answers.
 //!
-//! An 8-byte read that ends inside a device reads the memory beneath, and one that begins in the last register of a device asks
-//! for seven more that do not exist.
+//! An 8-byte read that ends inside a device reads the memory beneath, and one that begins in the last register of a
+//! device asks for seven more that do not exist.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

@@ -1,7 +1,7 @@
 //! GM-10: a bulk write that is refused, because it runs from memory into a device, leaves its first bytes in memory.
 //!
-//! The transfer is done byte by byte as far as memory goes; the device is noticed when it is reached. The error is right, the
-//! memory behind it is not.
+//! The transfer is done byte by byte as far as memory goes; the device is noticed when it is reached. The error is
+//! right, the memory behind it is not.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

@@ -1,7 +1,7 @@
 //! GM-11: the bound check lets one byte too many pass.
 //!
-//! The allocation has a spare byte, and the check compares with the allocation's size instead of the memory's. An access that
-//! ends one byte beyond memory succeeds.
+//! The allocation has a spare byte, and the check compares with the allocation's size instead of the memory's. An
+//! access that ends one byte beyond memory succeeds.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

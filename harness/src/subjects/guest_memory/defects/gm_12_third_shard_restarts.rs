@@ -1,7 +1,7 @@
 //! GM-12: a bulk transfer over three or more shards goes wrong from the third on.
 //!
-//! The place in the caller's buffer is computed when the second shard is reached and never advanced, so every later shard starts
-//! again at the bytes of the second. Two shards, which is what a test of a border tries, work.
+//! The place in the caller's buffer is computed when the second shard is reached and never advanced, so every later
+//! shard starts again at the bytes of the second. Two shards, which is what a test of a border tries, work.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;
@@ -46,8 +46,8 @@ impl Deviation for ThirdShardRestarts {
     }
 }
 
-/// For each shard of a range in memory: its bytes, counted from the start of the range, and where they are said to be in the
-/// caller's buffer.
+/// For each shard of a range in memory: its bytes, counted from the start of the range, and where they are said to be
+/// in the caller's buffer.
 fn pieces(memory: &PhysicalMemory, range: GuestRange) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     let host_sized = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     let length = host_sized(range.length());

@@ -1,6 +1,7 @@
 //! GM-15: a restore forgets the last, short shard.
 //!
-//! It goes over the whole shards of the saved bytes. When the size is no multiple of the shard size, the rest stays as it was.
+//! It goes over the whole shards of the saved bytes. When the size is no multiple of the shard size, the rest stays as
+//! it was.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

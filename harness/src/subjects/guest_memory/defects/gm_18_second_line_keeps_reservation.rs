@@ -1,7 +1,7 @@
 //! GM-18: a store over two lines kills the reservations of the first only.
 //!
-//! The line is computed from the store's address. An 8-byte store at 0x3c changes the line at 0x40 as well, and a reservation
-//! there lives on.
+//! The line is computed from the store's address. An 8-byte store at 0x3c changes the line at 0x40 as well, and a
+//! reservation there lives on.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

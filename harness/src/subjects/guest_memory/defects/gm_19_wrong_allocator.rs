@@ -1,7 +1,7 @@
 //! GM-19: memory on huge pages is freed by the wrong allocator.
 //!
-//! The pages are mapped, and drop hands them to the global allocator, which never saw them. It looks for its bookkeeping in
-//! front of the first byte, where the guard of the mapping is, and the process dies.
+//! The pages are mapped, and drop hands them to the global allocator, which never saw them. It looks for its
+//! bookkeeping in front of the first byte, where the guard of the mapping is, and the process dies.
 
 use super::deviation::{Deviating, Deviation};
 use crate::subjects::guest_memory::adapter::Adapter;

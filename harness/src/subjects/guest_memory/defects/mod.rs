@@ -1,7 +1,8 @@
 //! One broken subject for each entry of the catalogue of known defects, each with exactly that defect.
 //!
-//! They prove that campaigns find what they are there to find. Each replaces a few methods of the hardened code, so that
-//! whatever a campaign reports of it is the defect and nothing else. Absent: GM-17, which needs two threads to show.
+//! They prove that campaigns find what they are there to find. Each replaces a few methods of the hardened code, so
+//! that whatever a campaign reports of it is the defect and nothing else. Absent: GM-17, which needs two threads to
+//! show.
 
 mod deviation;
 mod gm_01_bulk_read_default;

@@ -1,7 +1,7 @@
 //! The interface of guest memory: addresses, sizes, errors and the trait that every implementation offers.
 //!
-//! A guest physical address is a number and stays one: nothing here turns it into a pointer. The bulk methods are required.
-//! A default could only be slow or wrong, and the default that once stood here was wrong.
+//! A guest physical address is a number and stays one: nothing here turns it into a pointer. The bulk methods are
+//! required. A default could only be slow or wrong, and the default that once stood here was wrong.
 
 use std::fmt;
 
@@ -303,7 +303,7 @@ pub trait MemoryAccess {
     /// A copy of the whole memory, also of what devices hide. Allocates as many bytes.
     fn dump_memory(&self) -> Vec<u8>;
 
-    /// Replaces the whole memory, also what devices hide, and kills every reservation. Fails, and changes nothing, unless
-    /// `bytes` has the memory's size.
+    /// Replaces the whole memory, also what devices hide, and kills every reservation. Fails, and changes nothing,
+    /// unless `bytes` has the memory's size.
     fn restore_memory(&mut self, bytes: &[u8]) -> Result<(), String>;
 }

@@ -20,8 +20,8 @@ const HUGE_PAGE_BYTES: usize = 2 << 20;
 /// Memory that can back a guest's.
 ///
 /// # Safety
-/// `base` must point to `size_bytes` bytes of initialised memory that stay readable, writable, in place and unshared with
-/// any other Rust object for as long as the value lives.
+/// `base` must point to `size_bytes` bytes of initialised memory that stay readable, writable, in place and unshared
+/// with any other Rust object for as long as the value lives.
 pub unsafe trait Backing: Send + Sync {
     /// The first byte.
     fn base(&self) -> NonNull<u8>;
@@ -81,16 +81,16 @@ impl LazyMapping {
                 .map_err(refused)?;
         }
         if accessible_bytes >= HUGE_PAGE_BYTES {
-            // A byte touched must not cost 2 MiB. This is advice: a kernel without huge pages says no, and none is needed.
-            // SAFETY: the advice changes no content, and the pages are ours.
+            // A byte touched must not cost 2 MiB. This is advice: a kernel without huge pages says no, and none is
+            // needed. SAFETY: the advice changes no content, and the pages are ours.
             let _ = unsafe { madvise(base.cast(), accessible_bytes, MmapAdvise::MADV_NOHUGEPAGE) };
         }
         Ok(mapping)
     }
 }
 
-// SAFETY: `base` is the first of `size_bytes` accessible bytes of a private mapping, which the kernel fills with zeros and
-// which stays until drop; no Rust object was made in it.
+// SAFETY: `base` is the first of `size_bytes` accessible bytes of a private mapping, which the kernel fills with zeros
+// and which stays until drop; no Rust object was made in it.
 unsafe impl Backing for LazyMapping {
     fn base(&self) -> NonNull<u8> {
         self.base
@@ -104,7 +104,8 @@ unsafe impl Backing for LazyMapping {
 impl Drop for LazyMapping {
     fn drop(&mut self) {
         // SAFETY: this is the whole reservation as `new` made it, and nobody uses it any more: pointers into it live no
-        // longer than the value. An error is impossible for a range that was mapped as one, and could not be handled here.
+        // longer than the value. An error is impossible for a range that was mapped as one, and could not be handled
+        // here.
         let _ = unsafe { munmap(self.reserved.cast(), self.reserved_bytes) };
     }
 }

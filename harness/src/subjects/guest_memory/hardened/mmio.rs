@@ -1,7 +1,7 @@
 //! Device regions: who answers an access, and how a bulk transfer becomes device calls.
 //!
-//! Where a region covers memory, the device answers. Refused: an access that touches a device and anything else, because no
-//! order of its halves would be right; and a call with an offset outside its device.
+//! Where a region covers memory, the device answers. Refused: an access that touches a device and anything else,
+//! because no order of its halves would be right; and a call with an offset outside its device.
 
 use super::access::{AccessSize, GuestPhysAddr, GuestRange, MemoryError, VmError};
 use std::fmt;
@@ -123,8 +123,8 @@ impl MmioRegion {
         self.device.write(offset, value, size.bytes()).map_err(|DeviceError| self.refused(offset))
     }
 
-    /// One call for each byte, ascending, up to the first error. The buffer changes only when all succeeded: device reads
-    /// have effects and cannot be tried first, so the bytes are staged.
+    /// One call for each byte, ascending, up to the first error. The buffer changes only when all succeeded: device
+    /// reads have effects and cannot be tried first, so the bytes are staged.
     pub(crate) fn load_bulk(&self, offset: u64, buffer: &mut [u8]) -> Result<(), VmError> {
         let mut on_stack = [0; STAGED_BYTES];
         let mut on_heap = Vec::new();

@@ -2,14 +2,14 @@
 //!
 //! - [`access`]: the interface, with bulk methods that no implementor can forget;
 //! - [`backing`]: where the bytes live, mapped lazily between guards;
-//! - [`shards`]: which bytes a lock protects, and the only way to reach them;
-//! - [`reservations`]: load-reserved and store-conditional;
+//! - `shards`: which bytes a lock protects, and the only way to reach them;
+//! - `reservations`: load-reserved and store-conditional;
 //! - [`physical`]: these three put together as [`PhysicalMemory`];
 //! - [`mmio`]: device regions and the decision who answers an access;
 //! - [`soft_mmu`]: [`PhysicalMemory`] and devices behind one interface.
 //!
-//! Refused here: defects of any kind, hooks for tests, and knowledge of the harness. The module depends on nothing but the
-//! standard library and `nix`, so that it can be carried into another project as it is.
+//! Refused here: defects of any kind, hooks for tests, and knowledge of the harness. The module depends on nothing but
+//! the standard library and `nix`, so that it can be carried into another project as it is.
 
 pub mod access;
 pub mod backing;

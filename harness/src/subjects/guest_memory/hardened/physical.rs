@@ -1,4 +1,5 @@
-//! Guest physical memory: sharded bytes and reservations, put together so that each call is atomic towards other threads.
+//! Guest physical memory: sharded bytes and reservations, put together so that each call is atomic towards other
+//! threads.
 //!
 //! Refused: devices and alignment, which are [`super::soft_mmu`]'s, and host pointers of any kind.
 
@@ -62,8 +63,8 @@ impl PhysicalMemory {
     pub fn load_reserved(&self, owner: OwnerIndex, pa: GuestPhysAddr, size: AccessSize) -> Result<u64, VmError> {
         let range = GuestRange::of_scalar(pa, size)?;
         self.bytes.check(range)?;
-        // All shards of the lines, not of the bytes alone: see the argument in `reservations`. A line contains its bytes,
-        // so the locked range contains the scalar.
+        // All shards of the lines, not of the bytes alone: see the argument in `reservations`. A line contains its
+        // bytes, so the locked range contains the scalar.
         let locked = Lines::of(range).map_or(range, |lines| lines.bytes_below(self.size()));
         let offset = range.start().saturating_sub(locked.start());
         self.bytes.read(locked, |bytes| {
@@ -113,7 +114,8 @@ impl PhysicalMemory {
         self.bytes.read(self.bytes.whole(), <[u8]>::to_vec).unwrap_or_default()
     }
 
-    /// Replaces all bytes and kills every reservation. Fails, and changes nothing, unless `source` has the memory's size.
+    /// Replaces all bytes and kills every reservation. Fails, and changes nothing, unless `source` has the memory's
+    /// size.
     pub fn restore(&self, source: &[u8]) -> Result<(), String> {
         if source.len() as u64 != self.size() {
             return Err(format!("cannot restore {} bytes into a memory of {} bytes", source.len(), self.size()));

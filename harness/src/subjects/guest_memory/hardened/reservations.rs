@@ -5,19 +5,19 @@
 //!
 //! # Why a store may look at the count of live reservations only
 //! A load-reserved registers while it holds the read locks of *all* shards in which its lines have a byte, and a store
-//! looks while it holds the write locks of the shards of its bytes. If the store touches a line of the reservation, then
-//! that byte's shard is locked by both, so one holds the lock after the other:
-//! - The store is later: the lock's release and acquire order the registration before the look. The store reads the count
-//!   of the registration or a later one. A later zero means that the table, whose mutex guards every change of the count,
-//!   has been emptied since: the reservation is gone already. Anything else sends the store to the table.
+//! looks while it holds the write locks of the shards of its bytes. If the store touches a line of the reservation,
+//! then that byte's shard is locked by both, so one holds the lock after the other:
+//! - The store is later: the lock's release and acquire order the registration before the look. The store reads the
+//!   count of the registration or a later one. A later zero means that the table, whose mutex guards every change of
+//!   the count, has been emptied since: the reservation is gone already. Anything else sends the store to the table.
 //! - The store is earlier: the load has read what it stored, so the reservation is younger than the store and stays.
 //!
-//! So the count can be read without order of its own. The mutex is always taken last, under whatever shard locks are held,
-//! and nothing is locked under it: together with the ascending order of the shards this rules out a deadlock.
+//! So the count can be read without order of its own. The mutex is always taken last, under whatever shard locks are
+//! held, and nothing is locked under it: together with the ascending order of the shards this rules out a deadlock.
 //!
 //! A store-conditional looks, stores and kills under the mutex. A foreign store to the same line in another shard kills
-//! under the mutex too, before it lets go of its own shard: whoever sees one of the two stores sees them in the order in
-//! which they had the mutex.
+//! under the mutex too, before it lets go of its own shard: whoever sees one of the two stores sees them in the order
+//! in which they had the mutex.
 
 use super::access::{AccessSize, GuestPhysAddr, GuestRange, OwnerIndex};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,8 +1,8 @@
 //! Which bytes a lock protects, and the only way to reach them.
 //!
-//! Memory is divided in 16 shards of `ceil(size / 16)` bytes, each behind a lock of its own; the last takes what is left,
-//! which may be nothing. The bytes themselves are one region, so an access over several shards is still one copy. Refused:
-//! any access without range check and without all the locks of its bytes.
+//! Memory is divided in 16 shards of `ceil(size / 16)` bytes, each behind a lock of its own; the last takes what is
+//! left, which may be nothing. The bytes themselves are one region, so an access over several shards is still one copy.
+//! Refused: any access without range check and without all the locks of its bytes.
 
 use super::access::{GuestRange, VmError};
 use super::backing::Backing;
@@ -19,7 +19,8 @@ pub(crate) const SHARDS: usize = 16;
 struct ShardLock(RwLock<()>);
 
 impl ShardLock {
-    /// Whoever panicked under the lock left bytes behind, and bytes are always valid: a poisoned lock is as good as new.
+    /// Whoever panicked under the lock left bytes behind, and bytes are always valid: a poisoned lock is as good as
+    /// new.
     #[inline]
     fn read(&self) -> RwLockReadGuard<'_, ()> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
@@ -89,8 +90,8 @@ impl ShardedBytes {
         let (first, last) = self.shards_of(range);
         if first == last {
             let _guard = self.locks[first].read();
-            // SAFETY: `locate` found the range inside the backing, whose bytes are initialised and live as long as self.
-            // All changes are made in `write` under the write lock of the shard, and the read lock is held.
+            // SAFETY: `locate` found the range inside the backing, whose bytes are initialised and live as long as
+            // self. All changes are made in `write` under the write lock of the shard, and the read lock is held.
             return Ok(reader(unsafe { std::slice::from_raw_parts(pointer, length) }));
         }
         let mut guards: [Option<RwLockReadGuard<'_, ()>>; SHARDS] = [const { None }; SHARDS];
@@ -112,8 +113,9 @@ impl ShardedBytes {
         let (first, last) = self.shards_of(range);
         if first == last {
             let _guard = self.locks[first].write();
-            // SAFETY: `locate` found the range inside the backing, whose bytes are initialised and live as long as self.
-            // Every other access needs a lock of this shard, and its write lock is held: the slice is the only one.
+            // SAFETY: `locate` found the range inside the backing, whose bytes are initialised and live as long as
+            // self. Every other access needs a lock of this shard, and its write lock is held: the slice is the only
+            // one.
             return Ok(writer(unsafe { std::slice::from_raw_parts_mut(pointer, length) }));
         }
         let mut guards: [Option<RwLockWriteGuard<'_, ()>>; SHARDS] = [const { None }; SHARDS];

@@ -270,6 +270,27 @@ fn answer() {
 }
 
 #[test]
+fn nothing_of_the_op_before_passes_for_an_answer() {
+    let contract = GuestMemoryContract { no_reservations: true, no_dump: true, ..GuestMemoryContract::STRICT };
+    for op in [read(0, 4), write(0, 1, 4), read_bulk(0, 64), read_bulk(0x1000, 1), Op::MemorySize { owner: CPU }] {
+        let mut bench = Bench::with_contract(&Setup::flat(0x1000), &contract).after(std::slice::from_ref(&op));
+        bench.model.arrange(&op, &mut bench.seen);
+        assert_eq!(bench.model.judge(&op, &bench.seen), Verdict::diverge(&laws::ANSWER, "result"), "{op:?}");
+    }
+    let op = Op::Dump { owner: CPU };
+    let mut bench = Bench::new(&Setup::flat(0x1000)).after(std::slice::from_ref(&op));
+    bench.model.arrange(&op, &mut bench.seen);
+    bench.seen.result = Seen::Done;
+    assert_eq!(bench.model.judge(&op, &bench.seen), Verdict::diverge(&laws::DUMP, "length"));
+    // A read that fills nothing shows poison, not the bytes of the read before.
+    let op = read_bulk(0, 64);
+    let mut bench = Bench::new(&Setup::flat(0x1000)).after(std::slice::from_ref(&op));
+    bench.model.arrange(&op, &mut bench.seen);
+    bench.seen.result = Seen::Done;
+    assert_eq!(bench.model.judge(&op, &bench.seen), Verdict::diverge_at(&laws::FLAT_MEMORY, "buffer", 0));
+}
+
+#[test]
 fn freedoms() {
     let strict = GuestMemoryContract::STRICT;
     let cases = [
