@@ -77,18 +77,15 @@ macro_rules! libfuzzer_target {
         $crate::libfuzzer_target!($component, $crate::Registry::built_in());
     };
     ($component:literal, $registry:expr) => {
-        static TARGET: std::sync::OnceLock<std::sync::Mutex<$crate::engines::libfuzzer::FuzzTarget>> =
-            std::sync::OnceLock::new();
-
-        fn target() -> &'static std::sync::Mutex<$crate::engines::libfuzzer::FuzzTarget> {
-            TARGET.get_or_init(|| {
-                std::sync::Mutex::new($crate::engines::libfuzzer::FuzzTarget::start(&$registry, $component))
-            })
+        thread_local! {
+            // libFuzzer calls from one thread only.
+            static TARGET: std::cell::RefCell<$crate::engines::libfuzzer::FuzzTarget> =
+                std::cell::RefCell::new($crate::engines::libfuzzer::FuzzTarget::start(&$registry, $component));
         }
 
         libfuzzer_sys::fuzz_target!(
-            init: drop(target()),
-            |bytes: &[u8]| target().lock().unwrap_or_else(std::sync::PoisonError::into_inner).run(bytes)
+            init: TARGET.with_borrow(|_| ()),
+            |bytes: &[u8]| TARGET.with_borrow_mut(|target| target.run(bytes))
         );
     };
 }

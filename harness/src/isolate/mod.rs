@@ -394,7 +394,7 @@ fn job(kind: JobKind, target: usize, audits: Audits) -> JobRecord {
 fn spawn(program: &std::path::Path, kept: [RawFd; 3]) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.env(zygote::VARIABLE, kept.map(|descriptor| descriptor.to_string()).join(","));
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let prepare = move || {
         for descriptor in kept {
             // SAFETY: clears close-on-exec of a descriptor that is open; fcntl is async-signal-safe.
