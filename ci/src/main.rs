@@ -1,2 +1,57 @@
-//! What CI runs, as code.
-fn main() {}
+//! What CI runs, as code: `cargo xtask ci` here and on any CI service is the same. It knows no service, and it never
+//! changes a file of the repository except through `cargo xtask generate`.
+#![forbid(unsafe_code)]
+
+mod command;
+mod generate;
+mod matrix;
+mod report;
+mod room;
+mod run_file;
+mod steps;
+
+use clap::{Parser, Subcommand};
+use memtwin::Registry;
+use room::Room;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Replays for the matrix run in workers of this program, which need an allocator that knows their limits.
+#[global_allocator]
+static ALLOCATOR: memtwin::isolate::heap::CountingAllocator = memtwin::isolate::heap::CountingAllocator;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "What CI runs, as code")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the fast lane; with --full everything. All steps run, then a table says how each ended
+    Ci(report::Ci),
+    /// Write the generated parts of README.md and docs/matrix.md anew
+    Generate {
+        /// Write nothing; say what is out of date and fail
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    memtwin::isolate::serve_if_asked(&Registry::built_in());
+    let room = Room::of_this_repository();
+    let result = match Arguments::parse().verb {
+        Verb::Ci(ci) => ci.run(&room),
+        Verb::Generate { check } => generate::generate(&room, check),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

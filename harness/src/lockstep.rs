@@ -13,6 +13,10 @@ pub const CLASSES: usize = 8;
 /// Counters: op kinds times outcome classes.
 pub const COUNTS: usize = 32 * CLASSES;
 
+/// The random engine audits in full, and notes features, in each trace whose number is a multiple of this: both cost about
+/// as much as a fifth of the trace, and traces of one setup and mix are alike.
+pub const CLOSE_LOOK_EVERY: u64 = 16;
+
 /// Where the run notes what it does, so that nothing is lost when the subject takes the process with it.
 #[derive(Debug)]
 pub struct Journal<'a> {
@@ -20,8 +24,8 @@ pub struct Journal<'a> {
     pub place: &'a AtomicU32,
     /// How often each (op kind, outcome class) was seen: `kind * CLASSES + class`.
     pub counts: &'a mut [u64; COUNTS],
-    /// The state map.
-    pub features: &'a mut [u8; StateMap::SIZE],
+    /// The state map, for runs that note features.
+    pub features: Option<&'a mut [u8; StateMap::SIZE]>,
     /// Ops carried out by the runs so far, without those of a run that did not return.
     pub ops: u64,
 }
@@ -183,7 +187,9 @@ impl<C: Rig, S: Subject<C>> Lockstep<C, S> {
                 Verdict::Moot(reason) => return Ended::Moot { op: index, reason },
             }
             journal.counts[(C::op_kind(&op) * CLASSES + C::outcome_class(seen)) & (COUNTS - 1)] += 1;
-            model.features(&op, seen, &mut StateMap::new(journal.features));
+            if let Some(features) = journal.features.as_deref_mut() {
+                model.features(&op, seen, &mut StateMap::new(features));
+            }
             if audits == Audits::EveryStep
                 && let Verdict::Diverge(divergence) = audit::<C, S>(model, subject, view, Depth::Full)
             {

@@ -5,7 +5,7 @@ use super::files::{Filed, file_finding};
 use super::merge::Ledger;
 use super::{CampaignError, Event, Plan, Task};
 use crate::finding::{Cause, Ending, FaultClass, Signature};
-use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError};
+use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError, monotonic_nanoseconds};
 use crate::lockstep::Audits;
 use crate::random::{hash_name, mix};
 use crate::registry::Registry;
@@ -16,6 +16,8 @@ use std::time::Instant;
 
 /// An epoch ends after this many failing traces: each costs a process, and one finding is enough to fix one bug.
 const FAILURES_PER_EPOCH: usize = 64;
+/// As how many failures one counts that cost seconds of processor time.
+const WEIGHT_OF_A_HANG: usize = 16;
 /// How many runs a finding may be shrunk with.
 const SHRINK_RUNS: usize = 3000;
 /// The same where each run that fails costs a second of processor time.
@@ -81,10 +83,12 @@ impl<'a> EpochRunner<'a> {
                 BatchEnd::Done | BatchEnd::Interrupted => break,
                 BatchEnd::Failed { trace, wire, .. } => (trace, wire),
             };
-            failures += 1;
             let seconds = started.elapsed().as_secs_f64();
             let counts = self.isolation.counts();
-            match self.confirm(task.target, target, &wire)? {
+            let confirmed = self.confirm(task.target, target, &wire)?;
+            let is_hang = matches!(confirmed, Some((_, Some(FaultClass::Hang))));
+            failures += if is_hang { WEIGHT_OF_A_HANG } else { 1 };
+            match confirmed {
                 None => unconfirmed += 1,
                 Some((signature, _)) if found.iter().any(|known| known.signature == signature) => {}
                 Some((signature, class)) => {
@@ -100,7 +104,8 @@ impl<'a> EpochRunner<'a> {
                     found.push(Found { signature, executions: counts.traces, ops: counts.ops, seconds, filed });
                 }
             }
-            if FAILURES_PER_EPOCH <= failures || !target.is_sound() && !found.is_empty() {
+            let is_over = task.deadline_nanoseconds <= monotonic_nanoseconds();
+            if is_over || FAILURES_PER_EPOCH <= failures || !target.is_sound() && !found.is_empty() {
                 break;
             }
             batch.first_trace = trace + 1;

@@ -6,6 +6,7 @@ use crate::target::Target;
 use crate::trace::Header;
 use memtwin_models::Health;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// A filed trace.
@@ -46,7 +47,9 @@ pub(crate) fn file_finding(
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix(".memtwin-").tempfile_in(folder)?;
+    // As any other file of the user's, not private as temporary files are.
+    let permissions = std::fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().prefix(".memtwin-").permissions(permissions).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;

@@ -1,5 +1,6 @@
 //! `memtwin explain`: the story of one trace.
 
+use super::screen::printable;
 use super::{Context, Exit, Failed, select};
 use crate::explain::explain;
 use crate::isolate::Isolation;
@@ -31,7 +32,7 @@ impl Explain {
         let Some(explanation) = explain(&mut isolation, context.registry, index, &loaded)? else {
             return Ok(Exit::Interrupted);
         };
-        write!(anstream::stdout(), "{}", explanation.text)?;
+        write!(anstream::stdout(), "{}", printable(&explanation.text))?;
         Ok(Exit::Clean)
     }
 }

@@ -15,6 +15,7 @@ mod shrink;
 use crate::isolate;
 use crate::registry::Registry;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -120,8 +121,10 @@ pub fn main(registry: &Registry) -> ExitCode {
         Verb::Accept(verb) => verb.run(&context),
         Verb::Doctor(verb) => verb.run(),
         Verb::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Arguments::command(), "memtwin", &mut std::io::stdout());
-            Ok(Exit::Clean)
+            // Not straight to standard output: the generator panics when the reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "memtwin", &mut script);
+            std::io::stdout().write_all(&script).map(|()| Exit::Clean).map_err(Failed::from)
         }
     };
     let exit = result.unwrap_or_else(|error| {

@@ -1,6 +1,6 @@
 //! `memtwin replay`: traces of files and folders, a table of pass and fail.
 
-use super::screen::{BAD, DIM, GOOD};
+use super::screen::{BAD, DIM, GOOD, printable};
 use super::{Context, Exit, Failed, select};
 use crate::finding::Ending;
 use crate::isolate::Isolation;
@@ -34,9 +34,20 @@ pub(super) struct Replay {
 struct Row {
     trace: String,
     target: String,
-    passed: bool,
+    verdict: Verdict,
     expected: String,
     seen: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    /// As expected.
+    Passed,
+    /// Not as expected.
+    Failed,
+    /// The subject cannot serve the setup: nothing was judged.
+    Skipped,
 }
 
 impl Replay {
@@ -60,16 +71,17 @@ impl Replay {
                 rows.push(row);
             }
         }
-        let failed = rows.iter().filter(|row| !row.passed).count();
+        let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+        let (passed, failed, skipped) = (count(Verdict::Passed), count(Verdict::Failed), count(Verdict::Skipped));
         if self.json {
             let rows = rows.iter().map(|row| {
-                json!({ "trace": row.trace, "target": row.target, "passed": row.passed, "expected": row.expected, "seen": row.seen })
+                json!({ "trace": row.trace, "target": row.target, "verdict": row.verdict, "expected": row.expected, "seen": row.seen })
             });
-            let object = json!({ "schema": "memtwin-replay/1", "replays": rows.collect::<Vec<_>>(), "failed": failed });
+            let object = json!({ "schema": "memtwin-replay/1", "replays": rows.collect::<Vec<_>>(), "passed": passed, "failed": failed, "skipped": skipped });
             writeln!(std::io::stdout(), "{object}")?;
         } else {
-            let (passed, style) = (rows.len() - failed, if failed == 0 { GOOD } else { BAD });
-            writeln!(anstream::stdout(), "{style}{passed} passed, {failed} failed{style:#}")?;
+            let style = if failed == 0 { GOOD } else { BAD };
+            writeln!(anstream::stdout(), "{style}{passed} passed, {failed} failed, {skipped} skipped{style:#}")?;
         }
         Ok(if failed == 0 { Exit::Clean } else { Exit::Finding })
     }
@@ -89,13 +101,12 @@ impl Replay {
 }
 
 fn show(row: &Row) -> std::io::Result<()> {
-    let (word, style) = if row.passed { ("pass", GOOD) } else { ("FAIL", BAD) };
+    let Row { trace, target, expected, seen, verdict } = row;
     let mut out = anstream::stdout();
-    let Row { trace, target, expected, seen, .. } = row;
-    if row.passed {
-        writeln!(out, "{style}{word}{style:#} {trace} on {target} {DIM}{seen}{DIM:#}")
-    } else {
-        writeln!(out, "{style}{word}{style:#} {trace} on {target}: expected {expected}, saw {seen}")
+    match verdict {
+        Verdict::Passed => writeln!(out, "{GOOD}pass{GOOD:#} {trace} on {target} {DIM}{seen}{DIM:#}"),
+        Verdict::Skipped => writeln!(out, "{DIM}skip {trace} on {target}: {seen}{DIM:#}"),
+        Verdict::Failed => writeln!(out, "{BAD}FAIL{BAD:#} {trace} on {target}: expected {expected}, saw {seen}"),
     }
 }
 
@@ -122,16 +133,21 @@ fn replay(
         Ending::Unsupported(reason) => Some(format!("unsupported: {reason}")),
         Ending::Failed(failure) => Some(loaded.dialect.signature(&loaded.wire, failure).to_string()),
     };
-    let passed = match (&ending, &expected) {
+    let as_expected = match (&ending, &expected) {
         (Ending::Failed(_), Some(expected)) => seen.as_ref() == Some(expected),
         (Ending::Failed(_), None) => false,
-        (_, expected) => expected.is_none(),
+        (Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_), expected) => expected.is_none(),
+    };
+    let verdict = match &ending {
+        Ending::Unsupported(_) if as_expected => Verdict::Skipped,
+        _ if as_expected => Verdict::Passed,
+        _ => Verdict::Failed,
     };
     let agreement = || "agreement".to_owned();
     Ok(Some(Row {
         trace: loaded.path.display().to_string(),
         target: target.name(),
-        passed,
+        verdict,
         expected: expected.unwrap_or_else(agreement),
         seen: seen.unwrap_or_else(agreement),
     }))
@@ -141,7 +157,7 @@ fn replay(
 fn run_here(target: &dyn crate::target::Target, wire: &[u8]) -> Ending {
     let place = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);
-    let mut journal = Journal { place: &place, counts: &mut counts, features: &mut features, ops: 0 };
+    let mut journal = Journal { place: &place, counts: &mut counts, features: Some(&mut features), ops: 0 };
     let mut runner = target.runner();
     let ended = runner.run(wire, Audits::Full, &mut journal);
     runner.finish(&mut journal);

@@ -60,10 +60,22 @@ impl Screen {
     }
 }
 
-/// One clear line on standard error. Control characters of foreign texts are shown, not obeyed.
+/// The text with control characters that are shown, not obeyed: traces and subjects are foreign. Lines stay lines.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
+}
+
+/// One clear line on standard error.
 pub(crate) fn complain(text: &str) {
-    let line: String =
-        text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    let line = printable(text).replace('\n', "\\n");
     let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {line}");
 }
 

@@ -120,7 +120,7 @@ impl FuzzTarget {
             self.runners.len() - 1
         });
         let FuzzTarget { runners, place, counts, features, .. } = self;
-        let mut journal = Journal { place, counts, features, ops: 0 };
+        let mut journal = Journal { place, counts, features: Some(features), ops: 0 };
         if let Ended::Diverged { step, divergence } = runners[position].1.run(wire, Audits::Full, &mut journal) {
             let failure = crate::finding::Failure { step, cause: (&divergence).into() };
             say(&format!("{} diverged: {}", target.name(), target.dialect().signature(wire, &failure)));

@@ -15,6 +15,9 @@ const LENGTH_LIMITS: [u32; 4] = [64, 256, 512, 1024];
 /// The random traces of a component under one contract.
 pub struct Generated<C: Rig> {
     generator: C::Generator,
+    lengths: [u32; 4],
+    /// Instead of drawn setups.
+    setup: Option<C::Setup>,
     group: Option<Group<C>>,
 }
 
@@ -30,7 +33,13 @@ impl<C: Rig> Generated<C> {
     /// A source that respects the contract.
     #[must_use]
     pub fn new(contract: &C::Contract) -> Self {
-        Generated { generator: C::Generator::new(contract), group: None }
+        Generated { generator: C::Generator::new(contract), lengths: LENGTH_LIMITS, setup: None, group: None }
+    }
+
+    /// A source of traces with this generator, all with this setup and this number of ops.
+    #[must_use]
+    pub fn uniform(generator: C::Generator, setup: C::Setup, ops: u32) -> Self {
+        Generated { generator, lengths: [ops; 4], setup: Some(setup), group: None }
     }
 
     fn group(&mut self, stream: u64, number: u64) -> &Group<C> {
@@ -39,7 +48,8 @@ impl<C: Rig> Generated<C> {
             Some(group) if group.stream == stream && group.number == number => group,
             _ => {
                 // Odd numbers seed groups, even ones traces.
-                let setup = generator.setup(&mut Random::new(mix(stream, 2 * number + 1)));
+                let drawn = || generator.setup(&mut Random::new(mix(stream, 2 * number + 1)));
+                let setup = self.setup.clone().unwrap_or_else(drawn);
                 let mut setup_wire = Vec::new();
                 write_setup::<C>(&setup, &mut setup_wire);
                 Group { stream, number, frame: C::frame(&setup), setup, setup_wire }
@@ -52,16 +62,17 @@ impl<C: Rig> Generated<C> {
 impl<C: Rig> TraceSource for Generated<C> {
     fn write(&mut self, stream: u64, index: u64, wire: &mut Vec<u8>) {
         self.group(stream, index / GROUP_TRACES);
-        let Generated { generator, group: Some(group) } = self else { return };
+        let Generated { generator, lengths, setup, group: Some(group) } = self else { return };
         let mut random = Random::new(mix(stream, 2 * index));
         wire.clear();
         wire.extend_from_slice(&group.setup_wire);
-        let limit = random.choose(&LENGTH_LIMITS);
-        let ops = 1 + random.below(limit);
+        let limit = random.choose(lengths);
+        let ops = if setup.is_some() { limit } else { 1 + random.below(limit) };
         generator.begin(&group.setup, &mut random);
         let mut writer = Writer::new(wire);
         for _ in 0..ops {
             C::write_op(&group.frame, &generator.op(&mut random), &mut writer);
         }
+        writer.finish();
     }
 }

@@ -71,12 +71,13 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         // SAFETY: restoring the default action is async-signal-safe (man 7 signal-safety).
         unsafe { libc::signal(handled as i32, libc::SIG_DFL) };
     }
+    // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
+    let info = unsafe { &*info };
+    let code = info.si_code;
     // SAFETY: the slot is mapped for the life of the process, and only this thread runs in it now.
     if let Some(slot) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
         let record = &mut slot.fault;
-        // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
-        let info = unsafe { &*info };
-        record.code = info.si_code;
+        record.code = code;
         // SAFETY: si_addr is valid for the fault signals; for others it is bits of other fields, which nobody reads.
         record.address = unsafe { info.si_addr() } as u64;
         // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction).
@@ -91,8 +92,10 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         record.signal.store(signal.cast_unsigned(), Ordering::Release);
         note_frames(slot);
     }
-    // A fault comes again when the instruction is tried again; a sent signal is sent again.
-    if matches!(signal, libc::SIGABRT | libc::SIGPROF | libc::SIGVTALRM | libc::SIGSYS) {
+    // A fault comes again when the instruction is tried again; a trap does not, for its instruction is done, and a sent
+    // signal (its code is not above 0, man 2 sigaction) has no instruction.
+    let is_sent = code <= 0 || matches!(signal, libc::SIGABRT | libc::SIGPROF | libc::SIGVTALRM | libc::SIGSYS);
+    if is_sent || signal == libc::SIGTRAP {
         // SAFETY: raise is async-signal-safe.
         unsafe { libc::raise(signal) };
     }

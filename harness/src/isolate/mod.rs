@@ -19,9 +19,10 @@ use crate::finding::{Cause, Ending, Failure, Fault, FaultClass};
 use crate::lockstep::{Audits, COUNTS, step_at};
 use crate::trace::wire::MAX_WIRE_BYTES;
 use memtwin_models::StateMap;
+use nix::poll::{PollFd, PollFlags, poll};
 use slot::{JobKind, JobRecord, MAX_FRAMES, OUTPUT_BYTES, Report, SharedSlot};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ const HEAP_LIMIT_BYTES: u64 = 1 << 30;
 /// How much of a worker's standard output and error is kept, in bytes.
 const VOICE_BYTES: usize = 4096;
 /// How often a waiting supervisor looks whether it was interrupted.
-const INTERRUPT_CHECK: Duration = Duration::from_millis(50);
+const INTERRUPT_CHECK_MILLISECONDS: u16 = 50;
 
 /// A batch of random traces.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +109,8 @@ pub struct Isolation {
     zygote: Child,
     commands: UnixStream,
     voice: UnixStream,
+    /// What the worker of the job said on standard output and error, from the start.
+    heard: Vec<u8>,
     slot: SharedSlot,
     interrupted: Arc<AtomicBool>,
 }
@@ -127,12 +130,10 @@ impl Isolation {
         let (commands, zygote_commands) = UnixStream::pair().map_err(failed)?;
         let (voice, worker_voice) = UnixStream::pair().map_err(failed)?;
         voice.set_nonblocking(true).map_err(failed)?;
-        worker_voice.set_nonblocking(true).map_err(failed)?;
-        commands.set_read_timeout(Some(INTERRUPT_CHECK)).map_err(failed)?;
         let kept = [zygote_commands.as_raw_fd(), slot.descriptor().as_raw_fd(), worker_voice.as_raw_fd()];
         let zygote = spawn(&program, kept).map_err(failed)?;
         drop((zygote_commands, OwnedFd::from(worker_voice)));
-        Ok(Isolation { zygote, commands, voice, slot, interrupted })
+        Ok(Isolation { zygote, commands, voice, heard: Vec::new(), slot, interrupted })
     }
 
     /// Sets every count to zero: a new epoch begins.
@@ -255,28 +256,33 @@ impl Isolation {
     fn run_worker(&mut self) -> Result<Option<Ending>, IsolationError> {
         self.clear_report();
         let (reason, status) = self.fork_and_wait()?;
-        let voice = self.hear();
-        Ok((reason != Reason::Cancelled as u8).then(|| self.ending(reason, status, &voice)))
+        let voice = String::from_utf8_lossy(&self.heard);
+        Ok((reason != Reason::Cancelled as u8).then(|| self.ending(reason, status, voice.trim_end())))
     }
 
     fn fork_and_wait(&mut self) -> Result<(u8, i32), IsolationError> {
         let gone = |source| IsolationError::Gone { source };
+        self.heard.clear();
         self.commands.write_all(&[zygote::FORK]).map_err(gone)?;
-        let mut reply = [0; 5];
         let mut cancelled = false;
         loop {
-            match self.commands.read(&mut reply) {
-                Ok(length) if length == reply.len() => break,
-                Ok(_) => return Err(gone(io::ErrorKind::UnexpectedEof.into())),
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                    if self.interrupted.load(Ordering::Relaxed) && !cancelled {
-                        cancelled = true;
-                        self.commands.write_all(&[zygote::CANCEL]).map_err(gone)?;
-                    }
-                }
-                Err(error) => return Err(gone(error)),
+            let mut events = [&self.commands, &self.voice].map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN));
+            let ready = poll(&mut events, INTERRUPT_CHECK_MILLISECONDS).unwrap_or(0);
+            let [has_reply, has_voice] = events.map(|event| ready != 0 && event.any().unwrap_or(false));
+            if has_voice {
+                self.hear();
+            }
+            if has_reply {
+                break;
+            }
+            if self.interrupted.load(Ordering::Relaxed) && !cancelled {
+                cancelled = true;
+                self.commands.write_all(&[zygote::CANCEL]).map_err(gone)?;
             }
         }
+        let mut reply = [0; 5];
+        self.commands.read_exact(&mut reply).map_err(gone)?;
+        while self.hear() {}
         let [reason, status @ ..] = reply;
         if reason == Reason::NoWorker as u8 {
             return Err(IsolationError::NoWorker);
@@ -284,15 +290,13 @@ impl Isolation {
         Ok((reason, i32::from_le_bytes(status)))
     }
 
-    /// What the worker said on standard output and error, from the start.
-    fn hear(&mut self) -> String {
-        let mut heard = Vec::new();
-        let mut chunk = [0; 4096];
-        while let Ok(length @ 1..) = self.voice.read(&mut chunk) {
-            let room = VOICE_BYTES.saturating_sub(heard.len()).min(length);
-            heard.extend_from_slice(&chunk[..room]);
-        }
-        String::from_utf8_lossy(&heard).trim_end().to_owned()
+    /// Takes what the worker says, so that much talk never blocks it, and keeps the start; says whether there was any.
+    fn hear(&mut self) -> bool {
+        let mut chunk = [0; 1 << 16];
+        let Ok(length @ 1..) = self.voice.read(&mut chunk) else { return false };
+        let room = VOICE_BYTES.saturating_sub(self.heard.len()).min(length);
+        self.heard.extend_from_slice(&chunk[..room]);
+        true
     }
 
     fn ending(&self, reason: u8, status: i32, voice: &str) -> Ending {

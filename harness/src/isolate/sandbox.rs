@@ -53,6 +53,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_close,
     libc::SYS_fstat,
     libc::SYS_newfstatat,
+    libc::SYS_statx,
     libc::SYS_lseek,
     libc::SYS_readlink,
 ];

@@ -4,16 +4,13 @@
 use super::slot::{JobKind, Report, SharedSlot, Slot};
 use super::{fault, heap, sandbox};
 use crate::explain::Narrator;
-use crate::lockstep::{Audits, Ended, Journal, place_of};
+use crate::lockstep::{Audits, CLOSE_LOOK_EVERY, Ended, Journal, place_of};
 use crate::registry::Registry;
 use crate::target::Target;
 use nix::sys::resource::{Resource, setrlimit};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-
-/// Every so many traces the audit is a full one.
-const FULL_AUDIT_EVERY: u64 = 16;
 
 /// Does the job in the slot and ends the process.
 pub(super) fn work(slot: &mut SharedSlot, voice: &OwnedFd, registry: &Registry) -> ! {
@@ -69,10 +66,10 @@ fn close_descriptors(voice: &OwnedFd) {
     unsafe { libc::close_range(3, u32::MAX, 0) };
 }
 
-/// The parts of the slot that a run writes, and the wire bytes beside them.
-fn split(slot: &mut Slot) -> (Journal<'_>, &mut [u8]) {
-    let Slot { place, counts, features, wire, .. } = slot;
-    (Journal { place, counts, features, ops: 0 }, wire)
+/// The parts of the slot that a run writes.
+fn journal(slot: &mut Slot, notes_features: bool) -> Journal<'_> {
+    let Slot { place, counts, features, .. } = slot;
+    Journal { place, counts, features: notes_features.then_some(features), ops: 0 }
 }
 
 fn audits(number: u32) -> Audits {
@@ -93,12 +90,13 @@ fn campaign(slot: &mut Slot, target: &dyn Target) {
         slot.wire[..wire.len()].copy_from_slice(&wire);
         #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
         slot.wire_length.store(wire.len() as u32, Ordering::Release);
-        let audits = match index % FULL_AUDIT_EVERY {
+        let is_close_look = index.is_multiple_of(CLOSE_LOOK_EVERY);
+        let audits = match is_close_look {
             _ if strict => Audits::EveryStep,
-            0 => Audits::Full,
-            _ => Audits::Sample,
+            true => Audits::Full,
+            false => Audits::Sample,
         };
-        let (mut journal, _) = split(slot);
+        let mut journal = journal(slot, is_close_look);
         let ended = runner.run(&wire, audits, &mut journal);
         let ops = journal.ops;
         slot.ops.fetch_add(ops, Ordering::Relaxed);
@@ -118,7 +116,7 @@ fn campaign(slot: &mut Slot, target: &dyn Target) {
             break;
         }
     }
-    let (mut journal, _) = split(slot);
+    let mut journal = journal(slot, true);
     runner.finish(&mut journal);
     slot.report.store(Report::Done as u32, Ordering::Release);
 }
@@ -128,7 +126,7 @@ fn replay(slot: &mut Slot, target: &dyn Target) {
     let mut runner = target.runner();
     let length = slot.wire_length.load(Ordering::Acquire) as usize;
     let wire = slot.wire[..length].to_vec();
-    let (mut journal, _) = split(slot);
+    let mut journal = journal(slot, true);
     let ended = runner.run(&wire, audits, &mut journal);
     let ops = journal.ops;
     if !matches!(ended, Ended::Diverged { .. }) {

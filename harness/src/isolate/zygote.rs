@@ -25,6 +25,9 @@ const BLOCKED_TIME: Duration = Duration::from_secs(10);
 const LAST_WORDS_MILLISECONDS: u16 = 500;
 /// The most memory that a worker may touch, in bytes.
 const RESIDENT_LIMIT_BYTES: u64 = 3 << 30;
+/// An op that takes the processor time of a hang and touched this much memory meanwhile, in bytes, does not hang: it eats
+/// memory, and only the kernel's clearing of pages kept it from the limit.
+const RUNAWAY_BYTES: u64 = 256 << 20;
 
 pub(super) const FORK: u8 = b'f';
 pub(super) const CANCEL: u8 = b'c';
@@ -114,6 +117,7 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, slot: &SharedSlot) -> (Reason, i3
     let mut last = pulse(slot);
     let mut since = Instant::now();
     let mut processor_time_then = processor_time(child);
+    let mut resident_bytes_then = resident_bytes(child);
     loop {
         let mut events = [PollFd::new(worker.as_fd(), PollFlags::POLLIN), PollFd::new(commands, PollFlags::POLLIN)];
         let ready = poll(&mut events, PollTimeout::from(TICK_MILLISECONDS)).unwrap_or(0);
@@ -135,17 +139,21 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, slot: &SharedSlot) -> (Reason, i3
         }
         let now = pulse(slot);
         let processor_time_now = processor_time(child);
+        let resident_bytes_now = resident_bytes(child);
         if now != last {
             last = now;
             since = Instant::now();
             processor_time_then = processor_time_now;
+            resident_bytes_then = resident_bytes_now;
         }
         let spent = processor_time_now.saturating_sub(processor_time_then);
         let blocked = BLOCKED_TIME <= since.elapsed() && is_asleep(child);
-        let reason = if HANG_PROCESSOR_TIME <= spent || blocked {
-            Reason::Hang
-        } else if RESIDENT_LIMIT_BYTES < resident_bytes(child) {
+        let stands_still = HANG_PROCESSOR_TIME <= spent || blocked;
+        let grown_bytes = resident_bytes_now.saturating_sub(resident_bytes_then);
+        let reason = if RESIDENT_LIMIT_BYTES < resident_bytes_now || stands_still && RUNAWAY_BYTES < grown_bytes {
             Reason::Memory
+        } else if stands_still {
+            Reason::Hang
         } else {
             continue;
         };

@@ -55,6 +55,7 @@ impl<C: Rig> Trace<C> {
         for op in &self.ops {
             C::write_op(&frame, op, &mut writer);
         }
+        writer.finish();
         bytes
     }
 }
@@ -70,4 +71,5 @@ pub(crate) fn write_setup<C: Rig>(setup: &C::Setup, bytes: &mut Vec<u8>) {
     let mut writer = Writer::new(bytes);
     writer.byte(VERSION);
     C::write_setup(setup, &mut writer);
+    writer.finish();
 }

@@ -74,13 +74,25 @@ impl<'a> Reader<'a> {
     /// An unsigned LEB128 number (DWARF 5, section 7.6) of at most 10 bytes; bits above 64 are dropped.
     #[inline]
     pub fn varint(&mut self) -> u64 {
-        let first = self.byte();
-        if first < 0x80 { u64::from(first) } else { self.long_varint(first) }
+        // Nearly all numbers take at most four bytes: their end is found and their bits are put together without a branch,
+        // because their lengths follow no pattern.
+        if let Some(word) = self.bytes.get(self.position..).and_then(|rest| rest.first_chunk::<4>()) {
+            let word = u32::from_le_bytes(*word);
+            let ends = !word & 0x8080_8080;
+            if ends != 0 {
+                let bits = ends.trailing_zeros() + 1;
+                self.position += (bits / 8) as usize;
+                let word = word & (u32::MAX >> (32 - bits));
+                let value = word & 0x7f | (word & 0x7f00) >> 1 | (word & 0x7f_0000) >> 2 | (word & 0x7f00_0000) >> 3;
+                return u64::from(value);
+            }
+        }
+        self.long_varint()
     }
 
-    fn long_varint(&mut self, first: u8) -> u64 {
-        let mut value = u64::from(first & 0x7f);
-        for shift in (7..=63).step_by(7) {
+    fn long_varint(&mut self) -> u64 {
+        let mut value = 0;
+        for shift in (0..=63).step_by(7) {
             let byte = self.byte();
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
@@ -98,44 +110,84 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes wire bytes.
+/// Writes wire bytes. What is written reaches the vector in pieces, the last one with [`Writer::finish`].
 #[derive(Debug)]
+#[must_use = "the last bytes are written by `finish`"]
 pub struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
+    piece: [u8; PIECE_BYTES],
+    length: usize,
 }
+
+/// Bytes that are gathered before they go to the vector.
+const PIECE_BYTES: usize = 1024;
 
 impl<'a> Writer<'a> {
     /// A writer that appends to `bytes`.
     pub fn new(bytes: &'a mut Vec<u8>) -> Self {
-        Writer { bytes }
+        Writer { bytes, piece: [0; PIECE_BYTES], length: 0 }
+    }
+
+    /// Writes the first `length` of 16 bytes.
+    #[inline]
+    fn put(&mut self, bytes: [u8; 16], length: usize) {
+        if PIECE_BYTES - 16 < self.length {
+            self.flush();
+        }
+        if let Some(room) = self.piece.get_mut(self.length..).and_then(|room| room.first_chunk_mut::<16>()) {
+            *room = bytes;
+            self.length += length;
+        }
+    }
+
+    fn flush(&mut self) {
+        self.bytes.extend_from_slice(&self.piece[..self.length]);
+        self.length = 0;
+    }
+
+    /// Writes what is left.
+    pub fn finish(mut self) {
+        self.flush();
     }
 
     /// One byte.
     #[inline]
     pub fn byte(&mut self, byte: u8) {
-        self.bytes.push(byte);
+        self.put(u128::from(byte).to_le_bytes(), 1);
     }
 
     /// Two bytes, little-endian.
     #[inline]
     pub fn u16(&mut self, value: u16) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.put(u128::from(value).to_le_bytes(), 2);
     }
 
     /// Eight bytes, little-endian.
     #[inline]
     pub fn u64(&mut self, value: u64) {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self.put(u128::from(value).to_le_bytes(), 8);
     }
 
     /// An unsigned LEB128 number.
     #[inline]
-    pub fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push((value & 0x7f) as u8 | 0x80);
+    pub fn varint(&mut self, value: u64) {
+        if 1 << 28 <= value {
+            return self.long_varint(value);
+        }
+        // Four groups of 7 bits, spread to bytes, all but the last in use marked as going on; without a branch, because
+        // the lengths follow no pattern.
+        let spread = value & 0x7f | (value & 0x3f80) << 1 | (value & 0x1f_c000) << 2 | (value & 0x0fe0_0000) << 3;
+        let length = (70 - (value | 1).leading_zeros()) / 7;
+        let goes_on = 0x8080_8080 & ((1_u64 << (8 * (length - 1))) - 1);
+        self.put(u128::from(spread | goes_on).to_le_bytes(), length as usize);
+    }
+
+    fn long_varint(&mut self, mut value: u64) {
+        while 0x80 <= value {
+            self.byte((value & 0x7f) as u8 | 0x80);
             value >>= 7;
         }
-        self.bytes.push((value & 0x7f) as u8);
+        self.byte((value & 0x7f) as u8);
     }
 
     /// A signed number as zigzag LEB128.
@@ -149,19 +201,30 @@ impl<'a> Writer<'a> {
 #[derive(Debug, Clone)]
 pub struct Edges<const N: usize> {
     edges: [u64; N],
-    /// The distinct edges in ascending order, with the lowest index that holds each.
-    sorted: Vec<(u64, u8)>,
+    steps: Steps,
+    /// `steps.length` as a power of two, if it is one: a division would be a good part of the cost of writing an op.
+    shift: Option<u32>,
+}
+
+/// The evenly spaced edges at the start of the address space, which most addresses are written relative to: edge 0 is
+/// address 0, and edge `first + n` is address `n * length`, for `n` from 1 to below `count`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steps {
+    /// The index of the first edge after address 0, minus one.
+    pub first: u8,
+    /// The number of steps.
+    pub count: u8,
+    /// The length of a step in bytes; 0 for no steps.
+    pub length: u64,
 }
 
 impl<const N: usize> Edges<N> {
     /// A table; `N` is a power of two up to 256.
     #[must_use]
-    pub fn new(edges: [u64; N]) -> Self {
+    pub fn new(edges: [u64; N], steps: Steps) -> Self {
         const { assert!(N.is_power_of_two() && N <= 256) };
-        let mut sorted: Vec<(u64, u8)> = (0..=u8::MAX).zip(edges).map(|(index, edge)| (edge, index)).collect();
-        sorted.sort_unstable();
-        sorted.dedup_by_key(|(edge, _)| *edge);
-        Edges { edges, sorted }
+        let shift = steps.length.is_power_of_two().then(|| steps.length.trailing_zeros());
+        Edges { edges, steps, shift }
     }
 
     /// The edge at `index`, folded into the table.
@@ -178,22 +241,29 @@ impl<const N: usize> Edges<N> {
         edge.wrapping_add_signed(reader.signed())
     }
 
-    /// Writes an address relative to the nearest edge. Distances go round the end of the address space.
+    /// Writes an address relative to the step it lies in, or else to the nearest edge. Distances go round the end of the
+    /// address space.
     #[inline]
     pub fn write(&self, address: u64, writer: &mut Writer<'_>) {
-        let above = self.sorted.partition_point(|(edge, _)| *edge <= address);
-        // 0 is always an edge in practice, but the table need not hold it: the neighbours are found going round.
-        let below = self.sorted[(above + self.sorted.len() - 1) % self.sorted.len()];
-        let above = self.sorted[above % self.sorted.len()];
-        let from_below = address.wrapping_sub(below.0).cast_signed();
-        let from_above = address.wrapping_sub(above.0).cast_signed();
-        let (index, distance) = if from_below.unsigned_abs() <= from_above.unsigned_abs() {
-            (below.1, from_below)
+        let step = match self.shift {
+            Some(shift) => address >> shift,
+            None => address.checked_div(self.steps.length).unwrap_or(u64::MAX),
+        };
+        let index = if step < u64::from(self.steps.count) {
+            let index = self.steps.first + (step & 0xff) as u8;
+            if step == 0 { 0 } else { index }
         } else {
-            (above.1, from_above)
+            self.nearest(address)
         };
         writer.byte(index);
-        writer.signed(distance);
+        writer.signed(address.wrapping_sub(self.edge(index)).cast_signed());
+    }
+
+    /// The first of the nearest edges.
+    fn nearest(&self, address: u64) -> u8 {
+        let distance = |edge: u64| address.wrapping_sub(edge).cast_signed().unsigned_abs();
+        let (index, _) = (0..=u8::MAX).zip(self.edges).min_by_key(|(_, edge)| distance(*edge)).unwrap_or((0, 0));
+        index
     }
 }
 
@@ -210,17 +280,21 @@ mod tests {
             writer.varint(unsigned);
             writer.signed(signed);
             writer.u64(unsigned);
+            writer.finish();
             let mut reader = Reader::new(&bytes);
             prop_assert_eq!((reader.varint(), reader.signed(), reader.u64()), (unsigned, signed, unsigned));
             prop_assert_eq!(reader.next_byte(), None);
         }
 
         #[test]
-        fn addresses_round_trip(address: u64, near in 0..4usize, delta in -300..300i64, edges: [u64; 4]) {
-            let table = Edges::new(edges);
+        fn addresses_round_trip(address: u64, near in 0..4usize, delta in -300..300i64, mut edges: [u64; 4]) {
+            edges[0] = 0;
+            let table = Edges::new(edges, Steps { first: 0, count: 1, length: edges[1] >> 40 });
             for address in [address, edges[near].wrapping_add_signed(delta)] {
                 let mut bytes = Vec::new();
-                table.write(address, &mut Writer::new(&mut bytes));
+                let mut writer = Writer::new(&mut bytes);
+                table.write(address, &mut writer);
+                writer.finish();
                 prop_assert_eq!(table.read(&mut Reader::new(&bytes)), address);
             }
         }
@@ -229,7 +303,10 @@ mod tests {
     #[test]
     fn the_last_address_takes_two_bytes() {
         let mut bytes = Vec::new();
-        Edges::new([0, 0x1000, u64::MAX, 0]).write(u64::MAX, &mut Writer::new(&mut bytes));
+        let mut writer = Writer::new(&mut bytes);
+        let steps = Steps { first: 0, count: 1, length: 0x1000 };
+        Edges::new([0, 0x1000, u64::MAX, 0], steps).write(u64::MAX, &mut writer);
+        writer.finish();
         assert_eq!(bytes, [2, 0]);
     }
 

@@ -47,9 +47,17 @@ impl RegisterFile {
     /// The device at `index` of a setup.
     #[must_use]
     pub fn new(index: u8, setup: &DeviceSetup) -> Self {
-        let mut registers = vec![0; setup.size as usize];
-        Payload { seed: 0x5000 + (u16::from(index) << 8), length: setup.size }.fill(0, &mut registers);
-        RegisterFile { index, faulty_register: setup.faulty_register, registers }
+        let registers = vec![0; setup.size as usize];
+        let mut file = RegisterFile { index, faulty_register: setup.faulty_register, registers };
+        file.renew();
+        file
+    }
+
+    /// Gives every register its first value again. Allocates nothing: traces of one setup reuse its devices.
+    pub fn renew(&mut self) {
+        #[allow(clippy::cast_possible_truncation)] // a device's size is at most MAX_DEVICE_BYTES
+        let length = self.registers.len() as u32;
+        Payload { seed: 0x5000 + (u16::from(self.index) << 8), length }.fill(0, &mut self.registers);
     }
 
     /// Carries out a call. Whatever is outside the region fails and is on record too: that is how a subject is caught that

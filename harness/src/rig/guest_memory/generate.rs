@@ -18,10 +18,23 @@ const WINDOW_BYTES: u64 = 1 << 16;
 /// How many touched places are remembered.
 const RECENT: usize = 8;
 
+/// What makes the traces of a run alike: drawn for each trace, or fixed for a benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mix {
+    /// The relative weight of each op kind, in the order of [`OpKind::ALL`].
+    pub weights: [u32; OpKind::ALL.len()],
+    /// The longest bulk transfer in bytes.
+    pub longest_transfer_bytes: u64,
+    /// One in so many addresses is drawn from the whole address space.
+    pub wild_one_in: u32,
+}
+
 /// The generator.
 #[derive(Debug)]
 pub struct GuestMemoryGenerator {
     contract: GuestMemoryContract,
+    /// Instead of swarm mixes.
+    fixed: Option<Mix>,
     memory_size: u64,
     strict_alignment: bool,
     edges: [u64; EDGES],
@@ -30,7 +43,8 @@ pub struct GuestMemoryGenerator {
     next_recent: usize,
     reserved: [(u64, u8); OWNERS as usize],
     longest_transfer: u64,
-    wild_one_in: u32,
+    /// In 128ths.
+    wild_share: u32,
     /// Where uniform addresses of this trace begin, and how many there are: a page of a huge memory that is touched once
     /// costs more than many ops and shows nothing.
     window_base: u64,
@@ -41,6 +55,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
     fn new(contract: &GuestMemoryContract) -> Self {
         GuestMemoryGenerator {
             contract: *contract,
+            fixed: None,
             memory_size: 0,
             strict_alignment: false,
             edges: [0; EDGES],
@@ -49,7 +64,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             next_recent: 0,
             reserved: [(0, 8); OWNERS as usize],
             longest_transfer: 1,
-            wild_one_in: 1,
+            wild_share: 0,
             window_base: 0,
             window_bytes: 0,
         }
@@ -80,16 +95,13 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         self.edges = setup.edges();
         self.recent = [(setup.memory_size / 2, 8); RECENT];
         self.reserved = [(0, 8); OWNERS as usize];
-        self.longest_transfer = match random.below(8) {
-            0 => 65_536,
-            1 | 2 => 4096,
-            _ => 256,
-        };
-        self.wild_one_in = random.choose(&[6, 12, 24, 48]);
+        let mix = self.fixed.unwrap_or_else(|| self.draw_mix(random));
+        self.longest_transfer = mix.longest_transfer_bytes;
+        self.wild_share = 128 / mix.wild_one_in.max(1);
+        self.fill_kinds(&mix.weights);
         self.window_bytes = setup.memory_size.min(WINDOW_BYTES);
         let room = setup.memory_size - self.window_bytes;
         self.window_base = if random.one_in(2) { 0 } else { room - room / u64::from(1 + random.below(64)) };
-        self.draw_kinds(random);
     }
 
     fn op(&mut self, random: &mut Random) -> Op {
@@ -150,9 +162,20 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
 }
 
 impl GuestMemoryGenerator {
-    /// Fills the table of kinds with swarm weights (Groce et al., "Swarm Testing", ISSTA 2012): each trace leaves some
-    /// kinds out and favours others.
-    fn draw_kinds(&mut self, random: &mut Random) {
+    /// A generator whose traces all have the same mix.
+    #[must_use]
+    pub fn with_mix(contract: &GuestMemoryContract, mix: Mix) -> Self {
+        GuestMemoryGenerator { fixed: Some(mix), ..Self::new(contract) }
+    }
+
+    /// Swarm weights (Groce et al., "Swarm Testing", ISSTA 2012): each trace leaves some kinds out and favours others.
+    fn draw_mix(&self, random: &mut Random) -> Mix {
+        let longest_transfer_bytes = match random.below(8) {
+            0 => 65_536,
+            1 | 2 => 4096,
+            _ => 256,
+        };
+        let wild_one_in = random.choose(&[6, 12, 24, 48]);
         let mut weights = WEIGHTS;
         for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
@@ -161,6 +184,11 @@ impl GuestMemoryGenerator {
         if !self.whole_memory_ops_are_cheap(random) {
             weights[OpKind::Dump as usize..].fill(0);
         }
+        Mix { weights, longest_transfer_bytes, wild_one_in }
+    }
+
+    /// Fills the table that kinds are drawn from.
+    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
         let total: u32 = weights.iter().sum();
         if total == 0 {
             self.kinds = [OpKind::Read; TABLE];
@@ -201,14 +229,12 @@ impl GuestMemoryGenerator {
 
     #[inline]
     fn scalar(&mut self, draw: u16, random: &mut Random) -> (GuestAddress, u8) {
-        let size = match draw & 0x3f {
-            0 => (draw >> 6) as u8,
-            other => 1 << (other & 3),
-        };
-        let mut address = self.place(u64::from(size), random);
-        if self.strict_alignment && !draw.is_multiple_of(16) {
-            address &= !u64::from(size.wrapping_sub(1) & 7);
-        }
+        let odd_size = (draw >> 6) as u8;
+        let size = if draw & 0x3f == 0 { odd_size } else { 1 << (draw & 3) };
+        let address = self.place(u64::from(size), random);
+        let aligns = self.strict_alignment && !draw.is_multiple_of(16);
+        let mask = if aligns { u64::from(size.wrapping_sub(1) & 7) } else { 0 };
+        let address = address & !mask;
         self.remember(address, size);
         (GuestAddress(address), size)
     }
@@ -230,35 +256,31 @@ impl GuestMemoryGenerator {
         (GuestAddress(address), TransferLength::new_folded(length))
     }
 
-    /// An address for an access of `length` bytes.
+    /// An address for an access of `length` bytes: near something just touched, round an edge, or anywhere in the window.
+    /// All three are computed and one is chosen, because a wrong guess of the processor costs more than the other two.
     #[inline]
     fn place(&self, length: u64, random: &mut Random) -> u64 {
         let bits = random.bits();
-        let choice = (bits & 0xff) as u32;
-        let near = (bits >> 8) & 0x1f;
-        if choice < 96 {
-            // Near something just touched, mostly exactly there.
-            let (address, size) = self.recent[(near & 7) as usize];
-            return match (bits >> 16) & 7 {
-                0 => address.wrapping_add(u64::from(size)),
-                1 => address.wrapping_sub(length),
-                2 => address ^ ((bits >> 20) & 0x7f),
-                _ => address,
-            };
+        let choice = bits & 0xff;
+        let index = ((bits >> 8) & 0x1f) as usize;
+        let detail = bits >> 16;
+
+        let (recent, size) = self.recent[index % RECENT];
+        let after = if detail & 7 == 0 { u64::from(size) } else { 0 };
+        let before = if detail & 7 == 1 { length } else { 0 };
+        let aside = if detail & 7 == 2 { (detail >> 4) & 0x7f } else { 0 };
+        let near = (recent ^ aside).wrapping_add(after).wrapping_sub(before);
+
+        if choice < 2 * u64::from(self.wild_share) {
+            // Anything at all round any edge: mostly errors and devices.
+            return self.edges[index].wrapping_add(random.magnitude(10)).wrapping_sub(random.magnitude(10));
         }
-        if choice < 128 {
-            // Around an edge inside or at the end of memory, so that some accesses cross it.
-            let edge = self.edges[(13 + near % 19) as usize];
-            return self.fold(edge.wrapping_sub((bits >> 20) % (length + 9)).wrapping_add((bits >> 60) & 7), length);
-        }
-        if ((bits >> 24) & 0xff) * u64::from(self.wild_one_in) < 256 {
-            // Anything at all, near any edge: mostly errors and devices.
-            let edge = self.edges[near as usize];
-            return edge.wrapping_add(random.magnitude(10)).wrapping_sub(random.magnitude(10));
-        }
-        // Multiply and shift instead of a remainder: the high bits are as good, and it is much faster.
-        let offset = ((bits >> 32) * self.window_bytes) >> 32;
-        self.fold(self.window_base + offset, length)
+        // So many bytes before the edge that some accesses cross it.
+        let back = ((detail & 0xffff) * (length + 9)) >> 16;
+        let edge = self.edges[13 + index % 19].wrapping_sub(back).wrapping_add((bits >> 60) & 7);
+        let uniform = self.window_base + (((bits >> 32) * self.window_bytes) >> 32);
+        let inside = self.fold(if 208 <= choice { edge } else { uniform }, length);
+        if choice < 128 { near } else { inside }
     }
 
     /// Folds a number into the addresses at which `length` bytes fit.

@@ -6,16 +6,19 @@ mod simplify;
 mod wire;
 mod words;
 
+pub use generate::{GuestMemoryGenerator, Mix};
+
 use crate::rig::{Incident, Rig, Scene};
-use crate::trace::wire::{Edges, Reader, Writer};
+use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::guest_memory::{EDGES, GuestMemory, Op, Outcome, Setup};
 
 impl Rig for GuestMemory {
     type Frame = Edges<EDGES>;
-    type Generator = generate::GuestMemoryGenerator;
+    type Generator = GuestMemoryGenerator;
 
     fn frame(setup: &Setup) -> Edges<EDGES> {
-        Edges::new(setup.edges())
+        // Edge 13 + n is the border of shard n: see `Setup::edges`.
+        Edges::new(setup.edges(), Steps { first: 13, count: 16, length: setup.shard_size() })
     }
 
     fn read_setup(reader: &mut Reader<'_>) -> Setup {

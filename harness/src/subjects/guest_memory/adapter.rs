@@ -5,7 +5,7 @@
 //! is judged for what it did and never for what it shows of itself.
 
 use super::footprint::Footprint;
-use super::hardened::{Fault, GuestPhysAddr, MemoryAccess, MemoryError, PhysicalMemory, VmError};
+use super::hardened::{Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, PhysicalMemory, VmError};
 use super::recorded_devices::RecordedDevices;
 use memtwin_models::guest_memory::{
     DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, OWNERS, Op, Outcome, Seen, Setup, View,
@@ -46,8 +46,9 @@ pub trait Ram {
     fn size(&self) -> u64;
     /// Fills `buffer` from `address` on.
     fn show(&self, address: u64, buffer: &mut [u8]) -> Result<(), VmError>;
-    /// Stores `bytes` from `address` on and kills the reservations there.
-    fn scrub(&self, address: u64, bytes: &[u8]) -> Result<(), VmError>;
+    /// Makes the bytes of the ranges, each an address and a length in bytes, zero and kills the reservations there; bytes
+    /// beyond the end are left out.
+    fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError>;
 }
 
 impl Ram for Arc<PhysicalMemory> {
@@ -59,8 +60,9 @@ impl Ram for Arc<PhysicalMemory> {
         self.load_bulk(GuestPhysAddr::new(address), buffer)
     }
 
-    fn scrub(&self, address: u64, bytes: &[u8]) -> Result<(), VmError> {
-        self.store_bulk(GuestPhysAddr::new(address), bytes)
+    fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError> {
+        let range = |&(start, length): &(u64, u32)| GuestRange::between(start, start.saturating_add(u64::from(length)));
+        PhysicalMemory::clear(self, ranges.iter().map(range))
     }
 }
 
@@ -99,7 +101,7 @@ impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
         if !V::REUSABLE || self.setup != *setup || !self.footprint.scrub(&self.machine.ram) {
             return false;
         }
-        self.devices.reset(setup);
+        self.devices.reset();
         true
     }
 

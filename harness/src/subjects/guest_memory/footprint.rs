@@ -4,15 +4,15 @@
 //! Refused: guessing. Where the notes do not suffice, the caller is told to build anew.
 
 use super::adapter::Ram;
-use memtwin_models::guest_memory::{DUMP_LIMIT_BYTES, MAX_TRANSFER_BYTES};
+use memtwin_models::guest_memory::DUMP_LIMIT_BYTES;
 
 /// As many ranges as are noted one by one.
 const NOTES: usize = 4096;
+/// How many counted pages are remembered.
+const COUNTED: usize = 1024;
 const PAGE_BYTES: u64 = 4096;
 /// Large memories are given up after this many touched pages (64 MiB): the host never gets a page back from a scrub.
 const PAGES: u64 = 16_384;
-
-static ZEROS: [u8; MAX_TRANSFER_BYTES as usize] = [0; MAX_TRANSFER_BYTES as usize];
 
 /// The ranges that a trace may have changed or reserved.
 #[derive(Debug)]
@@ -21,11 +21,14 @@ pub(crate) struct Footprint {
     everything: bool,
     /// An upper bound of the pages touched since the machine was built.
     pages: u64,
+    /// Pages that were counted lately, by their low bits: most traces touch the same ones again.
+    counted: Box<[u64; COUNTED]>,
 }
 
 impl Footprint {
     pub(crate) fn new() -> Self {
-        Footprint { ranges: Vec::with_capacity(NOTES), everything: false, pages: 0 }
+        let counted = Box::new([u64::MAX; COUNTED]);
+        Footprint { ranges: Vec::with_capacity(NOTES), everything: false, pages: 0, counted }
     }
 
     /// `length` bytes from `address` on may have been changed or reserved.
@@ -43,8 +46,8 @@ impl Footprint {
         self.everything = true;
     }
 
-    /// Makes memory zero again where it may not be, and kills all reservations: each is on a line of its noted range,
-    /// and the store of zeros there kills it. False when that would cost more than a new machine.
+    /// Makes memory zero again where it may not be, and kills all reservations: each is on a line of its noted range.
+    /// False when that would cost more than a new machine.
     pub(crate) fn scrub(&mut self, ram: &impl Ram) -> bool {
         if self.everything {
             if ram.size() > DUMP_LIMIT_BYTES {
@@ -52,27 +55,24 @@ impl Footprint {
             }
             self.everything = false;
             self.ranges.clear();
-            return Self::zero(ram, 0, ram.size());
+            self.ranges.push((0, u32::try_from(ram.size()).unwrap_or(u32::MAX)));
         }
-        for (address, length) in self.ranges.drain(..) {
-            let start = address.min(ram.size());
-            let length = address.saturating_add(u64::from(length)).min(ram.size()) - start;
-            if length == 0 {
-                continue;
-            }
-            self.pages = self.pages.saturating_add(length / PAGE_BYTES + 2);
-            if !Self::zero(ram, start, length) {
-                return false;
-            }
+        if PAGES * PAGE_BYTES < ram.size() {
+            self.count_pages(ram.size());
         }
-        self.pages <= PAGES || ram.size() <= PAGES * PAGE_BYTES
+        let cleared = ram.clear(&self.ranges).is_ok();
+        self.ranges.clear();
+        cleared && self.pages <= PAGES
     }
 
-    fn zero(ram: &impl Ram, start: u64, length: u64) -> bool {
-        let end = start + length;
-        (start..end).step_by(ZEROS.len()).all(|start| {
-            let length = usize::try_from(end - start).map_or(ZEROS.len(), |rest| rest.min(ZEROS.len()));
-            ram.scrub(start, &ZEROS[..length]).is_ok()
-        })
+    fn count_pages(&mut self, size: u64) {
+        for &(address, length) in self.ranges.iter().filter(|(address, _)| *address < size) {
+            let last = address.saturating_add(u64::from(length)).min(size) / PAGE_BYTES;
+            for page in address / PAGE_BYTES..=last {
+                let counted = &mut self.counted[(page % COUNTED as u64) as usize];
+                self.pages += u64::from(*counted != page);
+                *counted = page;
+            }
+        }
     }
 }

@@ -38,10 +38,8 @@ impl RecordedDevices {
         // Without devices nothing is ever recorded. With them, the longest op calls once for each byte of the largest.
         let calls = if setup.devices.is_empty() { 0 } else { 2 * MAX_DEVICE_BYTES };
         let record = Vec::with_capacity(usize::try_from(calls).unwrap_or(0));
-        RecordedDevices {
-            called: AtomicBool::new(false),
-            state: Mutex::new(State { registers: registers(setup), record, used: false }),
-        }
+        let registers = (0..).zip(&setup.devices).map(|(index, device)| RegisterFile::new(index, device)).collect();
+        RecordedDevices { called: AtomicBool::new(false), state: Mutex::new(State { registers, record, used: false }) }
     }
 
     /// The device at `index` of the setup, for a machine.
@@ -60,10 +58,11 @@ impl RecordedDevices {
     }
 
     /// Makes registers and record as good as new.
-    pub fn reset(&self, setup: &Setup) {
+    pub fn reset(&self) {
         let mut state = self.lock();
         if state.used {
-            *state = State { registers: registers(setup), record: std::mem::take(&mut state.record), used: false };
+            state.registers.iter_mut().for_each(RegisterFile::renew);
+            state.used = false;
             state.record.clear();
             self.called.store(false, Ordering::Relaxed);
         }
@@ -72,10 +71,6 @@ impl RecordedDevices {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn registers(setup: &Setup) -> Vec<RegisterFile> {
-    (0..).zip(&setup.devices).map(|(index, device)| RegisterFile::new(index, device)).collect()
 }
 
 impl RecordedDevice {

@@ -116,11 +116,12 @@ impl Ram for Arc<ShardedVec> {
         Ok(())
     }
 
-    fn scrub(&self, address: u64, bytes: &[u8]) -> Result<(), VmError> {
-        let range = GuestRange::of_slice(GuestPhysAddr::new(address), bytes)?;
-        self.check(range)?;
-        self.copy_in(range, bytes);
-        self.reservations.kill(Lines::of(range));
+    fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError> {
+        for &(start, length) in ranges {
+            let range = GuestRange::between(start, start.saturating_add(u64::from(length))).clipped_to(self.size);
+            self.copy_in(range, &vec![0; usize::try_from(range.length()).unwrap_or(0)]);
+            self.reservations.kill(Lines::of(range));
+        }
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ impl DeviceTwins {
 
     /// Returns to the devices right after construction. Registers that nobody wrote are kept as they are.
     pub(super) fn reset(&mut self, setups: &[DeviceSetup]) {
-        if self.written || self.setups != setups {
+        if self.setups != setups {
             self.devices.clear();
             self.devices.extend((0..).zip(setups).map(|(index, setup)| RegisterFile::new(index, setup)));
             self.setups.clear();
@@ -32,6 +32,9 @@ impl DeviceTwins {
             let longest = setups.iter().map(|setup| setup.size as usize).max().unwrap_or(0);
             self.calls.clear();
             self.calls.reserve(longest);
+        } else if self.written {
+            self.devices.iter_mut().for_each(RegisterFile::renew);
+            self.written = false;
         }
         self.calls.clear();
     }

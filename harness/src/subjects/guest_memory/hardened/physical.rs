@@ -108,6 +108,23 @@ impl PhysicalMemory {
         })
     }
 
+    /// Makes the bytes of the ranges zero and kills the reservations on their lines, as one step towards other threads:
+    /// what a balloon gives back, or a guest that starts anew. Bytes beyond the end are left out.
+    pub fn clear(&self, ranges: impl Iterator<Item = GuestRange> + Clone) -> Result<(), VmError> {
+        self.bytes.write(self.bytes.whole(), |bytes| {
+            for range in ranges.clone() {
+                let range = range.clipped_to(self.size());
+                let (start, end) = (usize::try_from(range.start()), usize::try_from(range.end()));
+                if let (Ok(start), Ok(end)) = (start, end)
+                    && let Some(bytes) = bytes.get_mut(start..end)
+                {
+                    bytes.fill(0);
+                }
+            }
+            self.reservations.kill_each(ranges.filter_map(Lines::of));
+        })
+    }
+
     /// A copy of all bytes.
     #[must_use]
     pub fn dump(&self) -> Vec<u8> {

@@ -126,6 +126,21 @@ impl Reservations {
         }
     }
 
+    /// Kills the reservations on any of many lines, as [`Reservations::kill`] does.
+    pub(crate) fn kill_each(&self, lines: impl Iterator<Item = Lines>) {
+        if self.live.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut table = self.lock();
+        for lines in lines {
+            Self::retain_away_from(&mut table, Some(lines));
+            if table.is_empty() {
+                break;
+            }
+        }
+        self.count(&table);
+    }
+
     /// Kills every reservation.
     pub(crate) fn kill_all(&self) {
         let mut table = self.lock();

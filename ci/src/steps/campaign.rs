@@ -1,0 +1,81 @@
+//! Steps that run memtwin's own campaigns and judge their run files.
+
+use super::traces::memtwin;
+use crate::command::{Run, Trouble};
+use crate::room::Room;
+use crate::run_file;
+use memtwin::{Registry, Target};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The most time of one worker that catching a defect may take.
+const SECONDS_TO_CATCH: f64 = 2.0;
+
+/// The whole catalogue, and a long run of each sound subject.
+pub(super) fn campaign(room: &Room) -> Result<(), Trouble> {
+    for component in components() {
+        let out = tempfile::tempdir()?;
+        let run = fuzz(memtwin(room), &component, &["--seed", "7", "--ops", "200M"], out.path())?;
+        run_file::as_expected(&run, &sound_subjects(&component))?;
+    }
+    Ok(())
+}
+
+/// The whole catalogue at three seeds, against the clock, one worker at a time so that none waits for another.
+pub(super) fn seeds(room: &Room) -> Result<(), Trouble> {
+    for component in components() {
+        for seed in ["1", "2", "3"] {
+            let out = tempfile::tempdir()?;
+            let run = fuzz(memtwin(room), &component, &["--seed", seed, "--ops", "20M", "--workers", "1"], out.path())?;
+            run_file::as_expected(&run, &sound_subjects(&component))?;
+            run_file::caught_within(&run, SECONDS_TO_CATCH)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same seed and op budget with one worker and with two: the same run file but for times, the same files.
+pub(super) fn workers(room: &Room) -> Result<(), Trouble> {
+    for component in components() {
+        let one = workers_find(room, &component, "1")?;
+        let two = workers_find(room, &component, "2")?;
+        if one != two {
+            return Err(Trouble::Failed(format!("{component}: one worker and two do not find the same")));
+        }
+    }
+    Ok(())
+}
+
+fn workers_find(room: &Room, component: &str, workers: &str) -> Result<(Value, BTreeMap<PathBuf, Vec<u8>>), Trouble> {
+    // Run files name traces as the command line names the folder, so both runs name it alike, from folders of their own.
+    let folder = tempfile::tempdir()?;
+    let run = memtwin(room).in_folder(folder.path());
+    let run = fuzz(run, component, &["--seed", "11", "--ops", "24M", "--workers", workers], Path::new("found"))?;
+    let mut files = BTreeMap::new();
+    let found = Path::new("found").join(component);
+    for entry in std::fs::read_dir(folder.path().join(&found))? {
+        let entry = entry?;
+        files.insert(found.join(entry.file_name()), std::fs::read(entry.path())?);
+    }
+    Ok((run_file::without_times(run), files))
+}
+
+fn fuzz(memtwin: Run, component: &str, arguments: &[&str], out: &Path) -> Result<Value, Trouble> {
+    let run = memtwin.with(["fuzz", component, "--broken", "--json"]).with(arguments).with(["--out"]).with([out]);
+    let printed = run.keep()?;
+    // The run file says more than the exit code does, so it is read even where that is not 0.
+    run_file::parse(&printed.out).map_err(|_| Trouble::Failed(crate::command::last_lines(&printed.err)))
+}
+
+fn components() -> Vec<String> {
+    Registry::built_in().dialects().map(|dialect| dialect.name().to_owned()).collect()
+}
+
+fn sound_subjects(component: &str) -> Vec<&'static str> {
+    let registry = Registry::built_in();
+    let targets = registry.targets().filter(|target| target.is_sound() && target.dialect().name() == component);
+    let mut names: Vec<_> = targets.map(Target::subject).collect();
+    names.sort_unstable();
+    names
+}

@@ -1,0 +1,57 @@
+//! The steps, in the order they run: what fails soonest comes first. A step proves one thing; it neither installs nor
+//! repairs.
+
+mod campaign;
+mod fuzzers;
+mod source;
+mod traces;
+
+use crate::command::Trouble;
+use crate::room::Room;
+
+/// When a step runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// At every change.
+    Fast,
+    /// With `--full`.
+    Full,
+}
+
+/// One thing to prove.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) lane: Lane,
+    pub(crate) what: &'static str,
+    pub(crate) run: fn(&Room) -> Result<(), Trouble>,
+}
+
+const fn fast(name: &'static str, what: &'static str, run: fn(&Room) -> Result<(), Trouble>) -> Step {
+    Step { name, lane: Lane::Fast, what, run }
+}
+
+const fn full(name: &'static str, what: &'static str, run: fn(&Room) -> Result<(), Trouble>) -> Step {
+    Step { name, lane: Lane::Full, what, run }
+}
+
+/// Every step.
+pub(crate) const STEPS: &[Step] = &[
+    fast("format", "all code is as rustfmt writes it", source::format),
+    fast("clippy", "no lint speaks, in all targets", source::clippy),
+    fast("docs", "the documentation builds without a warning", source::docs),
+    fast("msrv", "the code builds with the oldest Rust that it promises", source::msrv),
+    fast("dependencies", "licences, sources and bans are as deny.toml says", source::dependencies),
+    fast("advisories", "no dependency has a known advisory", source::advisories),
+    fast("test", "the tests of the workspace and the tidy checks", source::test),
+    fast("replay", "every committed trace ends as its header says, every seed agrees", traces::replay),
+    fast("own-subject", "a crate outside the workspace brings its own subject", traces::own_subject),
+    fast("libfuzzer", "libFuzzer on stable finds nothing, and dies of GM-01 as it should", fuzzers::stable),
+    full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),
+    full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
+    full("workers", "one worker and two find the same, byte for byte", campaign::workers),
+    full("asan", "libFuzzer with AddressSanitizer finds nothing, and dies of GM-01", fuzzers::address_sanitizer),
+    full("miri-models", "the models' tests under Miri", source::miri_models),
+    full("miri-wire", "the wire code's tests under Miri", source::miri_wire),
+    full("bench", "the benchmarks compile and run, in short", source::bench),
+    fast("worktree", "nothing that ran has left a file that git sees", source::worktree),
+];

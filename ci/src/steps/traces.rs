@@ -1,0 +1,42 @@
+//! Steps on committed traces, and on the seam for subjects of others. They use the command line as a person does.
+
+use crate::command::{Run, Trouble};
+use crate::room::Room;
+use crate::run_file;
+use memtwin::Registry;
+
+/// Replays every committed trace and every seed.
+pub(super) fn replay(room: &Room) -> Result<(), Trouble> {
+    let mut traces = Vec::new();
+    for dialect in Registry::built_in().dialects() {
+        let (crashes, seeds) = (room.crashes(dialect.name())?, room.seeds(dialect.name())?);
+        if crashes.is_empty() || seeds.is_empty() {
+            return Err(Trouble::Failed(format!("{} has no committed traces, or no seeds", dialect.name())));
+        }
+        traces.extend(crashes.into_iter().chain(seeds));
+    }
+    memtwin(room).with(["replay"]).with(traces).pass()
+}
+
+/// Builds and runs the example crate from its own folder. It shares nothing with the workspace but the place where
+/// dependencies are built.
+pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
+    let folder = room.root.join("docs/own-subject");
+    let program = || {
+        let run = Run::cargo(&folder, ["run", "--release", "--quiet", "--locked", "--target-dir"]);
+        run.with([room.target()]).with(["--"])
+    };
+    let out = tempfile::tempdir()?;
+    let arguments = ["fuzz", "--broken", "--ops", "1M", "--seed", "7", "--json", "--out"];
+    let text = program().with(arguments).with([out.path()]).keep()?.success()?;
+    let run = run_file::parse(&text)?;
+    run_file::as_expected(&run, &["own_memory"])?;
+    program().with(["list"]).pass()
+}
+
+/// memtwin itself, built for release.
+pub(super) fn memtwin(room: &Room) -> Run {
+    let manifest = room.root.join("Cargo.toml");
+    let run = Run::cargo(&room.root, ["run", "--release", "--quiet", "--locked", "--manifest-path"]);
+    run.with([manifest]).with(["--bin", "memtwin", "--"])
+}

@@ -1,0 +1,177 @@
+//! How much the twin costs: a subject alone, and the same subject beside its model, on the same traces in the same run.
+//!
+//! `cargo bench -p memtwin` measures and ends with a table of ratios; criterion keeps its own report. A ratio is time
+//! alone divided by time in lockstep: 1 would be a twin that costs nothing.
+
+mod mixes;
+
+use criterion::{Criterion, Throughput};
+use memtwin::Pair;
+use memtwin::engines::TraceSource as _;
+use memtwin::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal};
+use memtwin::models::Payload;
+use memtwin::models::StateMap;
+use memtwin::models::guest_memory::{GuestMemory, Op};
+use memtwin::subjects::guest_memory::PhysicalMemorySubject;
+use memtwin::subjects::guest_memory::hardened::{
+    GuestPhysAddr, MemoryAccess, OwnerIndex, PhysicalHandle, PhysicalMemory,
+};
+use mixes::{MIXES, NamedMix, STREAM, TRACE_OPS, TRACES};
+use std::hint::black_box;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant};
+
+/// Rounds of the ratio table: each round runs every way once, so that noise of the machine meets all alike.
+const ROUNDS: usize = 15;
+
+/// The subject alone: decoded ops on the memory's own handles, no model, no reset, no record of anything.
+struct Alone {
+    handles: [PhysicalHandle; 4],
+    buffer: Vec<u8>,
+}
+
+impl Alone {
+    fn new(mix: &NamedMix) -> Self {
+        let memory = Arc::new(PhysicalMemory::new(mix.memory_bytes).expect("the host has the address space"));
+        let handles = [0, 1, 2, 3].map(|owner| PhysicalHandle::new(Arc::clone(&memory), OwnerIndex(owner)));
+        Alone { handles, buffer: vec![0; 1 << 16] }
+    }
+
+    fn run(&mut self, ops: &[Op]) {
+        for op in ops {
+            let handle = &mut self.handles[op.owner().index()];
+            match *op {
+                Op::Read { address, size, .. } => drop(black_box(handle.read(GuestPhysAddr::new(address.0), size))),
+                Op::Write { address, value, size, .. } => {
+                    drop(black_box(handle.write(GuestPhysAddr::new(address.0), value, size)));
+                }
+                Op::FetchInstruction { address, .. } => {
+                    drop(black_box(handle.fetch_insn(GuestPhysAddr::new(address.0))));
+                }
+                Op::LoadReserved { address, size, .. } => {
+                    drop(black_box(handle.load_reserved(GuestPhysAddr::new(address.0), size)));
+                }
+                Op::StoreConditional { address, value, size, .. } => {
+                    drop(black_box(handle.store_conditional(GuestPhysAddr::new(address.0), value, size)));
+                }
+                Op::InvalidateReservation { address, size, .. } => {
+                    handle.invalidate_reservation(GuestPhysAddr::new(address.0), size);
+                }
+                Op::ReadBulk { address, length, .. } => {
+                    let buffer = &mut self.buffer[..length.bytes() as usize];
+                    drop(black_box(handle.read_bulk(GuestPhysAddr::new(address.0), buffer)));
+                }
+                Op::WriteBulk { address, seed, length, .. } => {
+                    let payload = Payload { seed, length: length.bytes() };
+                    let bytes = payload.bytes().unwrap_or_default();
+                    drop(black_box(handle.write_bulk(GuestPhysAddr::new(address.0), bytes)));
+                }
+                Op::MemorySize { .. } => drop(black_box(handle.memory_size())),
+                Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => {
+                    unreachable!("the mixes have no ops on the whole memory")
+                }
+            }
+        }
+    }
+}
+
+/// One way to run a mix: all its traces once.
+struct Way<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut() + 'a>,
+}
+
+/// Runs wire bytes in lockstep, as a worker does.
+fn lockstep<'a>(mut next: impl FnMut(u64, &mut Vec<u8>) + 'a) -> Box<dyn FnMut() + 'a> {
+    let mut runner = Pair::<GuestMemory, PhysicalMemorySubject>::NEW.runner();
+    let place = AtomicU32::new(0);
+    let mut counts = Box::new([0; COUNTS]);
+    let mut features = Box::new([0; StateMap::SIZE]);
+    let mut wire = Vec::new();
+    Box::new(move || {
+        for index in 0..TRACES {
+            next(index, &mut wire);
+            let is_close_look = index.is_multiple_of(CLOSE_LOOK_EVERY);
+            let features = is_close_look.then_some(&mut *features);
+            let mut journal = Journal { place: &place, counts: &mut counts, features, ops: 0 };
+            let audits = if is_close_look { Audits::Full } else { Audits::Sample };
+            let ended = runner.run(&wire, audits, &mut journal);
+            assert_eq!(ended, Ended::Agreed);
+        }
+    })
+}
+
+fn ways<'a>(mix: &'a NamedMix, ops: &'a [Vec<Op>], wires: &'a [Vec<u8>]) -> [Way<'a>; 3] {
+    let mut alone = Alone::new(mix);
+    let mut source = mix.source();
+    [
+        Way { name: "alone", run: Box::new(move || ops.iter().for_each(|ops| alone.run(ops))) },
+        Way {
+            name: "lockstep from wire",
+            run: lockstep(move |index, wire| wire.clone_from(&wires[usize::try_from(index).unwrap_or(0)])),
+        },
+        Way { name: "generate + lockstep", run: lockstep(move |index, wire| source.write(STREAM, index, wire)) },
+    ]
+}
+
+/// The medians of each way over interleaved rounds, in nanoseconds per op, and the median of each round's ratio.
+fn interleaved(ways: &mut [Way<'_>]) -> Vec<(f64, f64)> {
+    let mut rounds: Vec<Vec<f64>> = Vec::new();
+    for _ in 0..ROUNDS {
+        let nanoseconds = |way: &mut Way<'_>| {
+            let started = Instant::now();
+            (way.run)();
+            started.elapsed().as_secs_f64() * 1e9 / (TRACES * u64::from(TRACE_OPS)) as f64
+        };
+        rounds.push(ways.iter_mut().map(nanoseconds).collect());
+    }
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let column = |way: usize| {
+        let time = median(rounds.iter().map(|round| round[way]).collect());
+        (time, median(rounds.iter().map(|round| round[0] / round[way]).collect()))
+    };
+    (0..ways.len()).map(column).collect()
+}
+
+fn mean_bytes(ops: &[Vec<Op>]) -> f64 {
+    let all = ops.iter().flatten();
+    let bytes: u64 = all.clone().filter_map(Op::range).map(|(_, length)| length).sum();
+    bytes as f64 / all.count() as f64
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    // Under a profiler only what is asked for runs.
+    let profiling = std::env::args().any(|argument| argument == "--profile-time");
+    let mut table = String::new();
+    for mix in &MIXES {
+        let (ops, wires) = (mix.ops(), mix.wires());
+        let mut ways = ways(mix, &ops, &wires);
+        let mut group = criterion.benchmark_group(mix.name);
+        group.throughput(Throughput::Elements(TRACES * u64::from(TRACE_OPS)));
+        for way in &mut ways {
+            group.bench_function(way.name, |bencher| bencher.iter(&mut way.run));
+        }
+        group.finish();
+        if profiling {
+            continue;
+        }
+        let figures = interleaved(&mut ways);
+        for (Way { name: way, .. }, (time, ratio)) in ways.iter().zip(figures) {
+            table += &format!("| {} | {:.0} | {way} | {time:.1} | {ratio:.2} |\n", mix.name, mean_bytes(&ops));
+        }
+    }
+    criterion.final_summary();
+    let mut out = std::io::stdout();
+    let heading = "| mix | mean bytes per op | way | ns per op | ratio to alone |\n|---|---|---|---|---|\n";
+    let _ = write!(out, "\n{heading}{table}");
+}

@@ -1,0 +1,228 @@
+//! Isolation: whatever a subject does to its process is one finding that says just that, and nothing of it reaches the
+//! campaign, the other subjects or the files.
+//!
+//! The subjects here are rogues: the sound `soft_mmu` with one misdeed. The program is its own zygote, so it has a `main`
+//! of its own and the counting allocator.
+
+mod rogues;
+mod supervisor;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use memtwin::campaign::run_file::{RunFile, SubjectRun};
+use memtwin::campaign::{self, Budget, Event, Plan};
+use memtwin::finding::{Cause, Ending, Failure, FaultClass, Step};
+use memtwin::isolate::heap::CountingAllocator;
+use memtwin::isolate::{Isolation, serve_if_asked};
+use memtwin::lockstep::Audits;
+use memtwin::models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, Setup};
+use memtwin::subjects::guest_memory::PhysicalMemorySubject;
+use memtwin::trace::{Trace, load};
+use memtwin::{Pair, Registry, Target};
+use rogues::{
+    Abort, Breakpoint, BusError, CaughtPanic, Chatter, DivideByZero, Exit0, Exit3, FORBIDDEN_FILE, Hang,
+    IllegalInstruction, KilledBySelf, OwnThread, Panic, RaisedSegfault, ReadFile, Rogue, RunawayAllocation,
+    RunawayMmap, Segfault, SegfaultAtBuild, SegfaultAtDrop, Socket, StackOverflow, WriteFile, WrongAnswer,
+};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+fn main() -> ExitCode {
+    let registry = registry();
+    serve_if_asked(&registry);
+    let mut trials: Vec<Trial> = ROGUES
+        .iter()
+        .map(|&(target, signature)| Trial::test(target.subject(), move || rogue_is_one_finding(target, signature)))
+        .collect();
+    for &target in PEACEFUL {
+        trials.push(Trial::test(target.subject(), move || no_finding(target)));
+    }
+    trials.push(Trial::test("runaway_mmap", runaway_mmap));
+    trials.push(Trial::test("hang_where_it_hangs", hang_where_it_hangs));
+    trials.push(Trial::test("a_killed_supervisor_leaves_whole_files_and_no_process", supervisor::killed));
+    trials.push(Trial::test("an_interrupt_keeps_what_was_found", supervisor::interrupted));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Each rogue, and the one signature of what it does.
+const ROGUES: &[(&dyn Target, &str)] = &[
+    (Pair::<GuestMemory, Rogue<Segfault>>::NEW, "guest_memory/segfault/read"),
+    (Pair::<GuestMemory, Rogue<SegfaultAtBuild>>::NEW, "guest_memory/segfault/construct"),
+    (Pair::<GuestMemory, Rogue<SegfaultAtDrop>>::NEW, "guest_memory/segfault/teardown"),
+    (Pair::<GuestMemory, Rogue<RaisedSegfault>>::NEW, "guest_memory/segfault/read"),
+    (Pair::<GuestMemory, Rogue<BusError>>::NEW, "guest_memory/bus_error/read"),
+    (Pair::<GuestMemory, Rogue<IllegalInstruction>>::NEW, "guest_memory/illegal_instruction/read"),
+    (Pair::<GuestMemory, Rogue<DivideByZero>>::NEW, "guest_memory/arithmetic_fault/read"),
+    (Pair::<GuestMemory, Rogue<Breakpoint>>::NEW, "guest_memory/trap/read"),
+    (Pair::<GuestMemory, Rogue<Abort>>::NEW, "guest_memory/abort/read"),
+    (Pair::<GuestMemory, Rogue<StackOverflow>>::NEW, "guest_memory/stack_overflow/read"),
+    (Pair::<GuestMemory, Rogue<Exit0>>::NEW, "guest_memory/exit/read"),
+    (Pair::<GuestMemory, Rogue<Exit3>>::NEW, "guest_memory/exit/read"),
+    (Pair::<GuestMemory, Rogue<Hang>>::NEW, "guest_memory/hang/memory_size"),
+    (Pair::<GuestMemory, Rogue<RunawayAllocation>>::NEW, "guest_memory/memory_limit/read"),
+    (Pair::<GuestMemory, Rogue<Panic>>::NEW, "guest_memory/panic/read"),
+    (Pair::<GuestMemory, Rogue<Socket>>::NEW, "guest_memory/forbidden_call/read"),
+    (Pair::<GuestMemory, Rogue<WriteFile>>::NEW, "guest_memory/forbidden_call/read"),
+    (Pair::<GuestMemory, Rogue<KilledBySelf>>::NEW, "guest_memory/killed/read"),
+    (Pair::<GuestMemory, Rogue<WrongAnswer>>::NEW, "guest_memory/memory_size/memory_size/value"),
+];
+
+/// What a subject may do without being found.
+const PEACEFUL: &[&dyn Target] = &[
+    Pair::<GuestMemory, Rogue<CaughtPanic>>::NEW,
+    Pair::<GuestMemory, Rogue<Chatter>>::NEW,
+    Pair::<GuestMemory, Rogue<ReadFile>>::NEW,
+    Pair::<GuestMemory, Rogue<OwnThread>>::NEW,
+];
+
+/// Rogues that only single traces are run on: in a campaign each run would cost seconds.
+const COSTLY: &[&dyn Target] = &[Pair::<GuestMemory, Rogue<RunawayMmap>>::NEW];
+
+const COMPANION: &dyn Target = Pair::<GuestMemory, PhysicalMemorySubject>::NEW;
+
+fn registry() -> Registry {
+    let rogues = ROGUES.iter().map(|(target, _)| *target);
+    let targets: Vec<_> =
+        rogues.chain(PEACEFUL.iter().copied()).chain(COSTLY.iter().copied()).chain([COMPANION]).collect();
+    Registry::of(&targets)
+}
+
+/// Runs a small campaign on a rogue and on a sound subject beside it.
+fn campaign_on(target: &'static dyn Target, out: &Path) -> Result<(RunFile, usize), Failed> {
+    let registry = registry();
+    let index = |target: &dyn Target| registry.index_of("guest_memory", target.subject()).ok_or("not in the registry");
+    let rogue = index(target)?;
+    let plan = Plan {
+        targets: vec![rogue, index(COMPANION)?],
+        seed: 7,
+        budget: Budget::Ops(100_000),
+        workers: 1,
+        strict: false,
+        out: out.to_owned(),
+    };
+    let announced = AtomicUsize::new(0);
+    let listener = |event: Event<'_>| match event {
+        Event::Found { target, .. } => {
+            assert_eq!(target, rogue, "something was found of the wrong subject");
+            announced.fetch_add(1, Ordering::Relaxed);
+        }
+        Event::Progress { .. } => {}
+    };
+    let run = campaign::run(&registry, &plan, &Arc::new(AtomicBool::new(false)), &listener)?;
+    let companion = part(&run, COMPANION)?;
+    assert_eq!((companion.verdict.as_str(), companion.findings.len()), ("agreed", 0));
+    assert!(100_000 <= companion.ops, "the sound subject ran {} ops only", companion.ops);
+    Ok((run, announced.into_inner()))
+}
+
+fn part<'a>(run: &'a RunFile, target: &dyn Target) -> Result<&'a SubjectRun, Failed> {
+    run.subjects.iter().find(|part| part.subject == target.subject()).ok_or_else(|| "not in the run file".into())
+}
+
+fn rogue_is_one_finding(target: &'static dyn Target, signature: &str) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let (run, announced) = campaign_on(target, folder.path())?;
+    let rogue = part(&run, target)?;
+    let signatures: Vec<_> = rogue.findings.iter().map(|finding| finding.signature.as_str()).collect();
+    assert_eq!(signatures, [signature]);
+    assert_eq!(announced, 1);
+    assert_eq!(rogue.verdict, if target.is_sound() { "diverged" } else { "caught" });
+    assert!(1 < rogue.traces, "the campaign did not go on");
+    assert_eq!(rogue.unconfirmed, 0);
+    let files: Vec<PathBuf> = files_below(folder.path());
+    assert_eq!(files, [PathBuf::from(&rogue.findings[0].trace)]);
+    let registry = registry();
+    let loaded = load(&registry, &files[0])?;
+    assert_eq!(loaded.header.subject.as_deref(), Some(target.subject()));
+    assert_eq!(loaded.header.expect.as_deref(), Some(signature));
+    let ops = loaded.dialect.op_count(&loaded.wire);
+    assert!(ops <= 1, "{ops} ops are left in a trace that needs one");
+    let index = registry.index_of("guest_memory", target.subject()).ok_or("not in the registry")?;
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    let ending = isolation.replay(index, &loaded.wire, Audits::Full)?;
+    let Some(Ending::Failed(failure)) = ending else {
+        return Err(format!("replayed, it ended with {ending:?}").into());
+    };
+    assert_eq!(loaded.dialect.signature(&loaded.wire, &failure).as_str(), signature);
+    said_what_happened(target.subject(), &failure);
+    assert!(!Path::new(FORBIDDEN_FILE).exists());
+    Ok(())
+}
+
+/// What a finding says beyond its signature.
+fn said_what_happened(subject: &str, failure: &Failure) {
+    let Cause::Fault(fault) = &failure.cause else { return };
+    match fault.class {
+        FaultClass::Segfault if subject != "raised_segfault" => assert_eq!(fault.address, Some(0x1000)),
+        FaultClass::Exit => assert!(fault.message.starts_with(&format!("exit({})", &subject[5..])), "{fault:?}"),
+        FaultClass::Panic => assert!(fault.message.starts_with("the text of a panic"), "{fault:?}"),
+        FaultClass::Killed => assert_eq!(fault.message, "signal 9"),
+        FaultClass::Segfault
+        | FaultClass::BusError
+        | FaultClass::IllegalInstruction
+        | FaultClass::ArithmeticFault
+        | FaultClass::Abort
+        | FaultClass::StackOverflow
+        | FaultClass::Hang
+        | FaultClass::MemoryLimit
+        | FaultClass::ForbiddenCall
+        | FaultClass::Trap => {}
+    }
+    let has_frames = !matches!(fault.class, FaultClass::Exit | FaultClass::Killed);
+    assert_eq!(!fault.frames.is_empty(), has_frames, "{fault:?}");
+}
+
+fn no_finding(target: &'static dyn Target) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let (run, announced) = campaign_on(target, folder.path())?;
+    let part = part(&run, target)?;
+    let signatures: Vec<_> = part.findings.iter().map(|finding| finding.signature.as_str()).collect();
+    assert_eq!((part.verdict.as_str(), &signatures[..], part.unconfirmed), ("agreed", &[][..], 0));
+    assert_eq!((announced, files_below(folder.path())), (0, Vec::new()));
+    Ok(())
+}
+
+/// Runs one op on a rogue under isolation.
+fn one_op(subject: &str, op: Op) -> Result<Failure, Failed> {
+    let registry = registry();
+    let index = registry.index_of("guest_memory", subject).ok_or("not in the registry")?;
+    let wire = Trace::<GuestMemory> { setup: Setup::flat(64), ops: vec![op] }.to_wire();
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    match isolation.replay(index, &wire, Audits::Full)? {
+        Some(Ending::Failed(failure)) => Ok(failure),
+        ending => Err(format!("it ended with {ending:?}").into()),
+    }
+}
+
+fn runaway_mmap() -> Result<(), Failed> {
+    let op = Op::Read { owner: Owner::new_folded(0), address: GuestAddress(0), size: 1 };
+    let failure = one_op("runaway_mmap", op)?;
+    assert_eq!((failure.step, failure.cause.name()), (Step::Op(0), "memory_limit"));
+    Ok(())
+}
+
+fn hang_where_it_hangs() -> Result<(), Failed> {
+    let failure = one_op("hang", Op::MemorySize { owner: Owner::new_folded(0) })?;
+    assert_eq!((failure.step, failure.cause.name()), (Step::Op(0), "hang"));
+    let Cause::Fault(fault) = failure.cause else { return Err("not a fault".into()) };
+    assert!(!fault.frames.is_empty(), "where it hangs is not on record");
+    Ok(())
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return files };
+    for entry in entries.flatten() {
+        if entry.path().is_dir() {
+            files.extend(files_below(&entry.path()));
+        } else {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    files
+}
