@@ -6,8 +6,8 @@
 mod mixes;
 
 use criterion::{Criterion, Throughput};
-use memtwin::Pair;
 use memtwin::engines::TraceSource as _;
+use memtwin::isolate::{Batch, Isolation};
 use memtwin::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal};
 use memtwin::models::Payload;
 use memtwin::models::StateMap;
@@ -16,11 +16,12 @@ use memtwin::subjects::guest_memory::PhysicalMemorySubject;
 use memtwin::subjects::guest_memory::hardened::{
     GuestPhysAddr, MemoryAccess, OwnerIndex, PhysicalHandle, PhysicalMemory,
 };
+use memtwin::{Pair, Registry, Target};
 use mixes::{MIXES, NamedMix, STREAM, TRACE_OPS, TRACES};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
 
 /// Rounds of the ratio table: each round runs every way once, so that noise of the machine meets all alike.
@@ -127,15 +128,16 @@ fn interleaved(ways: &mut [Way<'_>]) -> Vec<(f64, f64)> {
         };
         rounds.push(ways.iter_mut().map(nanoseconds).collect());
     }
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
     let column = |way: usize| {
         let time = median(rounds.iter().map(|round| round[way]).collect());
         (time, median(rounds.iter().map(|round| round[0] / round[way]).collect()))
     };
     (0..ways.len()).map(column).collect()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn mean_bytes(ops: &[Vec<Op>]) -> f64 {
@@ -144,7 +146,64 @@ fn mean_bytes(ops: &[Vec<Op>]) -> f64 {
     bytes as f64 / all.count() as f64
 }
 
+/// Isolation against the same traces in this process, in epochs as campaigns run them: medians of interleaved rounds, in
+/// nanoseconds per op.
+fn isolation_row() -> Result<String, Box<dyn std::error::Error>> {
+    const EPOCH_OPS: u64 = 4_000_000;
+    const EPOCHS: u64 = 9;
+    let registry = Registry::built_in();
+    let index = registry.index_of("guest_memory", "soft_mmu").ok_or("soft_mmu is in the registry")?;
+    let target = registry.get(index).ok_or("an index of the registry")?;
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    let mut times = [Vec::new(), Vec::new()];
+    for stream in 0..EPOCHS {
+        let started = Instant::now();
+        let ops = in_process(target, stream, EPOCH_OPS);
+        times[0].push(started.elapsed().as_secs_f64() * 1e9 / ops as f64);
+        isolation.clear_counts();
+        let started = Instant::now();
+        let batch = Batch {
+            target: index,
+            stream,
+            first_trace: 0,
+            ops_budget: EPOCH_OPS,
+            deadline_nanoseconds: u64::MAX,
+            strict: false,
+        };
+        isolation.run_batch(&batch)?;
+        times[1].push(started.elapsed().as_secs_f64() * 1e9 / isolation.counts().ops as f64);
+    }
+    let overheads = times[0].iter().zip(&times[1]).map(|(inside, isolated)| isolated / inside - 1.0).collect();
+    let [inside, isolated] = times.map(median);
+    let overhead = 100.0 * median(overheads);
+    Ok(format!("| campaign of 4 M ops | {inside:.1} | {isolated:.1} | {overhead:+.1} % |"))
+}
+
+/// The loop of a worker without isolation.
+fn in_process(target: &dyn Target, stream: u64, ops_budget: u64) -> u64 {
+    let (mut runner, mut traces) = (target.runner(), target.traces());
+    let place = AtomicU32::new(0);
+    let mut counts = Box::new([0; COUNTS]);
+    let mut features = Box::new([0; StateMap::SIZE]);
+    let mut wire = Vec::new();
+    let mut ops = 0;
+    let mut index = 0;
+    while ops < ops_budget {
+        traces.write(stream, index, &mut wire);
+        let is_close_look = index.is_multiple_of(CLOSE_LOOK_EVERY);
+        let features = is_close_look.then_some(&mut *features);
+        let mut journal = Journal { place: &place, counts: &mut counts, features, ops: 0 };
+        let audits = if is_close_look { Audits::Full } else { Audits::Sample };
+        assert_eq!(runner.run(&wire, audits, &mut journal), Ended::Agreed);
+        ops += journal.ops;
+        index += 1;
+    }
+    ops
+}
+
 fn main() {
+    // Workers are forked from this program too.
+    memtwin::isolate::serve_if_asked(&Registry::built_in());
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
@@ -174,4 +233,9 @@ fn main() {
     let mut out = std::io::stdout();
     let heading = "| mix | mean bytes per op | way | ns per op | ratio to alone |\n|---|---|---|---|---|\n";
     let _ = write!(out, "\n{heading}{table}");
+    if !profiling {
+        let row = isolation_row().unwrap_or_else(|error| format!("no figure for isolation: {error}"));
+        let heading = "| what | in process, ns per op | isolated, ns per op | overhead |\n|---|---|---|---|\n";
+        let _ = writeln!(out, "\n{heading}{row}");
+    }
 }

@@ -101,9 +101,10 @@ impl Replay {
 }
 
 fn show(row: &Row) -> std::io::Result<()> {
-    let Row { trace, target, expected, seen, verdict } = row;
+    let target = &row.target;
+    let [trace, expected, seen] = [&row.trace, &row.expected, &row.seen].map(|text| printable(text));
     let mut out = anstream::stdout();
-    match verdict {
+    match row.verdict {
         Verdict::Passed => writeln!(out, "{GOOD}pass{GOOD:#} {trace} on {target} {DIM}{seen}{DIM:#}"),
         Verdict::Skipped => writeln!(out, "{DIM}skip {trace} on {target}: {seen}{DIM:#}"),
         Verdict::Failed => writeln!(out, "{BAD}FAIL{BAD:#} {trace} on {target}: expected {expected}, saw {seen}"),

@@ -104,6 +104,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         self.window_base = if random.one_in(2) { 0 } else { room - room / u64::from(1 + random.below(64)) };
     }
 
+    #[inline(always)] // next to `write_op`, so that the kind is looked at once and the op is never put together
     fn op(&mut self, random: &mut Random) -> Op {
         // One draw serves the kind, the owner and the size.
         let bits = random.bits();
@@ -283,11 +284,10 @@ impl GuestMemoryGenerator {
         if choice < 128 { near } else { inside }
     }
 
-    /// Folds a number into the addresses at which `length` bytes fit.
+    /// The nearest address at which `length` bytes fit.
     #[inline]
     fn fold(&self, number: u64, length: u64) -> u64 {
-        let room = self.memory_size.saturating_sub(length);
-        if number <= room { number } else { number % (room + 1) }
+        number.min(self.memory_size.saturating_sub(length))
     }
 
     #[inline]

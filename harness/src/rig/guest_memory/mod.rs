@@ -34,7 +34,7 @@ impl Rig for GuestMemory {
         wire::read_op(frame, reader)
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_op(frame: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
         wire::write_op(frame, op, writer);
     }

@@ -171,7 +171,7 @@ pub(super) fn read_op(edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<O
     })
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn write_op(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
     let tag = TAG_OF[op.kind() as usize][op.owner().index()];
     let scalar = |size: u8, address: GuestAddress, writer: &mut Writer<'_>| {
