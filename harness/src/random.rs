@@ -39,6 +39,7 @@ impl Random {
 
     /// One of the choices, which are not empty.
     #[inline]
+    #[allow(clippy::cast_possible_truncation)] // nobody lists four billion choices
     pub fn choose<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }

@@ -80,8 +80,8 @@ fn simplify_setup<C: Rig>(best: &mut Trace<C>, still_fails: &mut dyn FnMut(&Trac
 fn simplify_together<C: Rig>(best: &mut Trace<C>, still_fails: &mut dyn FnMut(&Trace<C>) -> bool) -> bool {
     let mut changed = false;
     'again: loop {
-        for ops in C::simpler_together(&best.setup, &best.ops) {
-            let candidate = Trace { setup: best.setup.clone(), ops };
+        for (setup, ops) in C::simpler_together(&best.setup, &best.ops) {
+            let candidate = Trace { setup, ops };
             if still_fails(&candidate) {
                 *best = candidate;
                 changed = true;

@@ -43,7 +43,7 @@ struct Sum {
 impl Ledger {
     pub(super) fn new(registry: &Registry, plan: &Plan) -> Self {
         let book = |&target: &usize| {
-            let is_sound = registry.get(target).is_some_and(|target| target.is_sound());
+            let is_sound = registry.get(target).is_some_and(super::super::target::Target::is_sound);
             (target, Book { is_sound, epochs: BTreeMap::new(), next: 0, summed: Sum::new() })
         };
         Ledger { books: plan.targets.iter().map(book).collect() }

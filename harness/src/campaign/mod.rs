@@ -102,9 +102,7 @@ pub fn run(
     listener: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<RunFile, CampaignError> {
     let deadline = match plan.budget {
-        Budget::Time(time) => {
-            monotonic_nanoseconds().saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
-        }
+        Budget::Time(time) => monotonic_nanoseconds().saturating_add(nanoseconds(time)),
         Budget::Ops(_) | Budget::Endless => u64::MAX,
     };
     let queue = Queue { state: Mutex::new(Queued::new(registry, plan)), deadline };
@@ -140,6 +138,10 @@ pub fn run(
     }
     let ledger = ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
     ledger.finish(registry, plan)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// One epoch of one target.
@@ -181,7 +183,7 @@ impl Queued {
             Budget::Time(_) | Budget::Endless => u64::MAX,
         };
         let line = |&target: &usize| {
-            let is_sound = registry.get(target).is_some_and(|target| target.is_sound());
+            let is_sound = registry.get(target).is_some_and(super::target::Target::is_sound);
             Line { target, is_sound, next_epoch: 0, ops_left: ops, is_running: false }
         };
         Queued { lines: plan.targets.iter().map(line).collect(), turn: 0 }
@@ -230,7 +232,7 @@ impl Queue {
                 deadline_nanoseconds: match plan.budget {
                     Budget::Ops(_) => u64::MAX,
                     Budget::Time(_) | Budget::Endless => {
-                        self.deadline.min(now.saturating_add(TIMED_EPOCH.as_nanos() as u64))
+                        self.deadline.min(now.saturating_add(nanoseconds(TIMED_EPOCH)))
                     }
                 },
             };

@@ -57,9 +57,8 @@ const PARTS: &[Part] = &[
     Part {
         name: "same addresses in each run",
         probe: || {
-            // SAFETY: 0xffffffff only asks (man 2 personality).
-            let current = unsafe { libc::personality(0xffff_ffff) };
-            if current < 0 { Err("forbidden here".to_owned()) } else { Ok("personality may be set".to_owned()) }
+            let current = nix::sys::personality::get();
+            current.map(|_| "personality may be set".to_owned()).map_err(|_| "forbidden here".to_owned())
         },
         serves: "fault addresses that repeat",
         remedy: "allow the personality system call in the container's seccomp profile",
@@ -82,7 +81,7 @@ impl Doctor {
         for part in PARTS {
             match (part.probe)() {
                 Ok(found) => {
-                    writeln!(out, "{GOOD}✓{GOOD:#} {:<27} {found} {DIM}for {}{DIM:#}", part.name, part.serves)?
+                    writeln!(out, "{GOOD}✓{GOOD:#} {:<27} {found} {DIM}for {}{DIM:#}", part.name, part.serves)?;
                 }
                 Err(problem) => {
                     writeln!(out, "{BAD}✗{BAD:#} {:<27} {problem} {DIM}for {}{DIM:#}", part.name, part.serves)?;

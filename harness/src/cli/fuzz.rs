@@ -91,8 +91,8 @@ pub(super) fn run_campaign(context: &Context<'_>, plan: &Plan, screen: &Screen) 
             let total = ops_so_far.fetch_add(ops, Ordering::Relaxed) + ops;
             let Some(target) = context.registry.get(target) else { return };
             let seconds = started.elapsed().as_secs_f64();
-            let rate = count((total as f64 / seconds) as u64);
-            screen.progress(format!("{} {} ops, {rate} ops/s, {}", time(seconds), count(total), target.name()));
+            let rate_words = count(rate(total, seconds));
+            screen.progress(format!("{} {} ops, {rate_words} ops/s, {}", time(seconds), count(total), target.name()));
         }
     };
     let run = campaign::run(context.registry, plan, &context.interrupted, &listener);
@@ -133,11 +133,11 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
 
 fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     let name = format!("{}/{}", subject.component, subject.subject);
-    let rate = count((subject.ops as f64 / subject.seconds.max(1e-9)) as u64);
+    let rate_words = count(rate(subject.ops, subject.seconds));
     let (mark, style) =
         if subject.verdict == "agreed" && subject.shortfalls.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
     screen.line(&format!(
-        "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate} ops/s a worker, {} features, {} moot){DIM:#}",
+        "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate_words} ops/s a worker, {} features, {} moot){DIM:#}",
         subject.verdict,
         count(subject.ops),
         count(subject.traces),
@@ -151,6 +151,11 @@ fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
         screen.line(&format!("    {} failures did not repeat on a fresh subject", subject.unconfirmed))?;
     }
     Ok(())
+}
+
+#[allow(clippy::cast_possible_truncation)] // a cast from a float saturates
+fn rate(ops: u64, seconds: f64) -> u64 {
+    (ops as f64 / seconds.max(1e-9)) as u64
 }
 
 /// A time such as 90, 90s, 5m or 1h.
@@ -169,6 +174,7 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
 }
 
 /// A count such as 5000, 10k, 200M or 1G.
+#[allow(clippy::cast_possible_truncation)] // in range, and a cast from a float saturates
 fn parse_count(text: &str) -> Result<u64, String> {
     let (number, unit) = split_unit(text);
     let factor = match unit {

@@ -139,10 +139,10 @@ fn replay(
         (Ending::Failed(_), None) => false,
         (Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_), expected) => expected.is_none(),
     };
-    let verdict = match &ending {
-        Ending::Unsupported(_) if as_expected => Verdict::Skipped,
-        _ if as_expected => Verdict::Passed,
-        _ => Verdict::Failed,
+    let verdict = match (as_expected, &ending) {
+        (false, _) => Verdict::Failed,
+        (true, Ending::Unsupported(_)) => Verdict::Skipped,
+        (true, Ending::Agreed | Ending::Moot { .. } | Ending::Failed(_)) => Verdict::Passed,
     };
     let agreement = || "agreement".to_owned();
     Ok(Some(Row {

@@ -80,7 +80,7 @@ impl FuzzTarget {
     /// Runs one input. Aborts on a divergence, as fuzzers expect of a finding.
     pub fn run(&mut self, bytes: &[u8]) {
         if bytes.starts_with(JSON_PREFIX) {
-            match self.from_json(bytes) {
+            match self.read_json(bytes) {
                 Ok((target, wire)) => self.run_on(target, &wire),
                 Err(error) => say(&error.to_string()),
             }
@@ -98,7 +98,7 @@ impl FuzzTarget {
         }
     }
 
-    fn from_json(&self, bytes: &[u8]) -> Result<(usize, Vec<u8>), TraceError> {
+    fn read_json(&self, bytes: &[u8]) -> Result<(usize, Vec<u8>), TraceError> {
         let path = Path::new("the input");
         let (dialect, header, wire) = from_json(&self.registry, path, bytes)?;
         let subject = self.subject.clone().or(header.subject).unwrap_or_default();

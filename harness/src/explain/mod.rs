@@ -117,13 +117,13 @@ fn write_steps(text: &mut String, ops: &[String], told: &[Told], ending: &Ending
     if 0 < first {
         let _ = writeln!(text, "  … {first} earlier ops agreed");
     }
-    for index in first..last {
+    for (index, op) in ops.iter().enumerate().take(last).skip(first) {
         let mark = if index + 1 == last && matches!(ending, Ending::Failed(Failure { step: Step::Op(_), .. })) {
             "✗"
         } else {
             "✓"
         };
-        let _ = writeln!(text, "{mark} op {index:<4} {}", ops[index]);
+        let _ = writeln!(text, "{mark} op {index:<4} {op}");
         let _ = writeln!(text, "          {}", seen.get(index).copied().unwrap_or("no answer"));
     }
     if last < ops.len() {
@@ -146,7 +146,9 @@ fn write_failure(
     };
     let allowed = told.iter().rev().find_map(|told| match told {
         Told::Allowed { words } => Some(words.as_str()),
-        _ => None,
+        Told::Agreed { .. } | Told::Diverged { .. } | Told::Moot { .. } | Told::Unsupported { .. } | Told::Audited => {
+            None
+        }
     });
     match &failure.cause {
         Cause::Law { law, field, .. } => {

@@ -15,11 +15,12 @@ mod zygote;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use zygote::serve_if_asked;
 
-use crate::finding::{Cause, Ending, Failure, Fault, FaultClass};
+use crate::finding::{Cause, Ending, Failure, Fault, FaultClass, Step};
 use crate::lockstep::{Audits, COUNTS, step_at};
 use crate::trace::wire::MAX_WIRE_BYTES;
 use memtwin_models::StateMap;
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::personality::Persona;
 use slot::{JobKind, JobRecord, MAX_FRAMES, OUTPUT_BYTES, Report, SharedSlot};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
@@ -124,6 +125,7 @@ impl Isolation {
     }
 
     /// As [`Isolation::start`], from another program that serves as a zygote.
+    #[allow(clippy::needless_pass_by_value)] // the errors name it
     pub fn start_from(program: PathBuf, interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
         let failed = |source| IsolationError::Start { program: program.clone(), source };
         let slot = SharedSlot::create().map_err(failed)?;
@@ -178,8 +180,8 @@ impl Isolation {
                 if let Cause::Fault(_) = failure.cause {
                     // The worker could not count its last trace any more.
                     let ops = match failure.step {
-                        crate::finding::Step::Op(index) => u64::from(index) + 1,
-                        _ => 0,
+                        Step::Op(index) => u64::from(index) + 1,
+                        Step::Construct | Step::Audit | Step::Teardown => 0,
                     };
                     slot.ops.fetch_add(ops, Ordering::Relaxed);
                     slot.traces.fetch_add(1, Ordering::Relaxed);
@@ -353,7 +355,16 @@ impl Isolation {
             FaultClass::Panic => slot.message.get(),
             FaultClass::Exit => format!("exit({status})\n{voice}"),
             FaultClass::Killed => format!("signal {signal}"),
-            _ => voice.to_owned(),
+            FaultClass::Segfault
+            | FaultClass::BusError
+            | FaultClass::IllegalInstruction
+            | FaultClass::ArithmeticFault
+            | FaultClass::Abort
+            | FaultClass::StackOverflow
+            | FaultClass::Hang
+            | FaultClass::MemoryLimit
+            | FaultClass::ForbiddenCall
+            | FaultClass::Trap => voice.to_owned(),
         };
         let count = record.frame_count.load(Ordering::Acquire) as usize;
         Fault {
@@ -407,8 +418,7 @@ fn spawn(program: &std::path::Path, kept: [RawFd; 3]) -> io::Result<Child> {
             }
         }
         // Same addresses in every run. Where it is forbidden, runs differ in addresses only, which no outcome holds.
-        // SAFETY: personality is a plain system call.
-        unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
+        let _ = nix::sys::personality::set(Persona::ADDR_NO_RANDOMIZE);
         Ok(())
     };
     // SAFETY: the closure makes system calls only.

@@ -35,9 +35,14 @@ fn mappings() -> Vec<(u64, u64)> {
 }
 
 fn reserve_range(start: u64, end: u64) {
-    let Some(length) = end.checked_sub(start).and_then(|length| NonZeroUsize::new(length as usize)) else { return };
+    let Some(length) = end.checked_sub(start).and_then(host_size) else { return };
     let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_FIXED_NOREPLACE;
     // SAFETY: MAP_FIXED_NOREPLACE refuses to replace a mapping, and without access the new one can be used for nothing.
     // A refusal leaves that range as it is: it is in use or not mappable, and then faults or not as before.
-    let _ = unsafe { mmap_anonymous(NonZeroUsize::new(start as usize), length, ProtFlags::PROT_NONE, flags) };
+    let _ = unsafe { mmap_anonymous(host_size(start), length, ProtFlags::PROT_NONE, flags) };
+}
+
+/// A number of bytes as the host counts them; none for 0.
+fn host_size(bytes: u64) -> Option<NonZeroUsize> {
+    usize::try_from(bytes).ok().and_then(NonZeroUsize::new)
 }

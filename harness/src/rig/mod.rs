@@ -35,9 +35,10 @@ pub trait Rig:
     /// Simpler ops that may show the same, the simplest first. Each is smaller by an order without cycles, so that
     /// shrinking ends.
     fn simpler_ops(setup: &Self::Setup, op: &Self::Op) -> Vec<Self::Op>;
-    /// Simpler forms of all ops at once, for operands that only mean something together (an address that two ops share).
+    /// Simpler forms of setup and ops at once, for operands that only mean something together: an address that two ops
+    /// share, or one that lies at the end of memory.
     /// The same order holds for their sum.
-    fn simpler_together(setup: &Self::Setup, ops: &[Self::Op]) -> Vec<Vec<Self::Op>>;
+    fn simpler_together(setup: &Self::Setup, ops: &[Self::Op]) -> Vec<(Self::Setup, Vec<Self::Op>)>;
 
     /// The setup in the component's words.
     fn setup_words(setup: &Self::Setup) -> String;

@@ -104,6 +104,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         self.window_base = if random.one_in(2) { 0 } else { room - room / u64::from(1 + random.below(64)) };
     }
 
+    #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
     #[inline(always)] // next to `write_op`, so that the kind is looked at once and the op is never put together
     fn op(&mut self, random: &mut Random) -> Op {
         // One draw serves the kind, the owner and the size.
@@ -224,10 +225,12 @@ impl GuestMemoryGenerator {
     }
 
     /// Ops on the whole memory cost in proportion to it: always for 1 KiB, seldom for 64 KiB, hardly ever for 1 MiB.
+    #[allow(clippy::cast_possible_truncation)] // at most 1 MiB where it matters
     fn whole_memory_ops_are_cheap(&self, random: &mut Random) -> bool {
         self.memory_size <= DUMP_LIMIT_BYTES && random.one_in((self.memory_size / 1024) as u32 + 1)
     }
 
+    #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
     #[inline]
     fn scalar(&mut self, draw: u16, random: &mut Random) -> (GuestAddress, u8) {
         let odd_size = (draw >> 6) as u8;

@@ -51,7 +51,7 @@ impl Rig for GuestMemory {
         simplify::ops(setup, op)
     }
 
-    fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<Vec<Op>> {
+    fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         simplify::together(setup, ops)
     }
 

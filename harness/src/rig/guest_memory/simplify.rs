@@ -6,6 +6,11 @@ use memtwin_models::guest_memory::{GuestAddress, Op, Owner, Setup, TransferLengt
 /// Sizes that a reader knows by sight, the plainest first: the small configuration of the report, then smaller ones.
 const PLAIN_SIZES: [u64; 4] = [0x1_0000, 0x1000, 0x100, 0x10];
 
+/// The place of a size among the plain ones; after them for any other.
+fn rank(size: u64) -> usize {
+    PLAIN_SIZES.iter().position(|&plain| plain == size).unwrap_or(PLAIN_SIZES.len())
+}
+
 pub(super) fn setups(setup: &Setup) -> Vec<Setup> {
     let mut simpler = Vec::new();
     if setup.strict_alignment {
@@ -30,7 +35,6 @@ pub(super) fn setups(setup: &Setup) -> Vec<Setup> {
             }
         }
     }
-    let rank = |size: u64| PLAIN_SIZES.iter().position(|&plain| plain == size).unwrap_or(PLAIN_SIZES.len());
     for plain in PLAIN_SIZES {
         if rank(plain) < rank(setup.memory_size) {
             simpler.push(Setup { memory_size: plain, ..setup.clone() });
@@ -87,7 +91,7 @@ pub(super) fn ops(setup: &Setup, op: &Op) -> Vec<Op> {
                 simpler.push(Op::Restore { owner, payload: Payload { seed: 0, ..payload } });
             }
             for length in halves(u64::from(payload.length)) {
-                let length = length as u32;
+                let length = u32::try_from(length).unwrap_or(payload.length);
                 simpler.push(Op::Restore { owner, payload: Payload { length, ..payload } });
             }
         }
@@ -96,32 +100,55 @@ pub(super) fn ops(setup: &Setup, op: &Op) -> Vec<Op> {
     simpler
 }
 
-/// All accesses moved down by the same distance, so that what they have in common stays: to 0x1000, to 0, by whole shards,
-/// pages and lines. All owners swapped so that the first is 0. Only when two accesses or more share the trace; one alone is moved by [`ops`].
-pub(super) fn together(setup: &Setup, ops: &[Op]) -> Vec<Vec<Op>> {
-    let inside = |op: &Op| op.range().map(|(address, _)| address).filter(|&address| address <= setup.memory_size);
-    let mut moved: Vec<Vec<Op>> = Vec::new();
-    if let Some(other) = ops.iter().map(Op::owner).find(|owner| owner.index() != 0) {
-        let first = Owner::new_folded(0);
-        let all_first = ops.iter().map(|op| with_owner(op, first)).collect();
-        let renamed =
-            ops.iter().map(|op| if op.owner() == other { with_owner(op, first) } else { op.clone() }).collect();
-        moved.extend([all_first, renamed]);
+/// Setup and ops changed in step, so that what they have in common stays.
+pub(super) fn together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
+    let mut simpler = Vec::new();
+    for size in PLAIN_SIZES.into_iter().filter(|&size| rank(size) < rank(setup.memory_size)) {
+        simpler.push((Setup { memory_size: size, ..setup.clone() }, moved_with_end(setup, ops, size)));
     }
+    let same_setup = one_owner(ops).into_iter().chain(moved_down(setup, ops));
+    simpler.extend(same_setup.map(|ops| (setup.clone(), ops)));
+    simpler
+}
+
+/// Accesses in the upper half keep their distance from the end when the memory's size changes.
+fn moved_with_end(setup: &Setup, ops: &[Op], size: u64) -> Vec<Op> {
+    let moved = |op: &Op| match op.range() {
+        Some((address, length)) if setup.memory_size / 2 <= address.saturating_add(length) => {
+            let distance = setup.memory_size.wrapping_sub(address);
+            with_address(op, GuestAddress(size.wrapping_sub(distance)))
+        }
+        Some(_) | None => op.clone(),
+    };
+    ops.iter().map(moved).collect()
+}
+
+/// All ops by the first owner, or those of one other owner by the first.
+fn one_owner(ops: &[Op]) -> Vec<Vec<Op>> {
+    let first = Owner::new_folded(0);
+    let Some(other) = ops.iter().map(Op::owner).find(|owner| owner.index() != 0) else { return Vec::new() };
+    let all_first = ops.iter().map(|op| with_owner(op, first)).collect();
+    let renamed = ops.iter().map(|op| if op.owner() == other { with_owner(op, first) } else { op.clone() }).collect();
+    vec![all_first, renamed]
+}
+
+/// All accesses moved down by the same distance: to 0x1000, to 0, by whole shards, pages and lines. Only when two accesses
+/// or more share the trace; one alone is moved by [`ops`].
+fn moved_down(setup: &Setup, ops: &[Op]) -> Vec<Vec<Op>> {
+    let inside = |op: &Op| op.range().map(|(address, _)| address).filter(|&address| address <= setup.memory_size);
     let lowest = ops.iter().filter_map(inside).min();
-    let Some(lowest) = lowest.filter(|_| 1 < ops.iter().filter_map(inside).count()) else { return moved };
+    let Some(lowest) = lowest.filter(|_| 1 < ops.iter().filter_map(inside).count()) else { return Vec::new() };
     let line = lowest % 64;
     let page = lowest % 4096;
     let targets = [0x1000, 0x1000 + line, 0x1000 + page, 0, line, page, lowest.saturating_sub(setup.shard_size())];
-    for target in targets.into_iter().filter(|&target| target < lowest) {
-        let distance = lowest - target;
+    let moved = |target: u64| {
         let shift = |op: &Op| match inside(op) {
-            Some(address) => with_address(op, GuestAddress(address - distance)),
+            Some(address) => with_address(op, GuestAddress(address - (lowest - target))),
             None => op.clone(),
         };
-        moved.push(ops.iter().map(shift).collect());
-    }
-    moved
+        ops.iter().map(shift).collect()
+    };
+    targets.into_iter().filter(|&target| target < lowest).map(moved).collect()
 }
 
 /// 0, then steps from far to near below `value`.

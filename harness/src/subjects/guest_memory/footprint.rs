@@ -9,10 +9,10 @@ use memtwin_models::guest_memory::DUMP_LIMIT_BYTES;
 /// As many ranges as are noted one by one.
 const NOTES: usize = 4096;
 /// How many counted pages are remembered.
-const COUNTED: usize = 1024;
+const COUNTED: usize = 4096;
 const PAGE_BYTES: u64 = 4096;
-/// Large memories are given up after this many touched pages (64 MiB): the host never gets a page back from a scrub.
-const PAGES: u64 = 16_384;
+/// Large memories are given up after this many touched pages (256 MiB): the host never gets a page back from a scrub.
+const PAGES: u64 = 65_536;
 
 /// The ranges that a trace may have changed or reserved.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Footprint {
         for &(address, length) in self.ranges.iter().filter(|(address, _)| *address < size) {
             let last = address.saturating_add(u64::from(length)).min(size) / PAGE_BYTES;
             for page in address / PAGE_BYTES..=last {
-                let counted = &mut self.counted[(page % COUNTED as u64) as usize];
+                let counted = &mut self.counted[(page.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize % COUNTED];
                 self.pages += u64::from(*counted != page);
                 *counted = page;
             }

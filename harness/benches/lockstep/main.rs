@@ -44,32 +44,36 @@ impl Alone {
         for op in ops {
             let handle = &mut self.handles[op.owner().index()];
             match *op {
-                Op::Read { address, size, .. } => drop(black_box(handle.read(GuestPhysAddr::new(address.0), size))),
+                Op::Read { address, size, .. } => {
+                    let _ = black_box(handle.read(GuestPhysAddr::new(address.0), size));
+                }
                 Op::Write { address, value, size, .. } => {
-                    drop(black_box(handle.write(GuestPhysAddr::new(address.0), value, size)));
+                    let _ = black_box(handle.write(GuestPhysAddr::new(address.0), value, size));
                 }
                 Op::FetchInstruction { address, .. } => {
-                    drop(black_box(handle.fetch_insn(GuestPhysAddr::new(address.0))));
+                    let _ = black_box(handle.fetch_insn(GuestPhysAddr::new(address.0)));
                 }
                 Op::LoadReserved { address, size, .. } => {
-                    drop(black_box(handle.load_reserved(GuestPhysAddr::new(address.0), size)));
+                    let _ = black_box(handle.load_reserved(GuestPhysAddr::new(address.0), size));
                 }
                 Op::StoreConditional { address, value, size, .. } => {
-                    drop(black_box(handle.store_conditional(GuestPhysAddr::new(address.0), value, size)));
+                    let _ = black_box(handle.store_conditional(GuestPhysAddr::new(address.0), value, size));
                 }
                 Op::InvalidateReservation { address, size, .. } => {
                     handle.invalidate_reservation(GuestPhysAddr::new(address.0), size);
                 }
                 Op::ReadBulk { address, length, .. } => {
                     let buffer = &mut self.buffer[..length.bytes() as usize];
-                    drop(black_box(handle.read_bulk(GuestPhysAddr::new(address.0), buffer)));
+                    let _ = black_box(handle.read_bulk(GuestPhysAddr::new(address.0), buffer));
                 }
                 Op::WriteBulk { address, seed, length, .. } => {
                     let payload = Payload { seed, length: length.bytes() };
                     let bytes = payload.bytes().unwrap_or_default();
-                    drop(black_box(handle.write_bulk(GuestPhysAddr::new(address.0), bytes)));
+                    let _ = black_box(handle.write_bulk(GuestPhysAddr::new(address.0), bytes));
                 }
-                Op::MemorySize { .. } => drop(black_box(handle.memory_size())),
+                Op::MemorySize { .. } => {
+                    let _ = black_box(handle.memory_size());
+                }
                 Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => {
                     unreachable!("the mixes have no ops on the whole memory")
                 }

@@ -9,17 +9,20 @@ use memtwin::rig::guest_memory::{GuestMemoryGenerator, Mix};
 use memtwin::trace::Trace;
 
 /// Ops of each trace.
-pub const TRACE_OPS: u32 = 256;
+pub(crate) const TRACE_OPS: u32 = 256;
 /// Traces of each mix: enough that no branch predictor learns them.
-pub const TRACES: u64 = 512;
+pub(crate) const TRACES: u64 = 512;
 /// The seed of the mixes' traces.
-pub const STREAM: u64 = 20;
+pub(crate) const STREAM: u64 = 20;
 
 /// A mix with its name.
-pub struct NamedMix {
-    pub name: &'static str,
-    pub mix: Mix,
-    pub memory_bytes: u64,
+pub(crate) struct NamedMix {
+    /// What the tables call it.
+    pub(crate) name: &'static str,
+    /// What its traces have in common.
+    pub(crate) mix: Mix,
+    /// The memory's size in bytes.
+    pub(crate) memory_bytes: u64,
 }
 
 const fn weights(scalar: u32, reserved: u32, bulk: u32) -> [u32; OpKind::ALL.len()] {
@@ -41,7 +44,7 @@ const fn mix(weights: [u32; OpKind::ALL.len()], longest_transfer_bytes: u64) -> 
 const MIB: u64 = 1 << 20;
 
 /// About 5 % bulk to 256 bytes; about 30 % bulk to 1 KiB; all bulk to 8 KiB. The last is the second in the largest memory.
-pub const MIXES: [NamedMix; 4] = [
+pub(crate) const MIXES: [NamedMix; 4] = [
     NamedMix { name: "scalar", mix: mix(weights(80, 6, 5), 256), memory_bytes: MIB },
     NamedMix { name: "mixed", mix: mix(weights(56, 6, 30), 1024), memory_bytes: MIB },
     NamedMix { name: "bulk", mix: mix(weights(0, 0, 1), 8192), memory_bytes: MIB },
@@ -50,21 +53,21 @@ pub const MIXES: [NamedMix; 4] = [
 
 impl NamedMix {
     /// The contract of the subject that is measured.
-    pub const CONTRACT: GuestMemoryContract =
+    pub(crate) const CONTRACT: GuestMemoryContract =
         GuestMemoryContract { no_devices: true, no_strict_alignment: true, ..GuestMemoryContract::STRICT };
 
     /// The setup.
-    pub fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         Setup::flat(self.memory_bytes)
     }
 
     /// A fresh source of the mix's traces.
-    pub fn source(&self) -> Generated<GuestMemory> {
+    pub(crate) fn source(&self) -> Generated<GuestMemory> {
         Generated::uniform(GuestMemoryGenerator::with_mix(&Self::CONTRACT, self.mix), self.setup(), TRACE_OPS)
     }
 
     /// The traces as wire bytes.
-    pub fn wires(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn wires(&self) -> Vec<Vec<u8>> {
         let mut source = self.source();
         let wire = |index| {
             let mut wire = Vec::new();
@@ -75,7 +78,7 @@ impl NamedMix {
     }
 
     /// The traces' ops, decoded.
-    pub fn ops(&self) -> Vec<Vec<Op>> {
+    pub(crate) fn ops(&self) -> Vec<Vec<Op>> {
         self.wires().iter().map(|wire| Trace::<GuestMemory>::from_wire(wire).ops).collect()
     }
 }
