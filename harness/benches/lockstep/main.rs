@@ -42,37 +42,38 @@ impl Alone {
 
     fn run(&mut self, ops: &[Op]) {
         for op in ops {
-            let handle = &mut self.handles[op.owner().index()];
+            let handles = &mut self.handles;
             match *op {
-                Op::Read { address, size, .. } => {
-                    let _ = black_box(handle.read(GuestPhysAddr::new(address.0), size));
+                Op::Read { owner, address, size, .. } => {
+                    let _ = black_box(handles[owner.index()].read(GuestPhysAddr::new(address.0), size));
                 }
-                Op::Write { address, value, size, .. } => {
-                    let _ = black_box(handle.write(GuestPhysAddr::new(address.0), value, size));
+                Op::Write { owner, address, value, size, .. } => {
+                    let _ = black_box(handles[owner.index()].write(GuestPhysAddr::new(address.0), value, size));
                 }
-                Op::FetchInstruction { address, .. } => {
-                    let _ = black_box(handle.fetch_insn(GuestPhysAddr::new(address.0)));
+                Op::FetchInstruction { owner, address, .. } => {
+                    let _ = black_box(handles[owner.index()].fetch_insn(GuestPhysAddr::new(address.0)));
                 }
-                Op::LoadReserved { address, size, .. } => {
-                    let _ = black_box(handle.load_reserved(GuestPhysAddr::new(address.0), size));
+                Op::LoadReserved { owner, address, size, .. } => {
+                    let _ = black_box(handles[owner.index()].load_reserved(GuestPhysAddr::new(address.0), size));
                 }
-                Op::StoreConditional { address, value, size, .. } => {
-                    let _ = black_box(handle.store_conditional(GuestPhysAddr::new(address.0), value, size));
+                Op::StoreConditional { owner, address, value, size, .. } => {
+                    let _ =
+                        black_box(handles[owner.index()].store_conditional(GuestPhysAddr::new(address.0), value, size));
                 }
-                Op::InvalidateReservation { address, size, .. } => {
-                    handle.invalidate_reservation(GuestPhysAddr::new(address.0), size);
+                Op::InvalidateReservation { owner, address, size, .. } => {
+                    handles[owner.index()].invalidate_reservation(GuestPhysAddr::new(address.0), size);
                 }
-                Op::ReadBulk { address, length, .. } => {
+                Op::ReadBulk { owner, address, length, .. } => {
                     let buffer = &mut self.buffer[..length.bytes() as usize];
-                    let _ = black_box(handle.read_bulk(GuestPhysAddr::new(address.0), buffer));
+                    let _ = black_box(handles[owner.index()].read_bulk(GuestPhysAddr::new(address.0), buffer));
                 }
-                Op::WriteBulk { address, seed, length, .. } => {
+                Op::WriteBulk { owner, address, seed, length, .. } => {
                     let payload = Payload { seed, length: length.bytes() };
                     let bytes = payload.bytes().unwrap_or_default();
-                    let _ = black_box(handle.write_bulk(GuestPhysAddr::new(address.0), bytes));
+                    let _ = black_box(handles[owner.index()].write_bulk(GuestPhysAddr::new(address.0), bytes));
                 }
-                Op::MemorySize { .. } => {
-                    let _ = black_box(handle.memory_size());
+                Op::MemorySize { owner } => {
+                    let _ = black_box(handles[owner.index()].memory_size());
                 }
                 Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => {
                     unreachable!("the mixes have no ops on the whole memory")

@@ -44,7 +44,7 @@ impl Fuzz {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let plan = Plan {
             targets: select::targets(context.registry, &self.targets, self.broken)?,
-            seed: self.seed.unwrap_or_else(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)),
+            seed: self.seed.unwrap_or_else(rand::random),
             budget: match self.ops {
                 Some(ops) => Budget::Ops(ops),
                 None if self.time.is_zero() => Budget::Endless,

@@ -202,6 +202,9 @@ impl<'a> Writer<'a> {
 pub struct Edges<const N: usize> {
     edges: [u64; N],
     steps: Steps,
+    /// The distinct edges that are no steps, with their indexes: `others_count` of them.
+    others: [(u64, u8); N],
+    others_count: usize,
     /// `steps.length` as a power of two, if it is one: a division would be a good part of the cost of writing an op.
     shift: Option<u32>,
 }
@@ -224,7 +227,16 @@ impl<const N: usize> Edges<N> {
     pub fn new(edges: [u64; N], steps: Steps) -> Self {
         const { assert!(N.is_power_of_two() && N <= 256) };
         let shift = steps.length.is_power_of_two().then(|| steps.length.trailing_zeros());
-        Edges { edges, steps, shift }
+        let (mut others, mut others_count) = ([(0, 0); N], 0);
+        let inner_steps = usize::from(steps.first) + 1..usize::from(steps.first) + usize::from(steps.count);
+        for (index, edge) in (0..=u8::MAX).zip(edges) {
+            let is_new = others[..others_count].iter().all(|(known, _)| *known != edge);
+            if is_new && !inner_steps.contains(&usize::from(index)) {
+                others[others_count] = (edge, index);
+                others_count += 1;
+            }
+        }
+        Edges { edges, steps, others, others_count, shift }
     }
 
     /// The edge at `index`, folded into the table.
@@ -241,7 +253,7 @@ impl<const N: usize> Edges<N> {
         edge.wrapping_add_signed(reader.signed())
     }
 
-    /// Writes an address relative to the step it lies in, or else to the nearest edge. Distances go round the end of the
+    /// Writes an address relative to the step it lies in, or else to the nearest of the other edges. Distances go round the end of the
     /// address space.
     #[inline]
     pub fn write(&self, address: u64, writer: &mut Writer<'_>) {
@@ -259,11 +271,11 @@ impl<const N: usize> Edges<N> {
         writer.signed(address.wrapping_sub(self.edge(index)).cast_signed());
     }
 
-    /// The first of the nearest edges.
+    /// The first of the nearest edges that are no steps.
     fn nearest(&self, address: u64) -> u8 {
         let distance = |edge: u64| address.wrapping_sub(edge).cast_signed().unsigned_abs();
-        let (index, _) = (0..=u8::MAX).zip(self.edges).min_by_key(|(_, edge)| distance(*edge)).unwrap_or((0, 0));
-        index
+        let others = self.others.iter().take(self.others_count);
+        others.min_by_key(|(edge, _)| distance(*edge)).map_or(0, |(_, index)| *index)
     }
 }
 

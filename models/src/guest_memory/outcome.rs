@@ -9,6 +9,9 @@ use crate::{Effect, OutcomeClass};
 /// Bytes beyond a read buffer that show an overrun.
 pub(crate) const REDZONE_BYTES: usize = 64;
 
+/// What a caller's buffer holds before a bulk read, wholly or in part: a byte that memory seldom holds.
+pub const POISON: u8 = 0xdb;
+
 /// The answer of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {

@@ -283,8 +283,8 @@ impl GuestMemoryGenerator {
         let back = ((detail & 0xffff) * (length + 9)) >> 16;
         let edge = self.edges[13 + index % 19].wrapping_sub(back).wrapping_add((bits >> 60) & 7);
         let uniform = self.window_base + (((bits >> 32) * self.window_bytes) >> 32);
-        let inside = self.fold(if 208 <= choice { edge } else { uniform }, length);
-        if choice < 128 { near } else { inside }
+        let inside = self.fold(select(208 <= choice, edge, uniform), length);
+        select(choice < 128, near, inside)
     }
 
     /// The nearest address at which `length` bytes fit.
@@ -298,6 +298,13 @@ impl GuestMemoryGenerator {
         self.recent[self.next_recent % RECENT] = (address, size);
         self.next_recent = self.next_recent.wrapping_add(1);
     }
+}
+
+/// One of two numbers, certainly without a branch.
+#[inline]
+fn select(condition: bool, yes: u64, no: u64) -> u64 {
+    let mask = u64::from(condition).wrapping_neg();
+    yes & mask | no & !mask
 }
 
 fn draw_device(memory_size: u64, random: &mut Random) -> DeviceSetup {

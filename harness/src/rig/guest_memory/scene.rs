@@ -4,7 +4,7 @@
 use super::words;
 use crate::finding::{Cause, FaultClass, Step};
 use crate::rig::{Incident, Scene};
-use memtwin_models::guest_memory::{GuestMemory, Op, Setup, laws};
+use memtwin_models::guest_memory::{GuestMemory, Op, POISON, Seen, Setup, View, laws};
 use std::fmt::Write as _;
 
 /// How many wrong bytes are matched against earlier writes.
@@ -58,6 +58,10 @@ fn provenance(scene: &Scene<'_, GuestMemory>, address: u64) -> Vec<String> {
         lines.push("the wrong bytes are zero: what was written there is missing or was lost".to_owned());
         return lines;
     }
+    if wrong.iter().all(|&byte| byte == POISON) {
+        lines.push("they are what the caller's buffer held before: nothing was copied there".to_owned());
+        return lines;
+    }
     let source = earlier().rev().find_map(|(index, op)| {
         let (start, length) = op.range().unwrap_or((0, scene.setup.memory_size));
         let written = store_bytes(op, start, length)?;
@@ -78,32 +82,46 @@ fn provenance(scene: &Scene<'_, GuestMemory>, address: u64) -> Vec<String> {
     lines
 }
 
-/// The wrong bytes that were seen from the address on.
+/// The bytes that were seen from the address on, the wrong one first.
 fn wrong_bytes(scene: &Scene<'_, GuestMemory>, address: u64) -> Option<Vec<u8>> {
-    let (start, bytes): (u64, &[u8]) = match (scene.view, scene.ops.last()) {
-        (Some(view), _) => {
-            if let Some(dump) = &view.dump {
-                (0, dump)
-            } else {
-                let mut offset = 0;
-                let found = view.ranges_wanted.iter().find_map(|&(start, length)| {
-                    let begin = offset;
-                    offset += length as usize;
-                    let inside = (start..start + u64::from(length)).contains(&address);
-                    inside.then(|| (start, view.bytes.get(begin..offset).unwrap_or_default()))
-                });
-                found?
-            }
-        }
-        (None, Some(Op::ReadBulk { address: start, length, .. })) => {
-            (start.0, &scene.seen.buffer_bytes()[..length.bytes() as usize])
-        }
-        (None, Some(Op::Dump { .. })) => (0, &scene.seen.dump),
-        (None, _) => return None,
+    let (start, bytes) = match scene.view {
+        Some(view) => shown_at_audit(view, address)?,
+        None => seen_by_op(scene)?,
     };
     let offset = usize::try_from(address.checked_sub(start)?).ok()?;
     let bytes = bytes.get(offset..)?;
     Some(bytes[..bytes.len().min(PROBE_BYTES)].to_vec())
+}
+
+/// The bytes of the op's answer, and the address of the first.
+fn seen_by_op(scene: &Scene<'_, GuestMemory>) -> Option<(u64, Vec<u8>)> {
+    let op = scene.ops.last()?;
+    match (op, scene.seen.result) {
+        (Op::ReadBulk { address, length, .. }, _) => {
+            Some((address.0, scene.seen.buffer_bytes()[..length.bytes() as usize].to_vec()))
+        }
+        (Op::Dump { .. }, _) => Some((0, scene.seen.dump.clone())),
+        (_, Seen::Value(value)) => {
+            let (address, size) = op.range()?;
+            let size = usize::try_from(size).ok()?.min(8);
+            Some((address, value.to_le_bytes()[..size].to_vec()))
+        }
+        (_, Seen::Skipped | Seen::Done | Seen::Stored(_) | Seen::Error(_)) => None,
+    }
+}
+
+/// The bytes of the range that holds the address, and the address of the first.
+fn shown_at_audit(view: &View, address: u64) -> Option<(u64, Vec<u8>)> {
+    if let Some(dump) = &view.dump {
+        return Some((0, dump.clone()));
+    }
+    let mut offset = 0;
+    view.ranges_wanted.iter().find_map(|&(start, length)| {
+        let begin = offset;
+        offset += length as usize;
+        let is_inside = (start..start + u64::from(length)).contains(&address);
+        is_inside.then(|| Some((start, view.bytes.get(begin..offset)?.to_vec()))).flatten()
+    })
 }
 
 /// The bytes that a store op would put into [start, start + length), where the two overlap from `start` on.

@@ -8,7 +8,7 @@ use super::footprint::Footprint;
 use super::hardened::{Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, PhysicalMemory, VmError};
 use super::recorded_devices::RecordedDevices;
 use memtwin_models::guest_memory::{
-    DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, OWNERS, Op, Outcome, Seen, Setup, View,
+    DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, OWNERS, Op, Outcome, Owner, Seen, Setup, View,
 };
 use memtwin_models::{Health, Payload, Subject, Unsupported};
 use std::fmt::Debug;
@@ -140,49 +140,56 @@ impl<V: Vcpu> Adapter<V> {
 
     #[inline]
     fn call(&mut self, op: &Op, seen: &mut Outcome) -> Seen {
-        let handle = &mut self.machine.handles[op.owner().index()];
+        // The owner is taken in each arm: asking the op for it would be a second jump by its kind, and jumps by something
+        // random are what a scalar op costs most.
+        let handles = &mut self.machine.handles;
         match *op {
-            Op::Read { address, size, .. } => value(handle.read(GuestPhysAddr::new(address.0), size)),
-            Op::Write { address, value, size, .. } => {
-                self.footprint.note(address.0, u32::from(size));
-                done(handle.write(GuestPhysAddr::new(address.0), value, size))
+            Op::Read { owner, address, size, .. } => {
+                value(handles[owner.index()].read(GuestPhysAddr::new(address.0), size))
             }
-            Op::FetchInstruction { address, .. } => {
-                value(handle.fetch_insn(GuestPhysAddr::new(address.0)).map(u64::from))
-            }
-            Op::LoadReserved { address, size, .. } => {
+            Op::Write { owner, address, value, size, .. } => {
                 self.footprint.note(address.0, u32::from(size));
-                value(handle.load_reserved(GuestPhysAddr::new(address.0), size))
+                done(handles[owner.index()].write(GuestPhysAddr::new(address.0), value, size))
             }
-            Op::StoreConditional { address, value, size, .. } => {
+            Op::FetchInstruction { owner, address, .. } => {
+                value(handles[owner.index()].fetch_insn(GuestPhysAddr::new(address.0)).map(u64::from))
+            }
+            Op::LoadReserved { owner, address, size, .. } => {
                 self.footprint.note(address.0, u32::from(size));
-                match handle.store_conditional(GuestPhysAddr::new(address.0), value, size) {
+                value(handles[owner.index()].load_reserved(GuestPhysAddr::new(address.0), size))
+            }
+            Op::StoreConditional { owner, address, value, size, .. } => {
+                self.footprint.note(address.0, u32::from(size));
+                match handles[owner.index()].store_conditional(GuestPhysAddr::new(address.0), value, size) {
                     Ok(stored) => Seen::Stored(stored),
                     Err(error) => Seen::Error(class(error)),
                 }
             }
-            Op::InvalidateReservation { address, size, .. } => {
-                handle.invalidate_reservation(GuestPhysAddr::new(address.0), size);
+            Op::InvalidateReservation { owner, address, size, .. } => {
+                handles[owner.index()].invalidate_reservation(GuestPhysAddr::new(address.0), size);
                 Seen::Done
             }
-            Op::ReadBulk { address, length, .. } => {
-                done(handle.read_bulk(GuestPhysAddr::new(address.0), seen.buffer(length)))
+            Op::ReadBulk { owner, address, length, .. } => {
+                done(handles[owner.index()].read_bulk(GuestPhysAddr::new(address.0), seen.buffer(length)))
             }
-            Op::WriteBulk { address, seed, length, .. } => {
+            Op::WriteBulk { owner, address, seed, length, .. } => {
                 self.footprint.note(address.0, length.bytes());
                 let payload = Payload { seed, length: length.bytes() };
                 // Every transfer fits one slice of the pattern: MAX_TRANSFER_BYTES is MAX_SLICE_BYTES.
-                done(handle.write_bulk(GuestPhysAddr::new(address.0), payload.bytes().unwrap_or_default()))
+                done(
+                    handles[owner.index()]
+                        .write_bulk(GuestPhysAddr::new(address.0), payload.bytes().unwrap_or_default()),
+                )
             }
-            Op::MemorySize { .. } => Seen::Value(handle.memory_size()),
-            Op::Dump { .. } if self.has_dump() => {
-                seen.dump = self.machine.handles[op.owner().index()].dump_memory();
+            Op::MemorySize { owner } => Seen::Value(handles[owner.index()].memory_size()),
+            Op::Dump { owner } if self.has_dump() => {
+                seen.dump = self.machine.handles[owner.index()].dump_memory();
                 Seen::Done
             }
-            Op::Restore { payload, .. } if self.has_dump() => self.restore(op, payload),
-            Op::RestoreDump { .. } if self.has_dump() => {
+            Op::Restore { owner, payload } if self.has_dump() => self.restore(owner, payload),
+            Op::RestoreDump { owner } if self.has_dump() => {
                 self.footprint.note_everything();
-                let handle = &mut self.machine.handles[op.owner().index()];
+                let handle = &mut self.machine.handles[owner.index()];
                 let dump = handle.dump_memory();
                 restored(&handle.restore_memory(&dump))
             }
@@ -190,9 +197,9 @@ impl<V: Vcpu> Adapter<V> {
         }
     }
 
-    fn restore(&mut self, op: &Op, payload: Payload) -> Seen {
+    fn restore(&mut self, owner: Owner, payload: Payload) -> Seen {
         self.footprint.note_everything();
-        let handle = &mut self.machine.handles[op.owner().index()];
+        let handle = &mut self.machine.handles[owner.index()];
         if let Some(bytes) = payload.bytes() {
             return restored(&handle.restore_memory(bytes));
         }

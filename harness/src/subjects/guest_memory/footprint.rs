@@ -10,6 +10,7 @@ use memtwin_models::guest_memory::DUMP_LIMIT_BYTES;
 const NOTES: usize = 4096;
 /// How many counted pages are remembered.
 const COUNTED: usize = 4096;
+const LINE_BYTES: u64 = 64;
 const PAGE_BYTES: u64 = 4096;
 /// Large memories are given up after this many touched pages (256 MiB): the host never gets a page back from a scrub.
 const PAGES: u64 = 65_536;
@@ -35,7 +36,10 @@ impl Footprint {
     #[inline]
     pub(crate) fn note(&mut self, address: u64, length: u32) {
         if self.ranges.len() < NOTES {
-            self.ranges.push((address, length));
+            // Whole lines, so that nearly all scalars are cleared in one size: sizes at random would be mispredicted.
+            let start = address & !(LINE_BYTES - 1);
+            let length = (address - start + u64::from(length)).next_multiple_of(LINE_BYTES);
+            self.ranges.push((start, u32::try_from(length).unwrap_or(u32::MAX)));
         } else {
             self.everything = true;
         }

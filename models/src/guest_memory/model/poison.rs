@@ -1,11 +1,9 @@
 //! Poison in the caller's buffer: what shows that a subject wrote too little, too much, or on a failure anything at all.
 
 use super::super::op::TransferLength;
-use super::super::outcome::{Outcome, REDZONE_BYTES};
+use super::super::outcome::{Outcome, POISON, REDZONE_BYTES};
 use super::flat_memory::position_of_difference;
 
-/// A byte that memory seldom holds.
-const POISON: u8 = 0xdb;
 /// What poisoned bytes are compared with: one comparison of slices costs a fraction of a loop over bytes.
 static POISONED: [u8; 4096] = [POISON; 4096];
 /// The bytes at each end of a buffer that are poisoned before a read that must fill it.
