@@ -2,7 +2,7 @@
 //! reason that its story tells, and on which every sound subject agrees. Replayed for ever.
 
 use memtwin::Registry;
-use memtwin::finding::Ending;
+use memtwin::finding::{Cause, Ending};
 use memtwin::isolate::Isolation;
 use memtwin::lockstep::Audits;
 use memtwin::trace::{Loaded, find_traces, load};
@@ -71,5 +71,25 @@ fn every_trace_names_a_subject_that_exists_and_is_in_canonical_form() {
         assert!(registry.index_of(trace.dialect.name(), &subject).is_some(), "{}", trace.path.display());
         let text = std::fs::read_to_string(&trace.path).expect("it was read before");
         assert_eq!(trace.dialect.print(&trace.wire, &trace.header), text, "{}", trace.path.display());
+    }
+}
+
+/// Bulk reads of 256 to 65,536 bytes at guest address 0x1000, as the bug report's benchmark made them.
+#[test]
+fn the_scenario_of_the_bug_report_kills_the_original_and_no_later_generation() {
+    let registry = Registry::built_in();
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/guest_memory/seed-report-benchmark");
+    let trace = load(&registry, &seed).expect("the seed is committed");
+    let mut isolation = isolation();
+    let mut replay = |subject: &str| {
+        let index = registry.index_of("guest_memory", subject).expect("the subject is in the registry");
+        isolation.replay(index, &trace.wire, Audits::EveryStep).expect("workers can be forked")
+    };
+    let Some(Ending::Failed(failure)) = replay("original") else { panic!("the original survived the report's scenario") };
+    assert_eq!(trace.dialect.signature(&trace.wire, &failure).as_str(), "guest_memory/segfault/read_bulk");
+    let Cause::Fault(fault) = &failure.cause else { panic!("{failure:?} is no fault") };
+    assert_eq!(fault.address, Some(0x1000), "the fault address is the guest address");
+    for later in ["published_fix", "physical_memory", "soft_mmu"] {
+        assert_eq!(replay(later), Some(Ending::Agreed), "{later}");
     }
 }
