@@ -164,6 +164,8 @@ fn every_component_has_its_fuzz_target_and_folders() {
     for (path, component) in targets.iter().zip(&components) {
         assert!(read(path).contains(&format!("libfuzzer_target!(\"{component}\")")), "{}", path.display());
         assert!(manifest.contains(&format!("name = \"{component}\"")), "fuzz/Cargo.toml has no target {component}");
+        let program = read(&root().join(format!("fuzz/afl/src/bin/{component}.rs")));
+        assert!(program.contains(&format!("afl_target!(\"{component}\")")), "fuzz/afl has no target {component}");
     }
     for (folder, link) in [("fuzz/corpus", "../corpus"), ("fuzz/artifacts", "../crashes")] {
         assert_eq!(std::fs::read_link(root().join(folder)).unwrap(), Path::new(link), "{folder}");

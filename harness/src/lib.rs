@@ -69,6 +69,26 @@ macro_rules! main {
     };
 }
 
+/// An AFL++ target for a component of memtwin's own registry, or of another one: a whole program. The crate that uses it
+/// depends on `afl` and is built with `cargo afl build`.
+#[macro_export]
+macro_rules! afl_target {
+    ($component:literal) => {
+        $crate::afl_target!($component, $crate::Registry::built_in());
+    };
+    ($component:literal, $registry:expr) => {
+        fn main() {
+            thread_local! {
+                static TARGET: std::cell::RefCell<$crate::engines::in_process::FuzzTarget> = std::cell::RefCell::new(
+                    $crate::engines::in_process::FuzzTarget::start_unsupervised(&$registry, $component),
+                );
+            }
+            // Without afl's panic hook, which aborts where a subject may catch its own panics.
+            afl::fuzz_nohook!(|bytes: &[u8]| TARGET.with_borrow_mut(|target| target.run(bytes)));
+        }
+    };
+}
+
 /// A libFuzzer target for a component of memtwin's own registry, or of another one: a whole fuzz target file. The crate
 /// that uses it depends on `libfuzzer-sys`.
 #[macro_export]
@@ -79,8 +99,8 @@ macro_rules! libfuzzer_target {
     ($component:literal, $registry:expr) => {
         thread_local! {
             // libFuzzer calls from one thread only.
-            static TARGET: std::cell::RefCell<$crate::engines::libfuzzer::FuzzTarget> =
-                std::cell::RefCell::new($crate::engines::libfuzzer::FuzzTarget::start(&$registry, $component));
+            static TARGET: std::cell::RefCell<$crate::engines::in_process::FuzzTarget> =
+                std::cell::RefCell::new($crate::engines::in_process::FuzzTarget::start(&$registry, $component));
         }
 
         libfuzzer_sys::fuzz_target!(

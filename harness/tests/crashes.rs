@@ -85,7 +85,9 @@ fn the_scenario_of_the_bug_report_kills_the_original_and_no_later_generation() {
         let index = registry.index_of("guest_memory", subject).expect("the subject is in the registry");
         isolation.replay(index, &trace.wire, Audits::EveryStep).expect("workers can be forked")
     };
-    let Some(Ending::Failed(failure)) = replay("original") else { panic!("the original survived the report's scenario") };
+    let Some(Ending::Failed(failure)) = replay("original") else {
+        panic!("the original survived the report's scenario")
+    };
     assert_eq!(trace.dialect.signature(&trace.wire, &failure).as_str(), "guest_memory/segfault/read_bulk");
     let Cause::Fault(fault) = &failure.cause else { panic!("{failure:?} is no fault") };
     assert_eq!(fault.address, Some(0x1000), "the fault address is the guest address");

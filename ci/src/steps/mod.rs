@@ -1,6 +1,7 @@
 //! The steps, in the order they run: what fails soonest comes first. A step proves one thing; it neither installs nor
 //! repairs.
 
+mod afl;
 mod campaign;
 mod fuzzers;
 mod source;
@@ -50,6 +51,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
     full("workers", "one worker and two find the same, byte for byte", campaign::workers),
     full("asan", "libFuzzer with AddressSanitizer finds nothing, and dies of GM-01", fuzzers::address_sanitizer),
+    full("afl", "AFL++ keeps no crash of sound subjects, and finds a defect", afl::smoke),
     full("miri-models", "the models' tests under Miri", source::miri_models),
     full("miri-wire", "the wire code's tests under Miri", source::miri_wire),
     full("bench", "the benchmarks compile and run, in short", source::bench),

@@ -96,7 +96,7 @@ impl Ledger {
                 (false, false) => "caught",
             };
             let shortfalls = if book.is_sound {
-                shortfalls(target, &sum.outcomes, sum.ops, sum.traces, sum.moot)
+                shortfalls(target, &sum.outcomes, sum.ops, sum.traces, sum.moot, sum.unconfirmed)
             } else {
                 Vec::new()
             };

@@ -129,10 +129,22 @@ pub(super) fn outcome_table(target: &dyn Target, counts: &[u64; COUNTS]) -> BTre
     dialect.op_kinds().iter().enumerate().map(row).collect()
 }
 
-/// Where a pass would be vacuous: too many moot traces, or an op kind that hardly ever succeeded or failed although the
+/// Where a pass says too little: failures that did not repeat, too many moot traces, or an op kind that hardly ever succeeded or failed although the
 /// contract permits both.
-pub(super) fn shortfalls(target: &dyn Target, counts: &[u64; COUNTS], ops: u64, traces: u64, moot: u64) -> Vec<String> {
+pub(super) fn shortfalls(
+    target: &dyn Target,
+    counts: &[u64; COUNTS],
+    ops: u64,
+    traces: u64,
+    moot: u64,
+    unconfirmed: u64,
+) -> Vec<String> {
     let mut shortfalls = Vec::new();
+    if 0 < unconfirmed {
+        let what =
+            "failures did not repeat on a fresh subject: something outlives its reset, or chance has a part in it";
+        shortfalls.push(format!("{unconfirmed} {what}"));
+    }
     if traces < moot * 100 {
         shortfalls.push(format!("{moot} of {traces} traces are moot; at most one in a hundred may be"));
     }

@@ -1,6 +1,6 @@
 //! Engines: where traces come from. An engine sees wire bytes, never a component.
 
-pub mod libfuzzer;
+pub mod in_process;
 pub mod random;
 
 /// A source of traces.

@@ -86,6 +86,8 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         if let Some(address) = wild::simulated_fault() {
             record.address = address;
             record.is_simulated = 1;
+        } else if let Some(address) = wild::guest_address(record.address) {
+            record.address = address;
         }
         let stack = STACK_LOW.load(Ordering::Relaxed)..STACK_HIGH.load(Ordering::Relaxed);
         record.is_stack_overflow = u32::from(signal == libc::SIGSEGV && stack.contains(&record.address));

@@ -1,6 +1,7 @@
 //! The rig of a component: everything the harness needs to put it to the test besides its model. Wire form, generator,
 //! simpler variants for the shrinker, and the words of its explanations. A rig judges nothing.
 
+pub mod brk_heap;
 pub mod guest_memory;
 
 use crate::random::Random;

@@ -4,5 +4,6 @@
 //! judge would prove nothing. Broken subjects hold exactly the defect that their name says; none of them is fit for
 //! use.
 
+pub mod brk_heap;
 pub mod guest_memory;
 pub mod wild;

@@ -57,6 +57,25 @@ fn faulting_address(host_address: u64) -> u64 {
     NULL_PAGE_ADDRESS
 }
 
+/// Where in the host a simulated process's memory lies: the base and the length in bytes, 0 where there is none.
+static ARENA_BASE: AtomicU64 = AtomicU64::new(0);
+static ARENA_BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Puts on record where the memory of the simulated process lies: faults in it are reported by their guest addresses. A
+/// process has one such memory at a time; the last one counts.
+pub fn register_arena(host_base: u64, bytes: u64) {
+    ARENA_BASE.store(host_base, Ordering::Relaxed);
+    ARENA_BYTES.store(bytes, Ordering::Release);
+}
+
+/// The guest address of a host address within the registered arena. Two loads: fit for a signal handler.
+#[must_use]
+pub fn guest_address(host_address: u64) -> Option<u64> {
+    let bytes = ARENA_BYTES.load(Ordering::Acquire);
+    let offset = host_address.wrapping_sub(ARENA_BASE.load(Ordering::Relaxed));
+    (offset < bytes).then_some(offset)
+}
+
 /// The address that a simulated fault stands for, if the fault that is being handled is one.
 #[must_use]
 pub fn simulated_fault() -> Option<u64> {

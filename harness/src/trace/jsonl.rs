@@ -53,7 +53,7 @@ pub enum TraceError {
     Subject { path: PathBuf, component: String, subject: String },
     #[error(
         "{path} is not a JSON trace (it does not begin with {{\"memtwin\":) and names no component as wire bytes do by \
-         lying in a folder of that name, such as corpus/guest_memory/"
+         lying below a folder of that name, such as corpus/guest_memory/"
     )]
     NotATrace { path: PathBuf },
     #[error("{path} encodes to {bytes} wire bytes; a trace is at most {MAX_WIRE_BYTES}: shorten it")]

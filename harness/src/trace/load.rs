@@ -44,8 +44,9 @@ pub fn load(registry: &Registry, path: &Path) -> Result<Loaded, TraceError> {
         let (dialect, header, wire) = from_json(registry, path, &bytes)?;
         (dialect, header, wire, true)
     } else {
-        let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
-        let Some(dialect) = registry.dialect(folder) else {
+        // The nearest folder that is named after a component: fuzzers put folders of their own below it.
+        let folders = path.ancestors().skip(1).filter_map(Path::file_name).filter_map(|name| name.to_str());
+        let Some(dialect) = folders.filter_map(|folder| registry.dialect(folder)).next() else {
             return Err(TraceError::NotATrace { path: path.to_owned() });
         };
         let known_as_json = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");

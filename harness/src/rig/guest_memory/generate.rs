@@ -15,6 +15,9 @@ const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2,
 const TABLE: usize = 256;
 /// Uniform addresses of a trace lie in a window of this many bytes.
 const WINDOW_BYTES: u64 = 1 << 16;
+/// Values that code takes for something special: nothing, all bits, the sign bits and their neighbours. Zero counts twice:
+/// it is also what fresh memory holds, so that a store of it changes nothing.
+const SPECIAL_VALUES: [u64; 8] = [0, 0, u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 31, 0xffff_ffff, 1];
 /// How many touched places are remembered.
 const RECENT: usize = 8;
 
@@ -72,7 +75,8 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
 
     fn setup(&mut self, random: &mut Random) -> Setup {
         let memory_size = match random.below(16) {
-            0 | 1 => u64::from(random.below(256)),
+            0 => random.choose(&[0, 1, 2, 15, 16, 17, 64, 240]),
+            1 => u64::from(random.below(256)),
             2 => u64::from(random.below(4096)),
             3 | 4 => 4096 * u64::from(1 + random.below(4)) - u64::from(random.below(3)),
             5..=9 => 65_536,
@@ -85,7 +89,12 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         let memory_size = memory_size.min(MAX_MEMORY_BYTES).min(self.contract.largest_memory_bytes);
         let strict_alignment = !self.contract.no_strict_alignment && random.one_in(3);
         let device_count = if self.contract.no_devices || random.one_in(2) { 0 } else { 1 + random.below(3) };
-        let devices = (0..device_count).map(|_| draw_device(memory_size, random)).collect();
+        let mut devices: Vec<_> = (0..device_count).map(|_| draw_device(memory_size, random)).collect();
+        if let [first, second, ..] = devices.as_mut_slice()
+            && random.one_in(3)
+        {
+            second.base = first.end();
+        }
         Setup { memory_size, strict_alignment, devices }.normalised()
     }
 
@@ -119,7 +128,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             }
             OpKind::Write => {
                 let (address, size) = self.scalar(draw, random);
-                Op::Write { owner, address, value: random.bits(), size }
+                Op::Write { owner, address, value: value((bits >> 32) as u8, random), size }
             }
             OpKind::FetchInstruction => {
                 let (address, _) = self.scalar(draw, random);
@@ -137,7 +146,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
                     let (address, size) = self.reserved[owner.index()];
                     (GuestAddress(address), size)
                 };
-                Op::StoreConditional { owner, address, value: random.bits(), size }
+                Op::StoreConditional { owner, address, value: value((bits >> 32) as u8, random), size }
             }
             OpKind::InvalidateReservation => {
                 let (address, _) = self.scalar(draw, random);
@@ -227,7 +236,7 @@ impl GuestMemoryGenerator {
     /// Ops on the whole memory cost in proportion to it: always for 1 KiB, seldom for 64 KiB, hardly ever for 1 MiB.
     #[allow(clippy::cast_possible_truncation)] // at most 1 MiB where it matters
     fn whole_memory_ops_are_cheap(&self, random: &mut Random) -> bool {
-        self.memory_size <= DUMP_LIMIT_BYTES && random.one_in((self.memory_size / 1024) as u32 + 1)
+        self.memory_size <= DUMP_LIMIT_BYTES && random.one_in((self.memory_size / 4096) as u32 + 1)
     }
 
     #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
@@ -305,6 +314,13 @@ impl GuestMemoryGenerator {
 fn select(condition: bool, yes: u64, no: u64) -> u64 {
     let mask = u64::from(condition).wrapping_neg();
     yes & mask | no & !mask
+}
+
+/// A value to store: any bits, or one time in 16 a special value.
+#[inline]
+fn value(draw: u8, random: &mut Random) -> u64 {
+    let bits = random.bits();
+    if draw & 0xf == 0 { SPECIAL_VALUES[usize::from(draw >> 4 & 7)] } else { bits }
 }
 
 fn draw_device(memory_size: u64, random: &mut Random) -> DeviceSetup {

@@ -1,5 +1,6 @@
 //! The rig of guest memory.
 
+mod diagnosis;
 mod generate;
 mod scene;
 mod simplify;
@@ -72,6 +73,6 @@ impl Rig for GuestMemory {
     }
 
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
-        scene::diagnose(incident)
+        diagnosis::diagnose(incident)
     }
 }

@@ -1,9 +1,8 @@
 //! What a person should see of a guest-memory divergence: where the byte lies, which writes reached it, which write the
-//! wrong bytes came from, and what is probably wrong.
+//! wrong bytes came from.
 
 use super::words;
-use crate::finding::{Cause, FaultClass, Step};
-use crate::rig::{Incident, Scene};
+use crate::rig::Scene;
 use memtwin_models::guest_memory::{GuestMemory, Op, POISON, Seen, Setup, View, laws};
 use std::fmt::Write as _;
 
@@ -20,9 +19,26 @@ pub(super) fn lines(scene: &Scene<'_, GuestMemory>) -> Vec<String> {
         lines.push(format!("first wrong byte: {}", location(scene.setup, address)));
         lines.extend(provenance(scene, address));
     }
+    if law == laws::DEVICE_CALLS.name && scene.divergence.field == "device_calls" {
+        lines.extend(calls_round(scene));
+    }
     if let Some(focus) = place.or(range.map(|(address, _)| address)) {
         lines.extend(map(scene.setup, focus, range));
     }
+    lines
+}
+
+/// The device calls round the first that differs.
+fn calls_round(scene: &Scene<'_, GuestMemory>) -> Vec<String> {
+    const SHOWN_BEFORE: usize = 2;
+    let Some(index) = scene.divergence.place.and_then(|place| usize::try_from(place).ok()) else { return Vec::new() };
+    let calls = &scene.seen.device_calls;
+    let numbered = calls.iter().enumerate().skip(index.saturating_sub(SHOWN_BEFORE)).take(SHOWN_BEFORE + 2);
+    let mut lines = vec![match calls.get(index) {
+        Some(_) => format!("call {index} of {} is the first that differs:", calls.len()),
+        None => format!("{} calls were made; call {index} is missing", calls.len()),
+    }];
+    lines.extend(numbered.map(|(index, call)| format!("call {index}: {}", words::device_call(call))));
     lines
 }
 
@@ -60,6 +76,11 @@ fn provenance(scene: &Scene<'_, GuestMemory>, address: u64) -> Vec<String> {
     }
     if wrong.iter().all(|&byte| byte == POISON) {
         lines.push("they are what the caller's buffer held before: nothing was copied there".to_owned());
+        return lines;
+    }
+    // Patterns hold no zero: where a short write left its last bytes, zeros follow that are not its own.
+    let wrong: Vec<u8> = wrong.into_iter().take_while(|&byte| byte != 0).collect();
+    if wrong.is_empty() {
         return lines;
     }
     let source = earlier().rev().find_map(|(index, op)| {
@@ -190,77 +211,4 @@ fn map(setup: &Setup, focus: u64, range: Option<(u64, u64)>) -> Vec<String> {
         }
     }
     lines
-}
-
-pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
-    let setup = incident.setup;
-    let op = incident.ops.last();
-    let range = op.and_then(Op::range);
-    match (&incident.failure.cause, incident.failure.step) {
-        (Cause::Fault(fault), Step::Op(_)) => {
-            let (start, length) = range?;
-            let inside = fault.address.is_some_and(|address| address.wrapping_sub(start) < length);
-            if inside {
-                return Some(format!(
-                    "The fault address {:#x} lies within the op's guest range: the guest physical address was used as a \
-                     host pointer. An implementor relies on an unsafe trait default that dereferences guest addresses; \
-                     override both bulk methods, read_bulk and write_bulk.",
-                    fault.address.unwrap_or_default()
-                ));
-            }
-            let wraps = start.checked_add(length).is_none();
-            (fault.class == FaultClass::Panic && wraps).then(|| {
-                format!(
-                    "The range {start:#x} + {length} goes round the end of the address space: a bound check that adds \
-                     without looking for overflow lets it pass, and what follows indexes out of bounds."
-                )
-            })
-        }
-        (Cause::Fault(fault), Step::Construct) => (fault.class == FaultClass::Panic).then(|| {
-            let shard_size = setup.shard_size();
-            format!(
-                "Building failed: 15 shards of ceil({} / 16) = {shard_size} bytes are {} bytes, so the last shard's size, \
-                 {} - {}, is below zero.",
-                setup.memory_size,
-                15 * shard_size,
-                setup.memory_size,
-                15 * shard_size
-            )
-        }),
-        (Cause::Fault(_), Step::Teardown) => Some(
-            "The process died while the memory was given back: the backing is freed by an allocator that did not make it \
-             (a mapping must be unmapped, not passed to free)."
-                .to_owned(),
-        ),
-        (Cause::Fault(_), Step::Audit) => None,
-        (Cause::Law { law, place, .. }, _) => law_diagnosis(setup, op, law, *place),
-    }
-}
-
-fn law_diagnosis(setup: &Setup, op: Option<&Op>, law: &str, place: Option<u64>) -> Option<String> {
-    if law == laws::RESERVATION.name {
-        return Some(
-            "A reservation lives or dies by the stores to its 64-byte lines: some store path does not kill the \
-             reservations of all lines it touches (a lost update), or kills one it never touched."
-                .to_owned(),
-        );
-    }
-    if law == laws::DEVICE_CALLS.name {
-        return Some(
-            "The access and the device disagree: whether an access belongs to a device must be decided by all its bytes, \
-             on the scalar and the bulk path alike."
-                .to_owned(),
-        );
-    }
-    let place = place.filter(|_| law == laws::FLAT_MEMORY.name || law == laws::DUMP.name)?;
-    let shard_size = setup.shard_size();
-    let (start, _) = op.and_then(Op::range).unwrap_or((0, 0));
-    let crosses = start / shard_size.max(1) != place / shard_size.max(1);
-    (shard_size != 0 && place != 0 && crosses && place.is_multiple_of(shard_size)).then(|| {
-        format!(
-            "Shard border: the bytes are right up to {place:#x} and wrong from there, which is {} × the shard size \
-             {shard_size:#x}. The transfer goes on at the wrong offset when it enters the next shard.",
-            place / shard_size
-        )
-    })
 }

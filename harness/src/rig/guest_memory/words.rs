@@ -1,6 +1,6 @@
 //! Guest-memory setups, ops and outcomes in words.
 
-use memtwin_models::guest_memory::{Direction, Error, Op, Outcome, Seen, Setup};
+use memtwin_models::guest_memory::{DeviceCall, Direction, Error, Op, Outcome, Seen, Setup};
 use std::fmt::Write as _;
 
 pub(super) fn setup(setup: &Setup) -> String {
@@ -79,21 +79,22 @@ pub(super) fn seen(op: &Op, seen: &Outcome) -> String {
     };
     const SHOWN_CALLS: usize = 4;
     for call in seen.device_calls.iter().take(SHOWN_CALLS) {
-        let verb = match call.direction {
-            Direction::Read => "read",
-            Direction::Write => "write",
-        };
-        let failed = if call.failed { " failed" } else { "" };
-        let _ = write!(
-            text,
-            "; device {} {verb}(offset {:#x}, size {}) = {:#x}{failed}",
-            call.device, call.offset, call.size, call.value
-        );
+        let _ = write!(text, "; {}", device_call(call));
     }
     if SHOWN_CALLS < seen.device_calls.len() {
         let _ = write!(text, "; {} device calls in all", seen.device_calls.len());
     }
     text
+}
+
+pub(super) fn device_call(call: &DeviceCall) -> String {
+    let verb = match call.direction {
+        Direction::Read => "read",
+        Direction::Write => "write",
+    };
+    let failed = if call.failed { " failed" } else { "" };
+    let DeviceCall { device, offset, size, value, .. } = call;
+    format!("device {device} {verb}(offset {offset:#x}, size {size}) = {value:#x}{failed}")
 }
 
 fn byte_count(bytes: u32) -> String {

@@ -3,6 +3,7 @@
 use super::super::op::{Op, Owner};
 use super::super::setup::DUMP_LIMIT_BYTES;
 use super::access::{Refusal, Route};
+use super::flat_memory::mask;
 use super::{GuestMemoryModel, payload_of};
 use crate::Payload;
 use std::fmt::Write as _;
@@ -62,8 +63,9 @@ fn store(model: &GuestMemoryModel, route: Route, address: u64, value: u64, size:
             format!("Done: the {} at {address:#x} become {value:#x}, truncated to that size", count(size.into()))
         }
         Route::Device { index, offset } => {
-            let call = model.devices.clone().write(index, offset, size, value);
-            let place = format!("one write of {} at offset {offset:#x} of device {index}", count(size.into()));
+            let call = model.devices.clone().write(index, offset, size, value & mask(size));
+            let bytes = count(size.into());
+            let place = format!("one write of {:#x}, {bytes}, at offset {offset:#x} of device {index}", call.value);
             if call.failed { device_fault(&place) } else { format!("Done: {place}") }
         }
         Route::Refused(refusal) => refused(model, refusal, address, size.into()),

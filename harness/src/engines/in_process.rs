@@ -1,6 +1,7 @@
-//! libFuzzer: one target for each component, a few lines in fuzz/fuzz_targets. An input is wire bytes and runs on every
-//! sound subject; an input that is a JSON trace runs on the subject its header names. A divergence aborts, so that
-//! libFuzzer keeps the input; the supervising parent then shrinks it and writes a JSON trace.
+//! Fuzzers that run subjects in their own process, libFuzzer and AFL++: one target for each component, a few lines below
+//! fuzz/. An input is wire bytes and runs on every sound subject; an input that is a JSON trace runs on the subject its
+//! header names. A divergence aborts, so that the fuzzer keeps the input. Under libFuzzer a supervising parent then shrinks
+//! it and writes a JSON trace; AFL++ has a parent of its own, and `memtwin accept` shrinks what it keeps.
 //!
 //! `MEMTWIN_SUBJECT` narrows a run to one subject. `MEMTWIN_SUPERVISED=1` turns the parent off.
 
@@ -46,6 +47,21 @@ impl FuzzTarget {
     #[must_use]
     pub fn start(registry: &Registry, component: &'static str) -> Self {
         isolate::serve_if_asked(registry);
+        let notes = if std::env::var_os(SUPERVISED).is_some() {
+            None
+        } else {
+            let for_parent = registry.clone();
+            isolate::supervise(move |ended| conclude(&for_parent, ended))
+                .inspect_err(|error| say(&format!("running without a supervisor: {error}")))
+                .ok()
+        };
+        isolate::mark_supervised(SUPERVISED);
+        FuzzTarget { notes, ..Self::start_unsupervised(registry, component) }
+    }
+
+    /// As [`FuzzTarget::start`], for a fuzzer that watches over its processes itself.
+    #[must_use]
+    pub fn start_unsupervised(registry: &Registry, component: &'static str) -> Self {
         // libfuzzer-sys aborts in its panic hook; without it a subject may catch its own panics, and those that it does
         // not catch still end in an abort, at the boundary to libFuzzer.
         drop(std::panic::take_hook());
@@ -56,21 +72,12 @@ impl FuzzTarget {
             say(&format!("{SUBJECT}={subject} is no subject of {component}; see `memtwin list`"));
             std::process::exit(2);
         }
-        let notes = if std::env::var_os(SUPERVISED).is_some() {
-            None
-        } else {
-            let for_parent = registry.clone();
-            isolate::supervise(move |ended| conclude(&for_parent, ended))
-                .inspect_err(|error| say(&format!("running without a supervisor: {error}")))
-                .ok()
-        };
-        isolate::mark_supervised(SUPERVISED);
         FuzzTarget {
             registry: registry.clone(),
             component,
             subject,
             runners: Vec::new(),
-            notes,
+            notes: None,
             place: AtomicU32::new(0),
             counts: Box::new([0; COUNTS]),
             features: Box::new([0; StateMap::SIZE]),

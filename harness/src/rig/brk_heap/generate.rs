@@ -1,0 +1,187 @@
+//! Draws brk-heap traces: swarm weights for each trace, few frames most of the time so that refusals happen, small blocks,
+//! and now and then a size round an edge.
+
+use crate::random::Random;
+use crate::rig::Generator;
+use memtwin_models::brk_heap::{
+    Alignment, BrkHeap, BrkHeapContract, BrkRequest, CopyOrder, EDGES, Granularity, GuestAddress, MAX_BSS_BYTES,
+    MIN_BSS_BYTES, Op, OpKind, Place, Placement, Refusal, Setup, Slot,
+};
+
+/// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
+const WEIGHTS: [u32; OpKind::ALL.len()] = [40, 16, 32, 20, 40, 32, 32, 16, 8];
+/// Slots in the table that op kinds are drawn from.
+const TABLE: usize = 256;
+
+/// The generator.
+#[derive(Debug)]
+pub struct BrkHeapGenerator {
+    contract: BrkHeapContract,
+    edges: [u64; EDGES],
+    kinds: [OpKind; TABLE],
+    /// The bits of an ordinary size.
+    size_bits: u32,
+    /// One in so many sizes lies round an edge.
+    wild_one_in: u32,
+    /// How many slots the trace uses.
+    slots: u32,
+}
+
+impl Generator<BrkHeap> for BrkHeapGenerator {
+    fn new(contract: &BrkHeapContract) -> Self {
+        BrkHeapGenerator {
+            contract: *contract,
+            edges: [0; EDGES],
+            kinds: [OpKind::Alloc; TABLE],
+            size_bits: 8,
+            wild_one_in: 64,
+            slots: 16,
+        }
+    }
+
+    fn setup(&mut self, random: &mut Random) -> Setup {
+        let bss_bytes = match random.below(4) {
+            0 => MIN_BSS_BYTES + random.below(MAX_BSS_BYTES - MIN_BSS_BYTES + 1),
+            1 => MIN_BSS_BYTES + 4096,
+            _ => MIN_BSS_BYTES,
+        };
+        let frames = match random.below(16) {
+            0 | 1 => 1 + random.below(16),
+            2 | 3 => 16 + random.below(16),
+            4..=9 => random.choose(&[16, 17, 18, 20, 24, 32]),
+            10..=13 => random.choose(&[48, 64, 128, 256]),
+            14 => 1 + random.below(512),
+            _ => 2048,
+        };
+        let copy_order = match random.below(6) {
+            first @ 0..=3 => CopyOrder::UnrolledBy4 { first: first.to_le_bytes()[0] },
+            _ => CopyOrder::Ascending,
+        };
+        let placement = match random.below(4) {
+            0 => Placement::default(),
+            1 => Placement::REPORTED,
+            _ => draw_placement(random),
+        };
+        Setup {
+            bss_bytes,
+            frames,
+            refusal: random.choose(&[Refusal::CurrentBreak, Refusal::Zero, Refusal::Enomem]),
+            granularity: random.choose(&[Granularity::Page, Granularity::Page, Granularity::SixteenPages]),
+            dirty_pages: random.one_in(2),
+            copy_order,
+            placement,
+        }
+    }
+
+    fn begin(&mut self, setup: &Setup, random: &mut Random) {
+        self.edges = setup.edges();
+        self.size_bits = random.choose(&[5, 6, 8, 8, 10, 12, 15]);
+        self.wild_one_in = random.choose(&[8, 24, 64, 256]);
+        self.slots = random.choose(&[2, 4, 8, 16]);
+        let mut weights = WEIGHTS;
+        for weight in &mut weights {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        if self.contract.no_raw_brk {
+            weights[OpKind::RawBrk as usize] = 0;
+        }
+        // Without blocks there is nothing to see.
+        if weights[OpKind::Alloc as usize] + weights[OpKind::AllocZeroed as usize] == 0 {
+            weights[OpKind::Alloc as usize] = WEIGHTS[OpKind::Alloc as usize];
+        }
+        self.fill_kinds(&weights);
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
+    fn op(&mut self, random: &mut Random) -> Op {
+        // One draw serves the kind, the slot, the seed and a length.
+        let bits = random.bits();
+        let kind = self.kinds[(bits & 0xff) as usize];
+        let slot = Slot::new_folded((bits >> 8) as u8 % self.slots as u8);
+        let seed = (bits >> 16) as u16 & 0x3ff;
+        let short = (bits >> 32) as u8;
+        match kind {
+            OpKind::Alloc => Op::Alloc { slot, size: self.size(random), align: draw_alignment(random) },
+            OpKind::AllocZeroed => Op::AllocZeroed { slot, size: self.size(random), align: draw_alignment(random) },
+            OpKind::Realloc => Op::Realloc { slot, size: self.size(random) },
+            OpKind::Dealloc => Op::Dealloc { slot },
+            OpKind::Write => {
+                let length = if short < 16 { 0xffff } else { (bits >> 40) as u32 & ((1 << self.size_bits) - 1) };
+                Op::Write { slot, seed, length }
+            }
+            OpKind::Verify => Op::Verify { slot },
+            OpKind::PushString => Op::PushString { slot, seed, length: short >> (bits >> 61) },
+            OpKind::PushVec => Op::PushVec { slot, seed, length: short >> (bits >> 61) },
+            OpKind::RawBrk => Op::RawBrk { request: self.request(random) },
+        }
+    }
+}
+
+impl BrkHeapGenerator {
+    /// Fills the table that kinds are drawn from.
+    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
+        let total: u32 = weights.iter().sum::<u32>().max(1);
+        let mut index = 0;
+        let mut upper = 0;
+        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
+            upper += weight;
+            // Rounding up keeps rare kinds in the table.
+            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
+            if index < end {
+                self.kinds[index..end].fill(*kind);
+                index = end;
+            }
+        }
+    }
+
+    /// A size: mostly small, sometimes round an edge.
+    fn size(&self, random: &mut Random) -> u64 {
+        if random.one_in(self.wild_one_in) {
+            let edge = random.choose(&self.edges);
+            return edge.wrapping_add(random.magnitude(9)).wrapping_sub(random.magnitude(9));
+        }
+        random.magnitude(self.size_bits)
+    }
+
+    /// The other user of `brk` mostly grows and gives back. What it names outright is no address in the heap, except
+    /// once in a long while: from there on the contract says nothing.
+    fn request(&self, random: &mut Random) -> BrkRequest {
+        match random.below(8) {
+            0 => BrkRequest::Query,
+            1 | 2 => BrkRequest::Grow(random.below(0x1_8000)),
+            3 => BrkRequest::Grow(u32::try_from(random.magnitude(32)).unwrap_or(u32::MAX)),
+            4 | 5 => BrkRequest::GiveBack,
+            _ if random.one_in(4096) => BrkRequest::At(GuestAddress(self.edges[3] + random.magnitude(17))),
+            _ => {
+                // Edges beyond the guest, and the first page.
+                let edge = self.edges[random.choose(&[0, 8, 9, 10, 11, 11, 12, 12])];
+                let above = random.magnitude(11);
+                let below = if edge == 0 { 0 } else { random.magnitude(11) };
+                BrkRequest::At(GuestAddress(edge.saturating_add(above).saturating_sub(below)))
+            }
+        }
+    }
+}
+
+fn draw_alignment(random: &mut Random) -> Alignment {
+    let exponent = match random.below(16) {
+        0 => random.below(64),
+        1 | 2 => 5 + random.below(9),
+        3..=6 => 3,
+        _ => random.below(5),
+    };
+    Alignment::from_exponent_folded(exponent.to_le_bytes()[0])
+}
+
+/// Locals in the registers that gates are known to lose, and in others.
+fn draw_placement(random: &mut Random) -> Placement {
+    let mut place = || match random.below(6) {
+        0 => Place::X(9),
+        1 => Place::X(10),
+        2 => Place::X(11),
+        3 => Place::X(19 + random.below(10).to_le_bytes()[0]),
+        _ => Place::Saved,
+    };
+    let placement = Placement { size: place(), mask: place(), head: place(), new_head: place(), new_end: place() };
+    if placement.clashes() { Placement::default() } else { placement }
+}

@@ -1,0 +1,105 @@
+//! The allocator: user code over the register file. What must outlive a system call lives where the build keeps it, so a
+//! gate that loses a register loses what is in it. Refused: a second copy of this code for any subject.
+
+use super::deviation::{Deviation, Source};
+use super::process::Process;
+use super::registers::Local;
+use memtwin_models::brk_heap::{FIRST_EXTENT_BYTES, PAGE_BYTES, is_error_number};
+
+impl<D: Deviation> Process<D> {
+    /// `GlobalAlloc::alloc`, with null as `None`.
+    pub(super) fn alloc(&mut self, size: u64, align: u64) -> Option<u64> {
+        match D::SOURCE {
+            Source::Brk => self.alloc_from_heap(size, align),
+            Source::Mmap => self.alloc_mapping(size, align),
+        }
+    }
+
+    /// `GlobalAlloc::alloc_zeroed`.
+    pub(super) fn alloc_zeroed(&mut self, size: u64, align: u64) -> Option<u64> {
+        let block = self.alloc(size, align)?;
+        D::zero(self, block, size);
+        Some(block)
+    }
+
+    /// `GlobalAlloc::realloc`: a new block, a copy, and the old block is given up.
+    pub(super) fn realloc(&mut self, block: u64, old_size: u64, align: u64, size: u64) -> Option<u64> {
+        let (_, end) = self.words();
+        if D::stays_in_place(block, size, end) {
+            return Some(block);
+        }
+        let new_block = self.alloc(size, align)?;
+        self.copy(block, new_block, D::copied_bytes(old_size, size));
+        self.dealloc(block, old_size);
+        Some(new_block)
+    }
+
+    /// `GlobalAlloc::dealloc`: a bump allocator forgets, a mapping is given back.
+    pub(super) fn dealloc(&mut self, block: u64, size: u64) {
+        match D::SOURCE {
+            Source::Brk => {}
+            Source::Mmap => D::release(self, block, size),
+        }
+    }
+
+    fn alloc_from_heap(&mut self, size: u64, align: u64) -> Option<u64> {
+        self.registers.set(Local::Size, size);
+        self.registers.set(Local::Mask, D::mask(align));
+        if self.words().0 == 0 {
+            self.first_use();
+        }
+        let (head, end) = self.words();
+        let aligned = D::align_up(head, self.registers.get(Local::Mask))?;
+        let new_head = D::advance(head, aligned, self.registers.get(Local::Size))?;
+        self.registers.set(Local::Head, aligned);
+        self.registers.set(Local::NewHead, new_head);
+        if end < new_head && !self.expand(end, new_head)? {
+            return None;
+        }
+        self.set_head(self.registers.get(Local::NewHead));
+        Some(self.registers.get(Local::Head))
+    }
+
+    fn first_use(&mut self) {
+        let head = self.brk(0);
+        self.registers.set(Local::Head, head);
+        let wanted = head.saturating_add(FIRST_EXTENT_BYTES);
+        let result = self.brk(wanted);
+        let head = self.registers.get(Local::Head);
+        self.set_head(head);
+        self.set_end(D::first_end(head, head.saturating_add(FIRST_EXTENT_BYTES), result));
+    }
+
+    /// Asks for more pages; whether it has them. `None` if the address space ends before.
+    fn expand(&mut self, end: u64, new_head: u64) -> Option<bool> {
+        let needed = (new_head - end).checked_next_multiple_of(PAGE_BYTES)?;
+        let new_end = end.checked_add(needed.max(PAGE_BYTES))?;
+        self.registers.set(Local::NewEnd, new_end);
+        self.set_end(D::end_while_asking(end, new_end));
+        let result = self.brk(new_end);
+        let wanted = self.registers.get(Local::NewEnd);
+        let is_granted = D::is_granted(wanted, result);
+        if is_granted {
+            self.set_end(D::end_after(wanted, result));
+        }
+        Some(is_granted)
+    }
+
+    /// A mapping with room for the alignment, less what was mapped for that room.
+    fn alloc_mapping(&mut self, size: u64, align: u64) -> Option<u64> {
+        let bytes = size.checked_next_multiple_of(PAGE_BYTES)?;
+        let room = align.saturating_sub(PAGE_BYTES);
+        let mapping = self.mmap(bytes.checked_add(room)?);
+        if is_error_number(mapping) {
+            return None;
+        }
+        let block = mapping.checked_next_multiple_of(align)?;
+        if mapping < block {
+            self.munmap(mapping, block - mapping);
+        }
+        if block - mapping < room {
+            self.munmap(block + bytes, room - (block - mapping));
+        }
+        Some(block)
+    }
+}

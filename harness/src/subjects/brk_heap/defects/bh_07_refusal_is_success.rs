@@ -1,0 +1,31 @@
+//! BH-07: a refused brk is taken for success.
+//!
+//! The allocator does not compare the answer with what it asked for, and hands out what it did not get.
+
+use super::super::deviation::Deviation;
+use super::super::program::Program;
+use memtwin_models::Health;
+use memtwin_models::brk_heap::is_error_number;
+
+/// The deviation.
+#[derive(Debug)]
+pub struct RefusalIsSuccess;
+
+impl Deviation for RefusalIsSuccess {
+    const NAME: &'static str = "BH-07";
+    const HEALTH: Health = Health::Broken {
+        defect: Some("BH-07"),
+        story: "the allocator takes a refused brk for success and hands out memory beyond the break",
+    };
+
+    fn is_granted(_wanted: u64, _result: u64) -> bool {
+        true
+    }
+
+    fn first_end(head: u64, wanted: u64, result: u64) -> u64 {
+        if wanted <= result && !is_error_number(result) { result } else { head }
+    }
+}
+
+/// The subject `BH-07`.
+pub type Bh07 = Program<RefusalIsSuccess>;

@@ -1,0 +1,216 @@
+//! The kernel's part: the break, the page map, the frames. Refuses to touch a page's bytes except to make them zero.
+
+use super::arena::Arena;
+use memtwin_models::Unsupported;
+use memtwin_models::brk_heap::{
+    BSS_START, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, MMAP_START, PAGE_BYTES, Refusal, STACK_LOW, STACK_TOP, Setup,
+};
+
+const PAGES: usize = 1 << 18;
+const _: () = assert!(PAGES as u64 * PAGE_BYTES == GUEST_END);
+/// -EINVAL, as a system call returns it.
+pub(super) const EINVAL: u64 = 22_u64.wrapping_neg();
+
+/// The kernel of the simulated process, and its memory.
+#[derive(Debug)]
+pub struct Kernel {
+    pub(super) arena: Arena,
+    pub(super) heap_start: u64,
+    pub(super) program_break: u64,
+    pub(super) frames: u64,
+    pub(super) granularity: u64,
+    refusal: Refusal,
+    dirty_pages: bool,
+    /// A bit for each page that is mapped.
+    mapped: Box<[u64]>,
+    /// A bit for each page that may not hold zeros, and their numbers.
+    touched: Box<[u64]>,
+    touched_pages: Vec<u32>,
+    /// The end of what was ever mapped of the heap, and of what was mapped without an address.
+    heap_high: u64,
+    mmap_high: u64,
+    pub(super) mmapped_pages: u64,
+}
+
+impl Kernel {
+    pub(super) fn new(setup: &Setup) -> Result<Self, Unsupported> {
+        let mut kernel = Kernel {
+            arena: Arena::new()?,
+            heap_start: setup.heap_start(),
+            program_break: setup.heap_start(),
+            frames: u64::from(setup.frames),
+            granularity: setup.granularity.bytes(),
+            refusal: setup.refusal,
+            dirty_pages: setup.dirty_pages,
+            mapped: vec![0; PAGES / 64].into(),
+            touched: vec![0; PAGES / 64].into(),
+            touched_pages: Vec::with_capacity(4096),
+            heap_high: setup.heap_start(),
+            mmap_high: MMAP_START,
+            mmapped_pages: 0,
+        };
+        kernel.map(BSS_START, kernel.heap_start);
+        kernel.map(STACK_LOW, STACK_TOP);
+        kernel.load_heap();
+        Ok(kernel)
+    }
+
+    /// The loader maps 64 KiB at the heap's start, as far as the frames suffice.
+    fn load_heap(&mut self) {
+        let bytes = FIRST_EXTENT_BYTES.min(self.frames * PAGE_BYTES);
+        self.map(self.heap_start, self.heap_start + bytes);
+        self.heap_high = self.heap_start + bytes;
+    }
+
+    /// As it was when new, at a cost that follows what was touched and mapped.
+    pub(super) fn reset(&mut self) {
+        let mut pages = std::mem::take(&mut self.touched_pages);
+        for page in pages.drain(..) {
+            let start = u64::from(page) * PAGE_BYTES;
+            self.touched[page as usize / 64] &= !(1 << (page % 64));
+            if self.is_mapped(start) {
+                self.arena.bytes_mut(start, 4096).fill(0);
+            } else {
+                self.arena.discard_page(start);
+            }
+        }
+        self.touched_pages = pages;
+        let first = self.heap_start + FIRST_EXTENT_BYTES.min(self.frames * PAGE_BYTES);
+        if self.heap_high != first || self.first_unmapped(self.heap_start, first).is_some() {
+            self.unmap(first, self.heap_high);
+            self.load_heap();
+        }
+        self.unmap(MMAP_START, self.mmap_high);
+        self.mmap_high = MMAP_START;
+        self.mmapped_pages = 0;
+        self.program_break = self.heap_start;
+    }
+
+    #[inline]
+    pub(super) fn is_mapped(&self, address: u64) -> bool {
+        let page = page_of(address);
+        address < GUEST_END && self.mapped[page / 64] >> (page % 64) & 1 != 0
+    }
+
+    /// The first address of the range that lies in no mapped page. The range may go round the end of the address space.
+    #[inline]
+    pub(super) fn first_unmapped(&self, start: u64, end: u64) -> Option<u64> {
+        let mut address = start;
+        while address < end {
+            if !self.is_mapped(address) {
+                return Some(address);
+            }
+            address = (address | (PAGE_BYTES - 1)) + 1;
+        }
+        None
+    }
+
+    /// Maps whole pages. Those that held something hold zeros then, unless the setup says that nobody cleans.
+    pub(super) fn map(&mut self, start: u64, end: u64) {
+        self.arena.protect(start, end, true);
+        for page in page_of(start)..page_of(end) {
+            let bit = 1 << (page % 64);
+            let is_new = self.mapped[page / 64] & bit == 0;
+            self.mapped[page / 64] |= bit;
+            if is_new && !self.dirty_pages && self.touched[page / 64] & bit != 0 {
+                self.arena.bytes_mut(page as u64 * PAGE_BYTES, 4096).fill(0);
+            }
+        }
+    }
+
+    /// Unmaps whole pages.
+    pub(super) fn unmap(&mut self, start: u64, end: u64) {
+        self.arena.protect(start, end, false);
+        for page in page_of(start)..page_of(end.max(start)) {
+            self.mapped[page / 64] &= !(1 << (page % 64));
+        }
+    }
+
+    /// The program is about to store there: mapped pages below the end of the guest.
+    #[inline]
+    pub(super) fn note_touched(&mut self, start: u64, end: u64) {
+        if end <= start {
+            return;
+        }
+        for page in page_of(start)..=page_of(end - 1) {
+            let bit = 1 << (page % 64);
+            if self.touched[page / 64] & bit == 0 {
+                self.touched[page / 64] |= bit;
+                #[allow(clippy::cast_possible_truncation)] // below 2^18
+                self.touched_pages.push(page as u32);
+            }
+        }
+    }
+
+    /// Moves the break and maps or unmaps what that takes.
+    pub(super) fn move_break(&mut self, to: u64) {
+        let high = self.heap_high;
+        if high < to {
+            self.map(high, to);
+            self.heap_high = to;
+        }
+        // What lies above a lower break is gone, and comes back when the break rises over it again.
+        if let Some(hole) = self.first_unmapped(self.heap_start, to) {
+            self.map(hole & !(PAGE_BYTES - 1), to);
+        }
+        if to < self.program_break {
+            self.unmap(to.max(self.heap_start), self.program_break.min(high));
+        }
+        self.program_break = to;
+    }
+
+    /// The rounded break, but never above the present one for who asks for no more than that.
+    pub(super) fn settle(&self, argument: u64, rounded: u64) -> u64 {
+        if argument <= self.program_break { rounded.min(self.program_break) } else { rounded }
+    }
+
+    pub(super) fn refuse(&self) -> u64 {
+        match self.refusal {
+            Refusal::CurrentBreak => self.program_break,
+            Refusal::Zero => 0,
+            Refusal::Enomem => ENOMEM,
+        }
+    }
+
+    /// The pages that the heap would have with this break.
+    pub(super) fn fits_frames(&self, to: u64, more_pages: u64) -> bool {
+        let pages = to.saturating_sub(self.heap_start) / PAGE_BYTES;
+        pages.saturating_add(self.mmapped_pages).saturating_add(more_pages) <= self.frames
+    }
+
+    /// Maps so many pages where there is room. Mappings of a setup never reach the stack: its frames do not suffice.
+    pub(super) fn mmap(&mut self, pages: u64) -> u64 {
+        let bytes = pages * PAGE_BYTES;
+        let mut start = MMAP_START;
+        let mut end = start;
+        while end < start + bytes {
+            end += PAGE_BYTES;
+            if self.is_mapped(end - PAGE_BYTES) {
+                start = end;
+            }
+        }
+        self.map(start, end);
+        self.mmap_high = self.mmap_high.max(end);
+        self.mmapped_pages += pages;
+        start
+    }
+
+    /// Unmaps what is mapped of the range, which was mapped without an address.
+    pub(super) fn munmap(&mut self, start: u64, bytes: u64) -> u64 {
+        let end = start.saturating_add(bytes).next_multiple_of(PAGE_BYTES);
+        if start < MMAP_START || self.mmap_high < end || !start.is_multiple_of(PAGE_BYTES) {
+            return EINVAL;
+        }
+        let mapped =
+            (page_of(start)..page_of(end)).filter(|page| self.mapped[page / 64] >> (page % 64) & 1 != 0).count();
+        self.mmapped_pages -= mapped as u64;
+        self.unmap(start, end);
+        0
+    }
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // x86-64
+const fn page_of(address: u64) -> usize {
+    (address / PAGE_BYTES) as usize
+}

@@ -1,0 +1,27 @@
+//! The brk heap under test: an allocator, a system-call gate and a kernel in a small simulated process.
+//!
+//! - [`process`] is the process: memory that really faults, registers, the gate. [`kernel`] has the break and the frames,
+//!   [`allocator`] is the user code, written once over the register file. [`program`] drives them as a subject.
+//! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
+//! - [`original`] is what the bug report found, [`published_fix`] what its workaround left.
+//! - [`defects`] has one broken subject for each known defect, with that defect alone.
+//!
+//! Refused here: any look at the model. Most broken subjects access memory that is not theirs: they belong in worker
+//! processes and nowhere else.
+
+mod allocator;
+mod arena;
+pub mod defects;
+pub mod deviation;
+pub mod hardened;
+mod kernel;
+pub mod original;
+mod process;
+pub mod program;
+pub mod published_fix;
+mod registers;
+
+pub use defects::{Bh01, Bh02, Bh03, Bh04, Bh05, Bh06, Bh07, Bh08, Bh09, Bh10, Bh11, Bh12, Bh13, Bh14, Bh16, Bh17};
+pub use hardened::Hardened;
+pub use original::Original;
+pub use published_fix::PublishedFix;

@@ -1,0 +1,264 @@
+//! The program: it carries out ops on its slots and shows what it sees. Refused: judging, and keeping anything that the
+//! allocator could be asked for.
+
+use super::deviation::{Deviation, Source};
+use super::process::Process;
+use memtwin_models::brk_heap::{
+    BrkHeap, BrkHeapContract, BrkRequest, GUEST_END, MAX_SHOWN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Slot, Unit, View,
+};
+use memtwin_models::{Health, Payload, Subject, Unsupported};
+
+/// The bytes beyond the last block that are poisoned.
+const REDZONE_BYTES: u64 = 256;
+const POISON: u8 = 0xdb;
+/// What another user of `brk` fills its memory with.
+const FOREIGN: u8 = 0xa5;
+
+/// A variable that holds a block.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    block: u64,
+    size: u64,
+    align: u64,
+    /// How many bytes the program has put there: where the next push goes.
+    length: u64,
+}
+
+/// The subject made of a process with the deviation `D`.
+#[derive(Debug)]
+pub struct Program<D: Deviation> {
+    process: Process<D>,
+    setup: Setup,
+    slots: [Option<Held>; SLOTS as usize],
+    /// The poisoned bytes.
+    redzone: (u64, u64),
+    /// The end of the highest block.
+    top: u64,
+    /// The last growth of another user of `brk`, as (break before, break after).
+    foreign: Option<(u64, u64)>,
+    /// The allocator's words as it left them.
+    left_words: (u64, u64),
+    changed_words: Option<(u64, u64)>,
+}
+
+impl<D: Deviation> Subject<BrkHeap> for Program<D> {
+    const NAME: &'static str = D::NAME;
+    const HEALTH: Health = D::HEALTH;
+    const CONTRACT: BrkHeapContract = D::CONTRACT;
+
+    fn new(setup: &Setup) -> Result<Self, Unsupported> {
+        Ok(Program {
+            process: Process::new(setup)?,
+            setup: setup.clone(),
+            slots: [None; SLOTS as usize],
+            redzone: (0, 0),
+            top: 0,
+            foreign: None,
+            left_words: (0, 0),
+            changed_words: None,
+        })
+    }
+
+    fn reset(&mut self, setup: &Setup) -> bool {
+        if self.setup != *setup {
+            return false;
+        }
+        self.process.reset();
+        self.slots = [None; SLOTS as usize];
+        (self.redzone, self.top, self.foreign) = ((0, 0), 0, None);
+        (self.left_words, self.changed_words) = ((0, 0), None);
+        true
+    }
+
+    fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+        self.process.calls.clear();
+        seen.calls.clear();
+        seen.result = self.carry_out(op, seen);
+        seen.calls.extend_from_slice(&self.process.calls);
+    }
+
+    fn view(&mut self, view: &mut View) {
+        self.look_at_words();
+        let kernel = &self.process.kernel;
+        view.words = (D::SOURCE == Source::Brk).then(|| self.process.words());
+        view.changed_words = self.changed_words;
+        view.program_break = Some(kernel.program_break);
+        view.unmapped_page = kernel.first_unmapped(kernel.heap_start, kernel.program_break);
+        view.clobbered_register = self.process.clobbered_register;
+        view.mmapped_pages = Some(kernel.mmapped_pages);
+    }
+}
+
+impl<D: Deviation> Program<D> {
+    fn carry_out(&mut self, op: &Op, seen: &mut Outcome) -> Seen {
+        match *op {
+            Op::Alloc { slot, size, align } => {
+                self.free(slot);
+                self.ask(seen, |process| process.alloc(size, align.bytes()));
+                self.hold(slot, seen, size, align.bytes(), 0)
+            }
+            Op::AllocZeroed { slot, size, align } => {
+                self.free(slot);
+                self.ask(seen, |process| process.alloc_zeroed(size, align.bytes()));
+                if let Seen::Block(block) = seen.result {
+                    seen.nonzero = self.process.first_other_byte(block, size, 0);
+                }
+                self.hold(slot, seen, size, align.bytes(), size)
+            }
+            Op::Realloc { slot, size } => {
+                let Some(held) = self.slots[slot.index()] else { return Seen::Vacant };
+                let result = self.realloc(slot, held, size, seen);
+                if let Seen::Block(block) = result {
+                    let kept = held.length.min(size).min(u64::from(MAX_SHOWN_BYTES));
+                    self.process.load(block, seen.show(u32::try_from(kept).unwrap_or(0)));
+                }
+                result
+            }
+            Op::Dealloc { slot } => {
+                if self.free(slot) {
+                    Seen::Done
+                } else {
+                    Seen::Vacant
+                }
+            }
+            Op::Write { slot, seed, length } => self.write(slot, seed, length),
+            Op::Verify { slot } => {
+                let Some(held) = self.slots[slot.index()] else { return Seen::Vacant };
+                let length = held.size.min(u64::from(MAX_SHOWN_BYTES));
+                self.process.load(held.block, seen.show(u32::try_from(length).unwrap_or(0)));
+                Seen::Done
+            }
+            Op::PushString { slot, seed, length } => self.push(slot, seed, length, Unit::Byte, seen),
+            Op::PushVec { slot, seed, length } => self.push(slot, seed, length, Unit::Word, seen),
+            Op::RawBrk { request } => self.raw_brk(request),
+        }
+    }
+
+    /// Calls the allocator and looks at what it did besides answering. The answer is in the outcome.
+    fn ask(&mut self, seen: &mut Outcome, call: impl FnOnce(&mut Process<D>) -> Option<u64>) {
+        self.look_at_words();
+        let answer = call(&mut self.process);
+        self.left_words = self.process.words();
+        if self.process.calls.iter().any(|call| call.argument != 0) {
+            self.foreign = None;
+        }
+        seen.result = answer.map_or(Seen::Null, Seen::Block);
+    }
+
+    /// Notes when something else has changed the allocator's words.
+    fn look_at_words(&mut self) {
+        if self.changed_words.is_none() && self.process.words() != self.left_words {
+            self.changed_words = Some(self.left_words);
+        }
+    }
+
+    /// Puts the block that was answered into the slot.
+    fn hold(&mut self, slot: Slot, seen: &mut Outcome, size: u64, align: u64, length: u64) -> Seen {
+        if let Seen::Block(block) = seen.result {
+            self.slots[slot.index()] = Some(Held { block, size, align, length });
+            self.guard(block, size, seen);
+        }
+        seen.result
+    }
+
+    fn realloc(&mut self, slot: Slot, held: Held, size: u64, seen: &mut Outcome) -> Seen {
+        self.ask(seen, |process| process.realloc(held.block, held.size, held.align, size));
+        self.hold(slot, seen, size, held.align, held.length.min(size))
+    }
+
+    fn free(&mut self, slot: Slot) -> bool {
+        let Some(held) = self.slots[slot.index()].take() else { return false };
+        self.look_at_words();
+        self.process.dealloc(held.block, held.size);
+        self.left_words = self.process.words();
+        true
+    }
+
+    fn write(&mut self, slot: Slot, seed: u16, length: u32) -> Seen {
+        let Some(held) = &mut self.slots[slot.index()] else {
+            D::write_to_nothing(&mut self.process);
+            return Seen::Vacant;
+        };
+        let payload = Payload { seed, length: length.min(MAX_SHOWN_BYTES) };
+        let fitting = u64::from(payload.length).min(held.size);
+        held.length = held.length.max(fitting);
+        let bytes = payload.bytes().unwrap_or_default();
+        self.process.store(held.block, &bytes[..usize::try_from(fitting).unwrap_or(0)]);
+        Seen::Done
+    }
+
+    fn push(&mut self, slot: Slot, seed: u16, length: u8, unit: Unit, seen: &mut Outcome) -> Seen {
+        let bytes = u64::from(length) * unit.bytes();
+        match self.slots[slot.index()] {
+            None if bytes == 0 => return Seen::Done,
+            None => {
+                let size = unit.grown_capacity_bytes(0, bytes);
+                self.ask(seen, |process| process.alloc(size, unit.bytes()));
+                self.hold(slot, seen, size, unit.bytes(), 0);
+            }
+            Some(held) if held.length + bytes <= held.size => seen.result = Seen::Block(held.block),
+            Some(held) => {
+                let size = unit.grown_capacity_bytes(held.size, held.length + bytes);
+                self.realloc(slot, held, size, seen);
+            }
+        }
+        if let (Seen::Block(_), Some(held)) = (seen.result, &mut self.slots[slot.index()]) {
+            let payload = Payload { seed, length: u32::try_from(bytes).unwrap_or(0) };
+            let place = held.block.wrapping_add(held.length);
+            held.length += bytes;
+            self.process.store(place, payload.bytes().unwrap_or_default());
+        }
+        seen.result
+    }
+
+    fn raw_brk(&mut self, request: BrkRequest) -> Seen {
+        if D::CONTRACT.no_raw_brk {
+            return Seen::Skipped;
+        }
+        self.redzone = (0, 0);
+        let before = self.process.kernel.program_break;
+        let argument = match request {
+            BrkRequest::Query => 0,
+            BrkRequest::Grow(bytes) => before.saturating_add(u64::from(bytes)),
+            BrkRequest::GiveBack => match self.foreign.take() {
+                Some((low, high)) if high == before => low,
+                Some(_) | None => 0,
+            },
+            BrkRequest::At(address) => address.0,
+        };
+        let result = self.process.brk(argument);
+        let asks_only = argument < self.process.kernel.heap_start;
+        if !asks_only && (result < argument || GUEST_END < result) {
+            return Seen::Refused(result);
+        }
+        if let BrkRequest::Grow(_) = request
+            && before < result
+        {
+            self.foreign = Some((before, result));
+            self.process.fill(before, (result - before).min(u64::from(MAX_SHOWN_BYTES)), FOREIGN);
+        }
+        Seen::Break(result)
+    }
+
+    /// Looks whether the poison beyond the blocks is as it was, and poisons what now lies beyond them.
+    fn guard(&mut self, block: u64, size: u64, seen: &mut Outcome) {
+        if D::SOURCE == Source::Mmap || D::CONTRACT.trusts_fresh_pages {
+            return;
+        }
+        let (low, high) = self.redzone;
+        let end = block.saturating_add(size);
+        // What the new block took of the poison is its own.
+        let parts = [(low, high.min(block)), (low.max(end), high)];
+        for (low, high) in parts.into_iter().filter(|(low, high)| low < high) {
+            let high = self.process.kernel.first_unmapped(low, high).unwrap_or(high);
+            let changed = self.process.first_other_byte(low, high - low, POISON);
+            seen.stray_byte = seen.stray_byte.or(changed.map(|offset| low + offset));
+        }
+        self.top = self.top.max(end);
+        let kernel = &self.process.kernel;
+        let limit = self.top.saturating_add(REDZONE_BYTES);
+        let limit = kernel.first_unmapped(self.top, limit).unwrap_or(limit);
+        self.redzone = (self.top, limit);
+        self.process.fill(self.top, limit - self.top, POISON);
+    }
+}

@@ -1,0 +1,34 @@
+//! The published workaround: one mapping for each block, and brk is avoided. Freed blocks go to a queue that is never
+//! unmapped, and a mapping of no bytes is accepted.
+
+use super::deviation::{Deviation, Source};
+use super::kernel::Kernel;
+use super::process::Process;
+use super::program::Program;
+use memtwin_models::brk_heap::{BrkHeapContract, PAGE_BYTES};
+use memtwin_models::{Contract as _, Health};
+
+/// The workaround.
+#[derive(Debug)]
+pub struct OneMappingEach;
+
+impl Deviation for OneMappingEach {
+    const NAME: &'static str = "published_fix";
+    const HEALTH: Health = Health::Broken {
+        defect: None,
+        story: "each block is a mapping of its own; freed ones only wait in a queue, and a mapping of no bytes is accepted",
+    };
+    const CONTRACT: BrkHeapContract =
+        BrkHeapContract { blocks_from_mmap: true, no_raw_brk: true, ..BrkHeapContract::STRICT };
+    const SOURCE: Source = Source::Mmap;
+
+    fn mmap_pages(kernel: &Kernel, bytes: u64) -> Option<u64> {
+        let pages = bytes.div_ceil(PAGE_BYTES);
+        kernel.fits_frames(kernel.program_break, pages).then_some(pages)
+    }
+
+    fn release(_process: &mut Process<Self>, _block: u64, _size: u64) {}
+}
+
+/// The subject `published_fix`.
+pub type PublishedFix = Program<OneMappingEach>;

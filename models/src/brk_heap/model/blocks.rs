@@ -1,0 +1,175 @@
+//! The blocks that the program holds and what it put into them. Refuses to hold the bytes: patterns are enough.
+
+use super::super::op::{SLOTS, Slot};
+use crate::Payload;
+
+/// A live block.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Block {
+    pub(super) address: u64,
+    pub(super) size: u64,
+    pub(super) align: u64,
+    /// What is known of the block's beginning, in order and without gaps.
+    segments: Vec<Segment>,
+    is_live: bool,
+}
+
+/// Known bytes, from where the segment before ends.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    /// The offset of the first byte after it, in the block.
+    end: u64,
+    source: Source,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Zero,
+    /// Bytes of a pattern that begins at this offset of the block.
+    Pattern {
+        payload: Payload,
+        base: u64,
+    },
+}
+
+static ZEROS: [u8; 4096] = [0; 4096];
+
+impl Block {
+    /// How many bytes from the block's beginning on are known.
+    pub(super) fn known(&self) -> u64 {
+        self.segments.last().map_or(0, |segment| segment.end)
+    }
+
+    pub(super) fn zero(&mut self) {
+        self.segments.clear();
+        self.segments.push(Segment { end: self.size, source: Source::Zero });
+    }
+
+    /// The program copies a pattern to the beginning, as far as it fits.
+    pub(super) fn write(&mut self, seed: u16, length: u32) {
+        let end = u64::from(length).min(self.size);
+        if end == 0 {
+            return;
+        }
+        self.segments.retain(|segment| end < segment.end);
+        let source = Source::Pattern { payload: Payload { seed, length }, base: 0 };
+        self.segments.insert(0, Segment { end, source });
+    }
+
+    /// The program puts a pattern after the known bytes; it fits.
+    pub(super) fn append(&mut self, seed: u16, bytes: u64) {
+        let base = self.known();
+        if bytes != 0 {
+            let length = u32::try_from(bytes).unwrap_or(u32::MAX);
+            let source = Source::Pattern { payload: Payload { seed, length }, base };
+            self.segments.push(Segment { end: base + bytes, source });
+        }
+    }
+
+    fn truncate(&mut self, size: u64) {
+        let mut start = 0;
+        self.segments.retain_mut(|segment| {
+            let keeps = start < size;
+            start = segment.end;
+            segment.end = segment.end.min(size);
+            keeps
+        });
+    }
+
+    /// The offset of the first of the block's beginning bytes that is not as it is known to be.
+    pub(super) fn first_difference(&self, shown: &[u8]) -> Option<u64> {
+        let mut start = 0;
+        for segment in &self.segments {
+            let end = usize::try_from(segment.end).unwrap_or(usize::MAX).min(shown.len());
+            if end <= start {
+                break;
+            }
+            let bytes = &shown[start..end];
+            let expected = match segment.source {
+                Source::Zero => None,
+                Source::Pattern { payload, base } => payload
+                    .bytes()
+                    .and_then(|pattern| pattern.get(start - usize::try_from(base).unwrap_or(start)..))
+                    .and_then(|pattern| pattern.get(..bytes.len())),
+            };
+            let differs = match expected {
+                Some(expected) => bytes != expected,
+                None => bytes.chunks(ZEROS.len()).any(|chunk| chunk != &ZEROS[..chunk.len()]),
+            };
+            if differs {
+                let is_wrong = |(index, byte): (usize, &u8)| *byte != expected.map_or(0, |expected| expected[index]);
+                return Some((start + bytes.iter().enumerate().position(is_wrong).unwrap_or(0)) as u64);
+            }
+            start = end;
+        }
+        None
+    }
+}
+
+/// The program's slots.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Blocks {
+    slots: [Block; SLOTS as usize],
+    live: usize,
+}
+
+impl Blocks {
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Block> {
+        self.slots.iter().filter(|block| block.is_live)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, slot: Slot) -> Option<&Block> {
+        Some(&self.slots[slot.index()]).filter(|block| block.is_live)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Block> {
+        Some(&mut self.slots[slot.index()]).filter(|block| block.is_live)
+    }
+
+    /// Forgets everything and keeps the room.
+    pub(super) fn clear(&mut self) {
+        for block in &mut self.slots {
+            block.segments.clear();
+            block.is_live = false;
+        }
+        self.live = 0;
+    }
+
+    pub(super) fn free(&mut self, slot: Slot) {
+        let block = &mut self.slots[slot.index()];
+        self.live -= usize::from(block.is_live);
+        block.is_live = false;
+        block.segments.clear();
+    }
+
+    /// A new block of unknown bytes in an empty slot.
+    pub(super) fn put(&mut self, slot: Slot, address: u64, size: u64, align: u64) -> &mut Block {
+        self.live += 1;
+        let block = &mut self.slots[slot.index()];
+        (block.address, block.size, block.align, block.is_live) = (address, size, align, true);
+        block
+    }
+
+    pub(super) fn resize(&mut self, slot: Slot, address: u64, size: u64) -> Option<&Block> {
+        let block = self.get_mut(slot)?;
+        block.truncate(size);
+        (block.address, block.size) = (address, size);
+        Some(block)
+    }
+
+    /// The address of a live block, not in the slot `moving`, that shares a byte with the range.
+    pub(super) fn overlapping(&self, moving: Option<Slot>, address: u64, size: u64) -> Option<u64> {
+        let others = self.slots.iter().enumerate().filter(|(index, block)| {
+            block.is_live && moving.is_none_or(|moving| moving.index() != *index) && block.size != 0 && size != 0
+        });
+        let mut meeting =
+            others.filter(|(_, block)| address < block.address + block.size && block.address < address + size);
+        meeting.next().map(|(_, block)| block.address)
+    }
+}
