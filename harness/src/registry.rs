@@ -1,7 +1,9 @@
 //! The one list of everything. Tables, fuzz targets, CI matrices and reports are derived from it or tested against it.
 
+use crate::subjects::brk_heap as bh;
 use crate::subjects::guest_memory as gm;
 use crate::target::{Dialect, Pair, Target};
+use memtwin_models::brk_heap::BrkHeap;
 use memtwin_models::guest_memory::GuestMemory;
 
 /// The targets that a binary knows.
@@ -34,6 +36,25 @@ const BUILT_IN: &[&'static dyn Target] = &[
     Pair::<GuestMemory, gm::Gm16>::NEW,
     Pair::<GuestMemory, gm::Gm18>::NEW,
     Pair::<GuestMemory, gm::Gm19>::NEW,
+    Pair::<BrkHeap, bh::Hardened>::NEW,
+    Pair::<BrkHeap, bh::Original>::NEW,
+    Pair::<BrkHeap, bh::PublishedFix>::NEW,
+    Pair::<BrkHeap, bh::Bh01>::NEW,
+    Pair::<BrkHeap, bh::Bh02>::NEW,
+    Pair::<BrkHeap, bh::Bh03>::NEW,
+    Pair::<BrkHeap, bh::Bh04>::NEW,
+    Pair::<BrkHeap, bh::Bh05>::NEW,
+    Pair::<BrkHeap, bh::Bh06>::NEW,
+    Pair::<BrkHeap, bh::Bh07>::NEW,
+    Pair::<BrkHeap, bh::Bh08>::NEW,
+    Pair::<BrkHeap, bh::Bh09>::NEW,
+    Pair::<BrkHeap, bh::Bh10>::NEW,
+    Pair::<BrkHeap, bh::Bh11>::NEW,
+    Pair::<BrkHeap, bh::Bh12>::NEW,
+    Pair::<BrkHeap, bh::Bh13>::NEW,
+    Pair::<BrkHeap, bh::Bh14>::NEW,
+    Pair::<BrkHeap, bh::Bh16>::NEW,
+    Pair::<BrkHeap, bh::Bh17>::NEW,
 ];
 
 impl Registry {

@@ -120,7 +120,9 @@ fn law_of(target: &dyn Target, source: &mut dyn TraceSource) -> Option<&'static 
 fn every_law_is_broken_by_something() {
     let registry = Registry::built_in();
     let mut broken = BTreeSet::new();
-    for target in registry.targets().filter(|target| !target.is_sound() && !UNSAFE.contains(&target.subject())) {
+    // The broken subjects of other components really fault, and belong in workers.
+    let of_guest_memory = registry.targets().filter(|target| target.dialect().name() == "guest_memory");
+    for target in of_guest_memory.filter(|target| !target.is_sound() && !UNSAFE.contains(&target.subject())) {
         broken.extend(law_of(target, &mut *target.traces()));
     }
     assert!(broken.contains("flat_memory") && broken.contains("reservation"), "{broken:?}");

@@ -19,6 +19,7 @@
 mod blocks;
 mod kernel_twin;
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation)] // the heaps of tests are small
 mod tests;
 mod words;
 
@@ -64,6 +65,7 @@ impl Model<BrkHeap> for BrkHeapModel {
         self.kernel = KernelTwin::new(setup);
         self.blocks.clear();
         self.granted_end = 0;
+        self.refused = false;
         self.before = 0;
     }
 
@@ -190,6 +192,7 @@ impl BrkHeapModel {
             return Err(Verdict::diverge_at(&ANSWER, "calls", call.argument));
         }
         let answered = self.kernel.answer(&call);
+        self.refused = answered == Answered::Refused;
         let fits = match seen.result {
             Seen::Break(result) => result == call.result && answered != Answered::Refused,
             Seen::Refused(result) => result == call.result && answered == Answered::Refused,

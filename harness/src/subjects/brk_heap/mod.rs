@@ -1,7 +1,7 @@
 //! The brk heap under test: an allocator, a system-call gate and a kernel in a small simulated process.
 //!
-//! - [`process`] is the process: memory that really faults, registers, the gate. [`kernel`] has the break and the frames,
-//!   [`allocator`] is the user code, written once over the register file. [`program`] drives them as a subject.
+//! - `process` is the process: memory that really faults, registers, the gate. `kernel` has the break and the frames,
+//!   `allocator` is the user code, written once over the register file. `program` drives them as a subject.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its workaround left.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.

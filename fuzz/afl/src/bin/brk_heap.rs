@@ -1,0 +1,3 @@
+//! The brk heap: every sound subject beside the model. See `memtwin::engines::in_process`.
+
+memtwin::afl_target!("brk_heap");
