@@ -43,6 +43,8 @@ pub struct BrkHeapModel {
     blocks: Blocks,
     /// The end of what the kernel granted to the allocator last.
     granted_end: u64,
+    /// The break that the allocator was told last: its words rest on it, even where nothing was granted.
+    told_break: u64,
     /// Whether a call of the op was refused.
     refused: bool,
     /// How many blocks were live before the op, for features.
@@ -56,6 +58,7 @@ impl Model<BrkHeap> for BrkHeapModel {
             kernel: KernelTwin::new(setup),
             blocks: Blocks::default(),
             granted_end: 0,
+            told_break: 0,
             refused: false,
             before: 0,
         }
@@ -65,6 +68,7 @@ impl Model<BrkHeap> for BrkHeapModel {
         self.kernel = KernelTwin::new(setup);
         self.blocks.clear();
         self.granted_end = 0;
+        self.told_break = 0;
         self.refused = false;
         self.before = 0;
     }
@@ -172,7 +176,7 @@ impl BrkHeapModel {
         for call in &seen.calls {
             match self.kernel.answer(call) {
                 Answered::Granted { end } => self.granted_end = end.unwrap_or(self.granted_end),
-                Answered::Told => {}
+                Answered::Told => self.told_break = self.kernel.program_break(),
                 Answered::Refused => self.refused = true,
                 Answered::Wrong => return Err(Verdict::diverge_at(&BRK, "calls", call.argument)),
             }
@@ -203,8 +207,8 @@ impl BrkHeapModel {
         if answered == Answered::Wrong || !fits {
             return Err(Verdict::diverge_at(&BRK, "result", call.argument));
         }
-        if self.kernel.program_break() < self.granted_end {
-            return Err(Verdict::Moot("another user of brk gave back memory of the live heap"));
+        if self.kernel.program_break() < self.granted_end.max(self.told_break) {
+            return Err(Verdict::Moot("another user of brk gave back memory that the heap rests on"));
         }
         Ok(())
     }
