@@ -4,7 +4,7 @@
 use super::files::{Filed, file_finding};
 use super::merge::Ledger;
 use super::{CampaignError, Event, Plan, Task};
-use crate::finding::{Cause, Ending, FaultClass, Signature};
+use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};
 use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError, monotonic_nanoseconds};
 use crate::lockstep::Audits;
 use crate::random::{hash_name, mix};
@@ -79,13 +79,13 @@ impl<'a> EpochRunner<'a> {
         };
         self.isolation.clear_counts();
         loop {
-            let (trace, wire) = match self.isolation.run_batch(&batch)? {
+            let (trace, wire, failure) = match self.isolation.run_batch(&batch)? {
                 BatchEnd::Done | BatchEnd::Interrupted => break,
-                BatchEnd::Failed { trace, wire, .. } => (trace, wire),
+                BatchEnd::Failed { trace, wire, failure } => (trace, wire, failure),
             };
             let seconds = started.elapsed().as_secs_f64();
             let counts = self.isolation.counts();
-            let confirmed = self.confirm(task.target, target, &wire)?;
+            let confirmed = self.confirm(task.target, target, &wire, failure)?;
             let is_hang = matches!(confirmed, Some((_, Some(FaultClass::Hang))));
             failures += if is_hang { WEIGHT_OF_A_HANG } else { 1 };
             match confirmed {
@@ -121,17 +121,19 @@ impl<'a> EpochRunner<'a> {
         index: usize,
         target: &dyn Target,
         wire: &[u8],
+        seen: Failure,
     ) -> Result<Option<(Signature, Option<FaultClass>)>, IsolationError> {
-        Ok(match self.isolation.replay(index, wire, self.audits())? {
-            Some(Ending::Failed(failure)) => {
-                let class = match &failure.cause {
-                    Cause::Fault(fault) => Some(fault.class),
-                    Cause::Law { .. } => None,
-                };
-                Some((target.dialect().signature(wire, &failure), class))
-            }
-            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) | None => None,
-        })
+        let failure = match self.isolation.replay(index, wire, self.audits())? {
+            Some(Ending::Failed(failure)) => failure,
+            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) => return Ok(None),
+            // Interrupted: what was seen once is kept, rather than lost for want of a second look.
+            None => seen,
+        };
+        let class = match &failure.cause {
+            Cause::Fault(fault) => Some(fault.class),
+            Cause::Law { .. } => None,
+        };
+        Ok(Some((target.dialect().signature(wire, &failure), class)))
     }
 
     fn audits(&self) -> Audits {

@@ -61,7 +61,7 @@ impl Queue {
             Budget::Endless => (u64::MAX, u64::MAX),
         };
         let line = |&target: &usize| {
-            let is_sound = registry.get(target).is_some_and(super::super::target::Target::is_sound);
+            let is_sound = registry.get(target).is_some_and(crate::target::Target::is_sound);
             Line { target, is_sound, next_epoch: 0, ops_left: ops, is_running: false }
         };
         Queue {

@@ -40,7 +40,7 @@ impl Check {
             let targets = registry.targets().enumerate().filter(move |(_, target)| target.is_sound() == sound);
             targets.map(|(index, _)| index).collect::<Vec<_>>()
         };
-        let components: Vec<_> = registry.dialects().map(super::super::target::Dialect::name).collect();
+        let components: Vec<_> = registry.dialects().map(crate::target::Dialect::name).collect();
         screen.line(&format!(
             "{BOLD}memtwin {}{BOLD:#}: memory components beside their reference models ({})\n",
             env!("CARGO_PKG_VERSION"),

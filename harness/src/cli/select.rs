@@ -17,7 +17,7 @@ pub(super) fn targets(registry: &Registry, names: &[String], broken: bool) -> Re
             continue;
         }
         if registry.dialect(name).is_none() {
-            let known: Vec<_> = registry.dialects().map(super::super::target::Dialect::name).collect();
+            let known: Vec<_> = registry.dialects().map(crate::target::Dialect::name).collect();
             return Err(
                 format!("unknown component {name:?}; known are {}; see `memtwin list`", known.join(", ")).into()
             );

@@ -56,10 +56,8 @@ pub(super) fn install(slot: &SharedSlot) {
 }
 
 fn note_stack() {
-    let here = ptr::from_ref(&SLOT) as u64;
     let local = 0_u8;
     let high = ptr::from_ref(&local) as u64;
-    debug_assert_ne!(here, high);
     let size = getrlimit(Resource::RLIMIT_STACK).map_or(8 << 20, |(soft, _)| soft.min(64 << 20));
     STACK_HIGH.store(high, Ordering::Relaxed);
     STACK_LOW.store(high.saturating_sub(size + STACK_GAP_BYTES), Ordering::Relaxed);
@@ -85,7 +83,6 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         record.instruction = context.uc_mcontext.gregs[libc::REG_RIP as usize].cast_unsigned();
         if let Some(address) = wild::simulated_fault() {
             record.address = address;
-            record.is_simulated = 1;
         } else if let Some(address) = wild::guest_address(record.address) {
             record.address = address;
         }

@@ -102,6 +102,8 @@ pub enum IsolationError {
     Gone { source: io::Error },
     #[error("the zygote cannot fork a worker: the system is out of processes or memory")]
     NoWorker,
+    #[error("a worker cannot be sandboxed: this system refuses seccomp filters; allow them, or run elsewhere")]
+    NoSandbox,
 }
 
 /// One worker at a time, and the zygote it comes from.
@@ -247,7 +249,6 @@ impl Isolation {
         slot.report.store(Report::None as u32, Ordering::Relaxed);
         slot.fault.signal.store(0, Ordering::Relaxed);
         slot.fault.frame_count.store(0, Ordering::Relaxed);
-        slot.fault.is_simulated = 0;
         slot.fault.instruction = 0;
         slot.fault.is_stack_overflow = 0;
         slot.output_length.store(0, Ordering::Relaxed);
@@ -288,6 +289,9 @@ impl Isolation {
         let [reason, status @ ..] = reply;
         if reason == Reason::NoWorker as u8 {
             return Err(IsolationError::NoWorker);
+        }
+        if self.slot.get().report.load(Ordering::Acquire) == Report::NoSandbox as u32 {
+            return Err(IsolationError::NoSandbox);
         }
         Ok((reason, i32::from_le_bytes(status)))
     }

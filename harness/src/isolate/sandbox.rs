@@ -58,8 +58,13 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_readlink,
 ];
 
-/// The filter as the kernel takes it; made once, in the zygote.
-pub(super) fn program() -> Result<BpfProgram, seccompiler::BackendError> {
+/// Closes the sandbox round this process for the rest of its life; whether that worked.
+pub(super) fn enter() -> bool {
+    program().is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
+}
+
+/// The filter as the kernel takes it.
+fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|&call| (call, Vec::new())).collect();
     let read_only = u64::from((libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC).cast_unsigned());
     let condition =

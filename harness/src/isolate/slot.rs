@@ -60,6 +60,8 @@ pub(super) enum Report {
     Unsupported = 4,
     /// The subject panicked at the journal's place.
     Panicked = 5,
+    /// The sandbox could not be set up; nothing ran.
+    NoSandbox = 6,
 }
 
 /// A text of bounded length.
@@ -96,8 +98,6 @@ pub(super) struct FaultRecord {
     pub address: u64,
     /// The instruction that faulted; 0 where there is none.
     pub instruction: u64,
-    /// Whether the address is one that a subject would have touched but that no window holds.
-    pub is_simulated: u32,
     pub is_stack_overflow: u32,
     pub frame_count: AtomicU32,
     pub frames: [u64; MAX_FRAMES],

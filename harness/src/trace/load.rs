@@ -73,7 +73,7 @@ pub(crate) fn from_json(
     })?;
     let header = parse_header(path, text)?;
     let Some(dialect) = registry.dialect(&header.component) else {
-        let known = registry.dialects().map(super::super::target::Dialect::name).collect::<Vec<_>>().join(", ");
+        let known = registry.dialects().map(crate::target::Dialect::name).collect::<Vec<_>>().join(", ");
         return Err(TraceError::Component { path: path.to_owned(), component: header.component, known });
     };
     let wire = dialect.parse(path, &header, text)?;
