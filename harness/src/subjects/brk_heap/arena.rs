@@ -48,6 +48,17 @@ impl Arena {
         unsafe { self.base.add(offset) }
     }
 
+    /// Where a guest address below [`GUEST_END`] is in this process: for a program that really uses the heap.
+    pub(super) fn host_of(&self, address: u64) -> *mut u8 {
+        self.host(address).as_ptr()
+    }
+
+    /// The guest address of an address of this process.
+    pub(super) fn guest_of(&self, pointer: *const u8) -> Option<u64> {
+        let offset = (pointer as u64).checked_sub(self.base.as_ptr() as u64)?;
+        (offset < GUEST_END).then_some(offset)
+    }
+
     /// Makes whole pages accessible, or inaccessible; they keep what they hold.
     pub(super) fn protect(&self, start: u64, end: u64, accessible: bool) {
         if end <= start {

@@ -3,7 +3,8 @@
 use super::arena::Arena;
 use memtwin_models::Unsupported;
 use memtwin_models::brk_heap::{
-    BSS_START, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, MMAP_START, PAGE_BYTES, Refusal, STACK_LOW, STACK_TOP, Setup,
+    BSS_START, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, MMAP_START, PAGE_BYTES, Refusal, STACK_BYTES, STACK_LOW,
+    STACK_TOP, Setup,
 };
 
 const PAGES: usize = 1 << 18;
@@ -44,7 +45,7 @@ impl Kernel {
             dirty_pages: setup.dirty_pages,
             mapped: vec![0; PAGES / 64].into(),
             touched: vec![0; PAGES / 64].into(),
-            touched_pages: Vec::with_capacity(4096),
+            touched_pages: Vec::with_capacity(setup.frames as usize + page_of(setup.heap_start() + STACK_BYTES)),
             heap_high: setup.heap_start(),
             mmap_high: MMAP_START,
             mmapped_pages: 0,

@@ -2,6 +2,7 @@
 //!
 //! - `process` is the process: memory that really faults, registers, the gate. `kernel` has the break and the frames,
 //!   `allocator` is the user code, written once over the register file. `program` drives them as a subject.
+//! - [`ServingHeap`] is the hardened heap as a program's global allocator.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its workaround left.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.
@@ -20,8 +21,10 @@ mod process;
 pub mod program;
 pub mod published_fix;
 mod registers;
+mod serving;
 
 pub use defects::{Bh01, Bh02, Bh03, Bh04, Bh05, Bh06, Bh07, Bh08, Bh09, Bh10, Bh11, Bh12, Bh13, Bh14, Bh16, Bh17};
 pub use hardened::Hardened;
 pub use original::Original;
 pub use published_fix::PublishedFix;
+pub use serving::ServingHeap;
