@@ -3,22 +3,24 @@
 //! `cargo bench -p memtwin` measures and ends with a table of ratios; criterion keeps its own report. A ratio is time
 //! alone divided by time in lockstep: 1 would be a twin that costs nothing.
 
+mod alone;
 mod mixes;
 
+use alone::Alone;
 use criterion::{Criterion, Throughput};
 use memtwin::engines::TraceSource as _;
+use memtwin::engines::random::Generated;
 use memtwin::isolate::{Batch, Isolation};
 use memtwin::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal};
-use memtwin::models::Payload;
-use memtwin::models::StateMap;
+use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::{GuestMemory, Op};
+use memtwin::models::{StateMap, Subject};
+use memtwin::rig::{Generator as _, Rig};
+use memtwin::subjects::brk_heap;
 use memtwin::subjects::guest_memory::PhysicalMemorySubject;
-use memtwin::subjects::guest_memory::hardened::{
-    GuestPhysAddr, MemoryAccess, OwnerIndex, PhysicalHandle, PhysicalMemory,
-};
+use memtwin::trace::Trace;
 use memtwin::{Pair, Registry, Target};
-use mixes::{MIXES, NamedMix, STREAM, TRACE_OPS, TRACES};
-use std::hint::black_box;
+use mixes::{MIXES, STREAM, TRACE_OPS, TRACES};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -27,62 +29,6 @@ use std::time::{Duration, Instant};
 /// Rounds of the ratio table: each round runs every way once, so that noise of the machine meets all alike.
 const ROUNDS: usize = 15;
 
-/// The subject alone: decoded ops on the memory's own handles, no model, no reset, no record of anything.
-struct Alone {
-    handles: [PhysicalHandle; 4],
-    buffer: Vec<u8>,
-}
-
-impl Alone {
-    fn new(mix: &NamedMix) -> Self {
-        let memory = Arc::new(PhysicalMemory::new(mix.memory_bytes).expect("the host has the address space"));
-        let handles = [0, 1, 2, 3].map(|owner| PhysicalHandle::new(Arc::clone(&memory), OwnerIndex(owner)));
-        Alone { handles, buffer: vec![0; 1 << 16] }
-    }
-
-    fn run(&mut self, ops: &[Op]) {
-        for op in ops {
-            let handles = &mut self.handles;
-            match *op {
-                Op::Read { owner, address, size, .. } => {
-                    let _ = black_box(handles[owner.index()].read(GuestPhysAddr::new(address.0), size));
-                }
-                Op::Write { owner, address, value, size, .. } => {
-                    let _ = black_box(handles[owner.index()].write(GuestPhysAddr::new(address.0), value, size));
-                }
-                Op::FetchInstruction { owner, address, .. } => {
-                    let _ = black_box(handles[owner.index()].fetch_insn(GuestPhysAddr::new(address.0)));
-                }
-                Op::LoadReserved { owner, address, size, .. } => {
-                    let _ = black_box(handles[owner.index()].load_reserved(GuestPhysAddr::new(address.0), size));
-                }
-                Op::StoreConditional { owner, address, value, size, .. } => {
-                    let _ =
-                        black_box(handles[owner.index()].store_conditional(GuestPhysAddr::new(address.0), value, size));
-                }
-                Op::InvalidateReservation { owner, address, size, .. } => {
-                    handles[owner.index()].invalidate_reservation(GuestPhysAddr::new(address.0), size);
-                }
-                Op::ReadBulk { owner, address, length, .. } => {
-                    let buffer = &mut self.buffer[..length.bytes() as usize];
-                    let _ = black_box(handles[owner.index()].read_bulk(GuestPhysAddr::new(address.0), buffer));
-                }
-                Op::WriteBulk { owner, address, seed, length, .. } => {
-                    let payload = Payload { seed, length: length.bytes() };
-                    let bytes = payload.bytes().unwrap_or_default();
-                    let _ = black_box(handles[owner.index()].write_bulk(GuestPhysAddr::new(address.0), bytes));
-                }
-                Op::MemorySize { owner } => {
-                    let _ = black_box(handles[owner.index()].memory_size());
-                }
-                Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => {
-                    unreachable!("the mixes have no ops on the whole memory")
-                }
-            }
-        }
-    }
-}
-
 /// One way to run a mix: all its traces once.
 struct Way<'a> {
     name: &'static str,
@@ -90,8 +36,10 @@ struct Way<'a> {
 }
 
 /// Runs wire bytes in lockstep, as a worker does.
-fn lockstep<'a>(mut next: impl FnMut(u64, &mut Vec<u8>) + 'a) -> Box<dyn FnMut() + 'a> {
-    let mut runner = Pair::<GuestMemory, PhysicalMemorySubject>::NEW.runner();
+fn lockstep<'a, C: Rig, S: Subject<C> + 'static>(
+    mut next: impl FnMut(u64, &mut Vec<u8>) + 'a,
+) -> Box<dyn FnMut() + 'a> {
+    let mut runner = Pair::<C, S>::NEW.runner();
     let place = AtomicU32::new(0);
     let mut counts = Box::new([0; COUNTS]);
     let mut features = Box::new([0; StateMap::SIZE]);
@@ -109,17 +57,47 @@ fn lockstep<'a>(mut next: impl FnMut(u64, &mut Vec<u8>) + 'a) -> Box<dyn FnMut()
     })
 }
 
-fn ways<'a>(mix: &'a NamedMix, ops: &'a [Vec<Op>], wires: &'a [Vec<u8>]) -> [Way<'a>; 3] {
-    let mut alone = Alone::new(mix);
-    let mut source = mix.source();
+/// The ways of a subject, the first of which is the subject alone.
+fn ways<'a, C: Rig, S: Subject<C> + 'static>(
+    alone: Box<dyn FnMut() + 'a>,
+    mut source: Generated<C>,
+    wires: &'a [Vec<u8>],
+) -> [Way<'a>; 3] {
     [
-        Way { name: "alone", run: Box::new(move || ops.iter().for_each(|ops| alone.run(ops))) },
+        Way { name: "alone", run: alone },
         Way {
             name: "lockstep from wire",
-            run: lockstep(move |index, wire| wire.clone_from(&wires[usize::try_from(index).unwrap_or(0)])),
+            run: lockstep::<C, S>(move |index, wire| wire.clone_from(&wires[usize::try_from(index).unwrap_or(0)])),
         },
-        Way { name: "generate + lockstep", run: lockstep(move |index, wire| source.write(STREAM, index, wire)) },
+        Way {
+            name: "generate + lockstep",
+            run: lockstep::<C, S>(move |index, wire| source.write(STREAM, index, wire)),
+        },
     ]
+}
+
+/// The table rows of a subject beside its model, on the ops that the random engine draws for this setup. The subject alone
+/// carries out the decoded ops and is reset after each trace.
+fn drawn_rows<C: Rig, S: Subject<C> + 'static>(setup: &C::Setup) -> String {
+    let source = || Generated::<C>::uniform(C::Generator::new(&S::CONTRACT), setup.clone(), TRACE_OPS);
+    let wires = mixes::wires(&mut source());
+    let traces: Vec<_> = wires.iter().map(|wire| Trace::<C>::from_wire(wire)).collect();
+    let mut subject = S::new(setup).unwrap_or_else(|refusal| panic!("{}: {}", S::NAME, refusal.0));
+    let mut seen = C::Outcome::default();
+    let alone = || {
+        for trace in &traces {
+            for op in &trace.ops {
+                subject.apply(op, &mut seen);
+            }
+            assert!(subject.reset(setup), "{} is built anew for each trace", S::NAME);
+        }
+    };
+    let mut ways = ways::<C, S>(Box::new(alone), source(), &wires);
+    let figures = interleaved(&mut ways);
+    let row = |(way, (time, ratio)): (&Way<'_>, (f64, f64))| {
+        format!("| {} | {} | {} | {time:.1} | {ratio:.2} |\n", C::NAME, S::NAME, way.name)
+    };
+    ways.iter().zip(figures).map(row).collect()
 }
 
 /// The medians of each way over interleaved rounds, in nanoseconds per op, and the median of each round's ratio.
@@ -219,7 +197,9 @@ fn main() {
     let mut table = String::new();
     for mix in &MIXES {
         let (ops, wires) = (mix.ops(), mix.wires());
-        let mut ways = ways(mix, &ops, &wires);
+        let mut alone = Alone::new(mix);
+        let alone = || ops.iter().for_each(|ops| alone.run(ops));
+        let mut ways = ways::<GuestMemory, PhysicalMemorySubject>(Box::new(alone), mix.source(), &wires);
         let mut group = criterion.benchmark_group(mix.name);
         group.throughput(Throughput::Elements(TRACES * u64::from(TRACE_OPS)));
         for way in &mut ways {
@@ -239,6 +219,9 @@ fn main() {
     let heading = "| mix | mean bytes per op | way | ns per op | ratio to alone |\n|---|---|---|---|---|\n";
     let _ = write!(out, "\n{heading}{table}");
     if !profiling {
+        let heading = "| component | subject | way | ns per op | ratio to alone |\n|---|---|---|---|---|\n";
+        let rows = drawn_rows::<BrkHeap, brk_heap::Hardened>(&mixes::brk_heap());
+        let _ = writeln!(out, "\n{heading}{rows}");
         let row = isolation_row().unwrap_or_else(|error| format!("no figure for isolation: {error}"));
         let heading = "| what | in process, ns per op | isolated, ns per op | overhead |\n|---|---|---|---|\n";
         let _ = writeln!(out, "\n{heading}{row}");

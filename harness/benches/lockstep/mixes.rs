@@ -1,8 +1,9 @@
 //! The op mixes of the benchmarks. Frozen before anything was measured: figures of different days compare only while these
 //! stay as they are.
 
-use memtwin::engines::TraceSource as _;
+use memtwin::engines::TraceSource;
 use memtwin::engines::random::Generated;
+use memtwin::models::brk_heap;
 use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES, OpKind, Setup};
 use memtwin::models::{Contract as _, guest_memory::Op};
 use memtwin::rig::guest_memory::{GuestMemoryGenerator, Mix};
@@ -68,17 +69,26 @@ impl NamedMix {
 
     /// The traces as wire bytes.
     pub(crate) fn wires(&self) -> Vec<Vec<u8>> {
-        let mut source = self.source();
-        let wire = |index| {
-            let mut wire = Vec::new();
-            source.write(STREAM, index, &mut wire);
-            wire
-        };
-        (0..TRACES).map(wire).collect()
+        wires(&mut self.source())
     }
 
     /// The traces' ops, decoded.
     pub(crate) fn ops(&self) -> Vec<Vec<Op>> {
         self.wires().iter().map(|wire| Trace::<GuestMemory>::from_wire(wire).ops).collect()
     }
+}
+
+/// The traces of a source as wire bytes.
+pub(crate) fn wires(source: &mut dyn TraceSource) -> Vec<Vec<u8>> {
+    let wire = |index| {
+        let mut wire = Vec::new();
+        source.write(STREAM, index, &mut wire);
+        wire
+    };
+    (0..TRACES).map(wire).collect()
+}
+
+/// The brk heap that is measured: the report's layout with 1 MiB of frames.
+pub(crate) fn brk_heap() -> brk_heap::Setup {
+    brk_heap::Setup { frames: 256, ..brk_heap::Setup::reported(0) }
 }
