@@ -6,6 +6,7 @@ use crate::engines::random::Generated;
 use crate::explain::Narrator;
 use crate::finding::{Failure, Signature, Step};
 use crate::lockstep::{Lockstep, Runner};
+use crate::mutate::{ComponentCutter, Cutter};
 use crate::rig::{Incident, Rig};
 use crate::shrink;
 use crate::trace::{Header, Trace, TraceError, parse, print};
@@ -39,6 +40,8 @@ pub trait Dialect: Sync {
     fn signature(&self, wire: &[u8], failure: &Failure) -> Signature;
     /// What is probably wrong.
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
+    /// Cuts its traces into ops.
+    fn cutter(&self) -> Box<dyn Cutter>;
     /// Shrinks a trace as long as `still_fails` says yes.
     fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8>;
 }
@@ -112,6 +115,10 @@ impl<C: Rig> Dialect for Spoken<C> {
             Step::Audit | Step::Teardown => &trace.ops[..],
         };
         C::diagnose(&Incident { setup: &trace.setup, ops, failure })
+    }
+
+    fn cutter(&self) -> Box<dyn Cutter> {
+        Box::new(ComponentCutter::<C>::new())
     }
 
     fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8> {

@@ -152,6 +152,7 @@ fn isolation_row() -> Result<String, Box<dyn std::error::Error>> {
             ops_budget: EPOCH_OPS,
             deadline_nanoseconds: u64::MAX,
             strict: false,
+            engine: memtwin::engines::Engine::Random,
         };
         isolation.run_batch(&batch)?;
         times[1].push(started.elapsed().as_secs_f64() * 1e9 / isolation.counts().ops as f64);

@@ -4,6 +4,7 @@
 use super::files::{Filed, file_finding};
 use super::merge::Ledger;
 use super::{CampaignError, Event, Plan, Task};
+use crate::feedback::Kept;
 use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};
 use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError, monotonic_nanoseconds};
 use crate::lockstep::Audits;
@@ -48,6 +49,8 @@ pub(super) struct Found {
 pub(super) struct EpochResult {
     pub counts: Counts,
     pub found: Vec<Found>,
+    /// Traces that reached something new.
+    pub kept: Vec<Kept>,
     pub unconfirmed: u64,
     pub seconds: f64,
 }
@@ -76,8 +79,11 @@ impl<'a> EpochRunner<'a> {
             ops_budget: task.ops_budget,
             deadline_nanoseconds: task.deadline_nanoseconds,
             strict: self.plan.strict,
+            engine: self.plan.engine,
         };
         self.isolation.clear_counts();
+        let kept = ledger.lock().unwrap_or_else(PoisonError::into_inner).kept(task);
+        let known = self.isolation.set_kept(&kept);
         loop {
             let (trace, wire, failure) = match self.isolation.run_batch(&batch)? {
                 BatchEnd::Done | BatchEnd::Interrupted => break,
@@ -111,7 +117,8 @@ impl<'a> EpochRunner<'a> {
             batch.first_trace = trace + 1;
         }
         let counts = self.isolation.counts();
-        Ok(EpochResult { counts, found, unconfirmed, seconds: started.elapsed().as_secs_f64() })
+        let kept = self.isolation.kept(known);
+        Ok(EpochResult { counts, found, kept, unconfirmed, seconds: started.elapsed().as_secs_f64() })
     }
 
     /// Runs the trace again on a fresh subject in a fresh worker: what a stray write of an earlier trace left behind is no

@@ -3,13 +3,16 @@
 
 use super::epoch::{EpochResult, Found};
 use super::files::Filed;
+use super::queue::round_end;
 use super::run_file::{Finding, RunFile, SubjectRun, Totals, outcome_table, shortfalls};
 use super::{CampaignError, Plan, Task};
+use crate::feedback::{Kept, Reach};
 use crate::finding::Signature;
 use crate::lockstep::COUNTS;
 use crate::registry::Registry;
 use memtwin_models::{Health, StateMap};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The results so far.
 #[derive(Debug)]
@@ -25,6 +28,26 @@ struct Book {
     /// Epochs before this one are summed up.
     next: u64,
     summed: Sum,
+    keep: Keep,
+}
+
+/// What the guided engine kept, for the epochs of the next round.
+#[derive(Debug, Default)]
+struct Keep {
+    reach: Reach,
+    shared: Arc<Vec<Kept>>,
+    /// What the epochs of this round kept, in their order.
+    waiting: Vec<Kept>,
+}
+
+impl Keep {
+    /// The round is over: what is still new is shared.
+    fn share(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let reach = &mut self.reach;
+        let new = waiting.into_iter().filter(|kept| reach.adopt(&kept.reached));
+        Arc::make_mut(&mut self.shared).extend(new);
+    }
 }
 
 #[derive(Debug)]
@@ -44,7 +67,7 @@ impl Ledger {
     pub(super) fn new(registry: &Registry, plan: &Plan) -> Self {
         let book = |&target: &usize| {
             let is_sound = registry.get(target).is_some_and(crate::target::Target::is_sound);
-            (target, Book { is_sound, epochs: BTreeMap::new(), next: 0, summed: Sum::new() })
+            (target, Book { is_sound, epochs: BTreeMap::new(), next: 0, summed: Sum::new(), keep: Keep::default() })
         };
         Ledger { books: plan.targets.iter().map(book).collect() }
     }
@@ -57,11 +80,20 @@ impl Ledger {
         found.find(|found| found.signature == *signature).map(|found| found.filed.clone())
     }
 
+    /// What the target's epochs start from.
+    pub(super) fn kept(&self, task: &Task) -> Arc<Vec<Kept>> {
+        self.books.get(&task.target).map_or_else(Arc::default, |book| Arc::clone(&book.keep.shared))
+    }
+
     /// Enters an epoch's result; says whether the target needs no more.
     pub(super) fn enter(&mut self, task: &Task, result: EpochResult) -> bool {
         let Some(book) = self.books.get_mut(&task.target) else { return true };
         book.epochs.insert(task.epoch, result);
-        while let Some(result) = book.epochs.remove(&book.next) {
+        while let Some(mut result) = book.epochs.remove(&book.next) {
+            book.keep.waiting.append(&mut result.kept);
+            if round_end(book.next) == book.next + 1 {
+                book.keep.share();
+            }
             book.next += 1;
             if book.is_sound || book.summed.found.is_empty() {
                 book.summed.add(result);

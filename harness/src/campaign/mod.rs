@@ -11,6 +11,7 @@ pub(crate) use epoch::shrink_wire;
 pub(crate) use files::file_finding;
 pub use files::{Filed, write_atomically};
 
+use crate::engines::Engine;
 use crate::finding::Signature;
 use crate::isolate::IsolationError;
 use crate::registry::Registry;
@@ -48,6 +49,8 @@ pub struct Plan {
     pub workers: usize,
     /// Whether the state is audited after every op.
     pub strict: bool,
+    /// Where the traces come from.
+    pub engine: Engine,
     /// Where findings are filed.
     pub out: PathBuf,
 }

@@ -14,6 +14,10 @@ const SOUND_EPOCH_OPS: u64 = 4_000_000;
 const BROKEN_EPOCH_OPS: u64 = 1_000_000;
 /// The length of an epoch with a time budget.
 const TIMED_EPOCH: Duration = Duration::from_millis(400);
+/// Epochs of the first round, and of the longest. What a round kept is shared when all of it is done, so that the number of
+/// workers shows in nothing but the time; rounds grow, because ever less is new.
+const FIRST_ROUND: u64 = 8;
+const LONGEST_ROUND: u64 = 64;
 /// How often a waiting worker looks whether the campaign was interrupted.
 const INTERRUPT_CHECK: Duration = Duration::from_millis(50);
 
@@ -50,7 +54,18 @@ struct Line {
     is_sound: bool,
     next_epoch: u64,
     ops_left: u64,
-    is_running: bool,
+    running: u32,
+    done: u64,
+}
+
+/// The first epoch of the round after the one that this epoch belongs to.
+pub(super) fn round_end(epoch: u64) -> u64 {
+    let (mut end, mut length) = (FIRST_ROUND, FIRST_ROUND);
+    while end <= epoch {
+        length = (2 * length).min(LONGEST_ROUND);
+        end += length;
+    }
+    end
 }
 
 impl Queue {
@@ -62,7 +77,7 @@ impl Queue {
         };
         let line = |&target: &usize| {
             let is_sound = registry.get(target).is_some_and(crate::target::Target::is_sound);
-            Line { target, is_sound, next_epoch: 0, ops_left: ops, is_running: false }
+            Line { target, is_sound, next_epoch: 0, ops_left: ops, running: 0, done: 0 }
         };
         Queue {
             state: Mutex::new(State { lines: plan.targets.iter().map(line).collect(), turn: 0 }),
@@ -73,14 +88,14 @@ impl Queue {
     }
 
     /// The next epoch; `None` when there is none left, the time is up, or the campaign was interrupted. Waits where a
-    /// Broken subject that is being run may still need another.
+    /// subject that is being run may still need another.
     pub(super) fn next(&self, interrupted: &AtomicBool) -> Option<Task> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while !interrupted.load(Ordering::Relaxed) && monotonic_nanoseconds() < self.deadline_nanoseconds {
             if let Some(index) = state.choose() {
                 return Some(self.take(&mut state.lines[index]));
             }
-            if !state.lines.iter().any(|line| line.is_running && 0 < line.ops_left) {
+            if !state.lines.iter().any(|line| 0 < line.running && 0 < line.ops_left) {
                 return None;
             }
             let waited = self.changed.wait_timeout(state, INTERRUPT_CHECK).unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +123,7 @@ impl Queue {
         if self.counts_ops {
             line.ops_left -= task.ops_budget;
         }
-        line.is_running = true;
+        line.running += 1;
         task
     }
 
@@ -116,7 +131,8 @@ impl Queue {
     pub(super) fn give_back(&self, task: &Task, needs_no_more: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = state.lines.iter_mut().find(|line| line.target == task.target) {
-            line.is_running = false;
+            line.running -= 1;
+            line.done += 1;
             if needs_no_more {
                 line.ops_left = 0;
             }
@@ -129,7 +145,9 @@ impl State {
     /// The line whose turn it is.
     fn choose(&mut self) -> Option<usize> {
         let count = self.lines.len();
-        let is_idle = |line: &Line| 0 < line.ops_left && (line.is_sound || !line.is_running);
+        let is_idle = |line: &Line| {
+            0 < line.ops_left && (line.is_sound || line.running == 0) && line.next_epoch < round_end(line.done)
+        };
         let broken = self.lines.iter().position(|line| !line.is_sound && is_idle(line));
         let turns = (0..count).map(|step| (self.turn + step) % count);
         let sound = turns.into_iter().find(|&index| self.lines[index].is_sound && is_idle(&self.lines[index]));

@@ -5,6 +5,7 @@ use super::screen::{BOLD, DIM, Screen};
 use super::{Context, Exit, Failed};
 use crate::campaign::run_file::RunFile;
 use crate::campaign::{Budget, Plan};
+use crate::engines::Engine;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -52,6 +53,7 @@ impl Check {
             budget,
             workers: default_workers(),
             strict: false,
+            engine: Engine::default(),
             out: self.out.clone(),
         };
         let broken = of_health(false);

@@ -4,6 +4,7 @@ use super::screen::{BAD, BOLD, DIM, GOOD, Screen, count, time};
 use super::{Context, Exit, Failed, select};
 use crate::campaign::run_file::{RunFile, SubjectRun};
 use crate::campaign::{self, Budget, Event, Plan};
+use crate::engines::Engine;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,9 @@ pub(super) struct Fuzz {
     /// Audit the whole state after every op: slower, and state laws are judged where they break
     #[arg(long)]
     strict: bool,
+    /// Where the traces come from
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
     /// Print the run file (schema memtwin-run/1) on standard output, everything else on standard error
     #[arg(long)]
     json: bool,
@@ -52,6 +56,7 @@ impl Fuzz {
             },
             workers: self.workers.map_or_else(default_workers, usize::from),
             strict: self.strict,
+            engine: self.engine,
             out: self.out.clone(),
         };
         let screen = Screen::new(self.json);

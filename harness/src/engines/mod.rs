@@ -1,7 +1,19 @@
 //! Engines: where traces come from. An engine sees wire bytes, never a component.
 
+pub mod guided;
 pub mod in_process;
 pub mod random;
+
+/// An engine that campaigns run in workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[repr(u32)]
+pub enum Engine {
+    /// Keeps traces that reach new features and makes most new traces out of those.
+    #[default]
+    Guided = 0,
+    /// Every trace is fresh.
+    Random = 1,
+}
 
 /// A source of traces.
 pub trait TraceSource {

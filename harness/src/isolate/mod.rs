@@ -4,6 +4,7 @@
 
 mod fault;
 pub mod heap;
+mod kept;
 mod sandbox;
 mod slot;
 mod supervised;
@@ -15,6 +16,8 @@ mod zygote;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use zygote::serve_if_asked;
 
+use crate::engines::Engine;
+use crate::feedback::Kept;
 use crate::finding::{Cause, Ending, Failure, Fault, FaultClass, Step};
 use crate::lockstep::{Audits, COUNTS, step_at};
 use crate::trace::wire::MAX_WIRE_BYTES;
@@ -55,6 +58,8 @@ pub struct Batch {
     pub deadline_nanoseconds: u64,
     /// Whether the state is audited after every op.
     pub strict: bool,
+    /// Where the traces come from.
+    pub engine: Engine,
 }
 
 /// How a batch ended.
@@ -150,6 +155,19 @@ impl Isolation {
         slot.features.fill(0);
     }
 
+    /// The traces that the guided engine starts from. Returns how many there was room for.
+    pub fn set_kept(&mut self, kept: &[Kept]) -> usize {
+        let slot = self.slot.get_mut();
+        kept::clear(slot);
+        kept.iter().take_while(|kept| kept::add(slot, kept)).count()
+    }
+
+    /// The traces that the guided engine kept, from number `first` on.
+    #[must_use]
+    pub fn kept(&self, first: usize) -> Vec<Kept> {
+        kept::from(self.slot.get(), first)
+    }
+
     /// What was counted since [`Isolation::clear_counts`].
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -172,6 +190,7 @@ impl Isolation {
             first_trace: batch.first_trace,
             ops_budget: batch.ops_budget,
             deadline_nanoseconds: batch.deadline_nanoseconds,
+            engine: batch.engine as u32,
             ..job(JobKind::Campaign, batch.target, audits)
         };
         let Some(ending) = self.run_worker()? else { return Ok(BatchEnd::Interrupted) };
@@ -406,6 +425,7 @@ fn job(kind: JobKind, target: usize, audits: Audits) -> JobRecord {
         ops_budget: 0,
         deadline_nanoseconds: u64::MAX,
         heap_limit_bytes: HEAP_LIMIT_BYTES,
+        engine: Engine::Random as u32,
     }
 }
 

@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Room for an explanation's records.
 pub(super) const OUTPUT_BYTES: usize = 16 << 20;
+/// Room for kept traces.
+pub(super) const KEPT_BYTES: usize = 16 << 20;
 /// Frames of a fault that are kept.
 pub(super) const MAX_FRAMES: usize = 64;
 
@@ -42,6 +44,8 @@ pub(super) struct JobRecord {
     /// The worker ends after the group of traces during which this time passes (CLOCK_MONOTONIC, in nanoseconds).
     pub deadline_nanoseconds: u64,
     pub heap_limit_bytes: u64,
+    /// The engine, as [`Engine`] numbers it.
+    pub engine: u32,
 }
 
 /// How the worker says that it ended.
@@ -126,6 +130,9 @@ pub(super) struct Slot {
     pub output_length: AtomicU32,
     pub counts: [u64; COUNTS],
     pub features: [u8; StateMap::SIZE],
+    /// The kept traces: those of the campaign so far, then what this epoch adds. Written whole before the length says so.
+    pub kept_length: AtomicU32,
+    pub kept: [u8; KEPT_BYTES],
     pub wire: [u8; MAX_WIRE_BYTES],
     pub output: [u8; OUTPUT_BYTES],
 }

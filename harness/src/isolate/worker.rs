@@ -2,11 +2,15 @@
 //! decision: what its end means is for the supervisor to say.
 
 use super::slot::{JobKind, Report, SharedSlot, Slot};
-use super::{fault, heap, sandbox};
+use super::{fault, heap, kept, sandbox};
+use crate::engines::guided::Guided;
+use crate::engines::{Engine, TraceSource};
 use crate::explain::Narrator;
 use crate::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, place_of};
+use crate::mutate::Mutator;
 use crate::registry::Registry;
 use crate::target::Target;
+use memtwin_models::StateMap;
 use nix::sys::resource::{Resource, setrlimit};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,12 +70,6 @@ fn close_descriptors(voice: &OwnedFd) {
     unsafe { libc::close_range(3, u32::MAX, 0) };
 }
 
-/// The parts of the slot that a run writes.
-fn journal(slot: &mut Slot, notes_features: bool) -> Journal<'_> {
-    let Slot { place, counts, features, .. } = slot;
-    Journal { place, counts, features: notes_features.then_some(features), ops: 0 }
-}
-
 fn audits(number: u32) -> Audits {
     if number == Audits::EveryStep as u32 { Audits::EveryStep } else { Audits::Full }
 }
@@ -79,12 +77,12 @@ fn audits(number: u32) -> Audits {
 fn campaign(slot: &mut Slot, target: &dyn Target) {
     let job = slot.job;
     let mut runner = target.runner();
-    let mut traces = target.traces();
+    let mut engine = Source::start(slot, target);
     let mut wire = Vec::with_capacity(1 << 16);
     let mut index = job.first_trace;
     let strict = audits(job.audits) == Audits::EveryStep;
     while slot.ops.load(Ordering::Relaxed) < job.ops_budget {
-        traces.write(job.stream, index, &mut wire);
+        engine.traces().write(job.stream, index, &mut wire);
         slot.trace.store(index, Ordering::Relaxed);
         // The trace is on record before it runs.
         slot.wire[..wire.len()].copy_from_slice(&wire);
@@ -96,13 +94,18 @@ fn campaign(slot: &mut Slot, target: &dyn Target) {
             true => Audits::Full,
             false => Audits::Sample,
         };
-        let mut journal = journal(slot, is_close_look);
+        let Slot { place, counts, features, .. } = &mut *slot;
+        let features = match &mut engine {
+            Source::Guided(_, map) => Some(&mut **map),
+            Source::Random(_) => is_close_look.then_some(features),
+        };
+        let mut journal = Journal { place, counts, features, ops: 0 };
         let ended = runner.run(&wire, audits, &mut journal);
         let ops = journal.ops;
         slot.ops.fetch_add(ops, Ordering::Relaxed);
         slot.traces.fetch_add(1, Ordering::Relaxed);
         match ended {
-            Ended::Agreed => {}
+            Ended::Agreed => engine.learn(&wire, slot),
             Ended::Moot { .. } => {
                 slot.moot.fetch_add(1, Ordering::Relaxed);
             }
@@ -116,9 +119,45 @@ fn campaign(slot: &mut Slot, target: &dyn Target) {
             break;
         }
     }
-    let mut journal = journal(slot, true);
-    runner.finish(&mut journal);
+    let Slot { place, counts, .. } = &mut *slot;
+    runner.finish(&mut Journal { place, counts, features: None, ops: 0 });
     slot.report.store(Report::Done as u32, Ordering::Release);
+}
+
+/// The engine of a campaign.
+enum Source {
+    Guided(Box<Guided>, Box<[u8; StateMap::SIZE]>),
+    Random(Box<dyn TraceSource>),
+}
+
+impl Source {
+    fn start(slot: &Slot, target: &dyn Target) -> Self {
+        if slot.job.engine == Engine::Random as u32 {
+            return Source::Random(target.traces());
+        }
+        let mut guided = Guided::new(target.traces(), Mutator::new(target.dialect().cutter()));
+        kept::from(slot, 0).into_iter().for_each(|kept| guided.adopt(kept));
+        Source::Guided(Box::new(guided), Box::new([0; StateMap::SIZE]))
+    }
+
+    fn traces(&mut self) -> &mut dyn TraceSource {
+        match self {
+            Source::Guided(guided, _) => &mut **guided,
+            Source::Random(traces) => &mut **traces,
+        }
+    }
+
+    /// Keeps the trace if it reached something new.
+    fn learn(&mut self, wire: &[u8], slot: &mut Slot) {
+        let Source::Guided(guided, map) = self else { return };
+        if let Some(kept) = guided.learn(wire, map) {
+            for reached in &kept.reached {
+                slot.features[usize::from(reached >> 3)] = 1;
+            }
+            // Without room the epoch keeps it for itself.
+            kept::add(slot, kept);
+        }
+    }
 }
 
 fn replay(slot: &mut Slot, target: &dyn Target) {

@@ -102,6 +102,7 @@ fn campaign_on(target: &'static dyn Target, out: &Path) -> Result<(RunFile, usiz
         budget: Budget::Ops(100_000),
         workers: 1,
         strict: false,
+        engine: memtwin::engines::Engine::Random,
         out: out.to_owned(),
     };
     let announced = AtomicUsize::new(0);
