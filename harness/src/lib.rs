@@ -85,8 +85,14 @@ macro_rules! afl_target {
                     $crate::engines::in_process::FuzzTarget::start_unsupervised(&$registry, $component),
                 );
             }
+            // Made before AFL++ forks, so that no input pays for it.
+            TARGET.with_borrow(|_| ());
             // Without afl's panic hook, which aborts where a subject may catch its own panics.
-            afl::fuzz_nohook!(|bytes: &[u8]| TARGET.with_borrow_mut(|target| target.run(bytes)));
+            afl::fuzz_nohook!(|bytes: &[u8]| TARGET.with_borrow_mut(|target| {
+                target.run(bytes);
+                // SAFETY: IJON only marks its own map, at a place that it folds into it.
+                target.tell_features(|feature, magnitude| unsafe { afl::ijon_set(feature, magnitude) });
+            }));
         }
     };
 }
@@ -99,15 +105,28 @@ macro_rules! libfuzzer_target {
         $crate::libfuzzer_target!($component, $crate::Registry::built_in());
     };
     ($component:literal, $registry:expr) => {
+        #[used]
+        #[unsafe(link_section = "__libfuzzer_extra_counters")]
+        static COUNTERS: $crate::isolate::ExtraCounters = $crate::isolate::ExtraCounters::new();
+
         thread_local! {
             // libFuzzer calls from one thread only.
-            static TARGET: std::cell::RefCell<$crate::engines::in_process::FuzzTarget> =
-                std::cell::RefCell::new($crate::engines::in_process::FuzzTarget::start(&$registry, $component));
+            static TARGET: std::cell::RefCell<$crate::engines::in_process::FuzzTarget> = std::cell::RefCell::new(
+                $crate::engines::in_process::FuzzTarget::start(&$registry, $component, &COUNTERS),
+            );
         }
 
         libfuzzer_sys::fuzz_target!(
             init: TARGET.with_borrow(|_| ()),
             |bytes: &[u8]| TARGET.with_borrow_mut(|target| target.run(bytes))
         );
+
+        libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+            TARGET.with_borrow_mut(|target| target.mutate(data, size, max_size, seed, libfuzzer_sys::fuzzer_mutate))
+        });
+
+        libfuzzer_sys::fuzz_crossover!(|data1: &[u8], data2: &[u8], out: &mut [u8], seed: u32| {
+            TARGET.with_borrow_mut(|target| target.cross(data1, data2, out, seed))
+        });
     };
 }

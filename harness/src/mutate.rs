@@ -9,8 +9,8 @@ use crate::trace::{read_setup, write_setup};
 
 /// The most ops of a mutant.
 pub const MAX_OPS: usize = 1024;
-/// The most bytes of a mutant; an op has far fewer than what is left to [`MAX_WIRE_BYTES`].
-const MAX_MUTANT_BYTES: usize = MAX_WIRE_BYTES / 2;
+/// The most bytes that campaigns let a mutant have.
+pub const MAX_MUTANT_BYTES: usize = MAX_WIRE_BYTES / 2;
 /// The most times that one op is repeated.
 const MAX_REPEATS: u32 = 300;
 
@@ -151,32 +151,32 @@ impl Mutator {
         self.cutter.set_setup(wire, &mut self.setup);
     }
 
-    /// Writes a mutant: a few changes, of which each takes, gives or moves ops, or edits one.
-    pub fn mutate(&mut self, random: &mut Random, wire: &mut Vec<u8>) {
+    /// Writes a mutant of at most so many bytes: a few changes, of which each takes, gives or moves ops, or edits one.
+    pub fn mutate(&mut self, random: &mut Random, most_bytes: usize, wire: &mut Vec<u8>) {
         self.mutant.clone_from(&self.parent.pieces);
         self.edited.clear();
         let changes = 1 + random.magnitude(3);
         for _ in 0..changes {
             self.change(random);
         }
-        self.write(wire);
+        self.write(most_bytes, wire);
     }
 
-    /// Writes a child of parent and donor: a part of one, then a part of the other.
-    pub fn cross(&mut self, random: &mut Random, wire: &mut Vec<u8>) {
+    /// Writes a child of parent and donor of at most so many bytes: a part of one, then a part of the other.
+    pub fn cross(&mut self, random: &mut Random, most_bytes: usize, wire: &mut Vec<u8>) {
         self.mutant.clone_from(&self.parent.pieces);
         self.edited.clear();
         self.splice(random);
-        self.write(wire);
+        self.write(most_bytes, wire);
     }
 
-    fn write(&mut self, wire: &mut Vec<u8>) {
+    fn write(&mut self, most_bytes: usize, wire: &mut Vec<u8>) {
         self.mutant.truncate(MAX_OPS);
         wire.clear();
         wire.extend_from_slice(&self.setup);
         for piece in &self.mutant {
             let bytes = self.bytes(*piece);
-            if MAX_MUTANT_BYTES < wire.len() + bytes.len() {
+            if most_bytes < wire.len() + bytes.len() {
                 break;
             }
             wire.extend_from_slice(bytes);

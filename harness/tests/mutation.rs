@@ -6,7 +6,7 @@ use memtwin::engines::guided::Guided;
 use memtwin::feedback::Reach;
 use memtwin::lockstep::{Audits, COUNTS, Ended, Journal};
 use memtwin::models::StateMap;
-use memtwin::mutate::{MAX_OPS, Mutator};
+use memtwin::mutate::{MAX_MUTANT_BYTES, MAX_OPS, Mutator};
 use memtwin::random::Random;
 use memtwin::{Registry, Target};
 use std::collections::BTreeSet;
@@ -42,9 +42,9 @@ fn mutants_are_canonical_traces_and_differ() {
             mutator.set_donor(&donor);
             mutator.set_parent(&parent);
             if number % 4 == 0 {
-                mutator.cross(&mut random, &mut wire);
+                mutator.cross(&mut random, MAX_MUTANT_BYTES, &mut wire);
             } else {
-                mutator.mutate(&mut random, &mut wire);
+                mutator.mutate(&mut random, MAX_MUTANT_BYTES, &mut wire);
             }
             assert_eq!(dialect.canonical(&wire), wire, "{}", dialect.name());
             let ops = dialect.op_count(&wire);
@@ -74,7 +74,7 @@ fn ops_under_another_setup_still_decode() {
             mutator.set_donor(&trace(target, index + 64));
             mutator.set_parent(&trace(target, index));
             mutator.set_setup_of(&trace(target, index + 128));
-            mutator.mutate(&mut random, &mut wire);
+            mutator.mutate(&mut random, MAX_MUTANT_BYTES, &mut wire);
             let canonical = dialect.canonical(&wire);
             assert_eq!(dialect.canonical(&canonical), canonical, "{}", dialect.name());
             assert_eq!(

@@ -1,4 +1,4 @@
-//! The step that runs AFL++: a short run on every component's target must keep no crash, and one narrowed to a subject with
+//! The step that runs AFL++: a short run on every component's target must keep no crash and be stable, and one narrowed to a subject with
 //! a defect must keep one that memtwin can shrink.
 
 use crate::command::{Run, Trouble, last_lines};
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// How long a target runs, in seconds.
 const SECONDS: &str = "10";
+/// Below this AFL++ hunts differences that no input makes.
+const LEAST_STABILITY_PERCENT: f64 = 95.0;
 /// The defect that must be found, and its component.
 const DEFECT: (&str, &str) = ("guest_memory", "GM-12");
 
@@ -24,6 +26,11 @@ pub(super) fn smoke(room: &Room) -> Result<(), Trouble> {
         if let Some(crash) = crashes.first() {
             return Err(Trouble::Failed(format!("{} keeps {}", dialect.name(), crash.display())));
         }
+        let stability = stability(&out.path().join(dialect.name()))?;
+        if stability < LEAST_STABILITY_PERCENT {
+            let what = "two runs of one input take different paths; something outlives an input";
+            return Err(Trouble::Failed(format!("{}: stability {stability} %: {what}", dialect.name())));
+        }
     }
     let (component, subject) = DEFECT;
     let out = tempfile::tempdir()?;
@@ -35,6 +42,14 @@ pub(super) fn smoke(room: &Room) -> Result<(), Trouble> {
     Run::cargo(&room.root, ["run", "--quiet", "--release", "--bin", "memtwin", "--", "shrink"])
         .with([crash.as_path(), Path::new("-o"), &small, Path::new("--subject"), Path::new(subject)])
         .pass()
+}
+
+/// How many of the edges AFL++ found to be hit alike whenever it ran an input again, in percent.
+fn stability(out: &Path) -> Result<f64, Trouble> {
+    let statistics = std::fs::read_to_string(out.join("default/fuzzer_stats"))?;
+    let value = |line: &str| line.strip_prefix("stability")?.trim_matches([' ', ':', '%']).parse().ok();
+    let missing = || Trouble::Failed("AFL++ says nothing about its stability".to_owned());
+    statistics.lines().find_map(value).ok_or_else(missing)
 }
 
 /// Runs AFL++ on the committed seeds and returns the crashes that it keeps. What it writes lies in a folder named after

@@ -5,7 +5,7 @@
 use super::TraceSource;
 use super::random::GROUP_TRACES;
 use crate::feedback::{Kept, Reach, Reached};
-use crate::mutate::Mutator;
+use crate::mutate::{MAX_MUTANT_BYTES, Mutator};
 use crate::random::{Random, mix};
 use memtwin_models::StateMap;
 
@@ -141,6 +141,6 @@ impl TraceSource for Guided {
         if is_new_group || index.is_multiple_of(MUTANTS_OF_A_DONOR) {
             self.choose_donor(stream, index, &mut random);
         }
-        self.mutator.mutate(&mut random, wire);
+        self.mutator.mutate(&mut random, MAX_MUTANT_BYTES, wire);
     }
 }

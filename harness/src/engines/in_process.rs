@@ -3,13 +3,20 @@
 //! header names. A divergence aborts, so that the fuzzer keeps the input. Under libFuzzer a supervising parent then shrinks
 //! it and writes a JSON trace; AFL++ has a parent of its own, and `memtwin accept` shrinks what it keeps.
 //!
+//! Inputs are changed op by op, and what the model saw is fed back as features: extra counters under libFuzzer, IJON under
+//! AFL++. `MEMTWIN_FEEDBACK=off` turns the features off, to see what they are worth.
+//!
 //! `MEMTWIN_SUBJECT` narrows a run to one subject. `MEMTWIN_SUPERVISED=1` turns the parent off.
 
 use crate::campaign::{file_finding, shrink_wire};
+use crate::engines::TraceSource;
 use crate::finding::{Cause, Ending};
-use crate::isolate::{self, FuzzerEnd, Isolation, Notes};
+use crate::isolate::{self, ExtraCounters, FuzzerEnd, Isolation, Notes};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal, Runner};
+use crate::mutate::Mutator;
+use crate::random::Random;
 use crate::registry::Registry;
+use crate::target::Target;
 use crate::trace::{JSON_PREFIX, TraceError, from_json};
 use memtwin_models::StateMap;
 use std::io::Write as _;
@@ -19,6 +26,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 
 const SUPERVISED: &str = "MEMTWIN_SUPERVISED";
 const SUBJECT: &str = "MEMTWIN_SUBJECT";
+const FEEDBACK: &str = "MEMTWIN_FEEDBACK";
+/// One mutation in so many is libFuzzer's own.
+const BYTEWISE_ONE_IN: u32 = 8;
 /// Where shrunk findings go, below the working directory.
 const OUT: &str = "target/memtwin";
 
@@ -27,12 +37,35 @@ pub struct FuzzTarget {
     registry: Registry,
     component: &'static str,
     subject: Option<String>,
+    /// Whether every input meets new subjects: AFL++ compares the paths of two runs of one input.
+    starts_anew: bool,
     /// The runners made so far, by target.
     runners: Vec<(usize, Box<dyn Runner>)>,
     notes: Option<Notes>,
     place: AtomicU32,
     counts: Box<[u64; COUNTS]>,
-    features: Box<[u8; StateMap::SIZE]>,
+    features: Features,
+    mutator: Mutator,
+    /// Traces to take ops from, and what they are written to.
+    fresh: Option<Box<dyn TraceSource>>,
+    donor: Vec<u8>,
+    mutant: Vec<u8>,
+}
+
+/// Where the features of a run are noted.
+enum Features {
+    Own(Box<[u8; StateMap::SIZE]>),
+    /// What libFuzzer reads and clears.
+    Counters(&'static mut [u8; StateMap::SIZE]),
+}
+
+impl Features {
+    fn map(&mut self) -> &mut [u8; StateMap::SIZE] {
+        match self {
+            Features::Own(map) => map,
+            Features::Counters(map) => map,
+        }
+    }
 }
 
 impl std::fmt::Debug for FuzzTarget {
@@ -45,7 +78,7 @@ impl FuzzTarget {
     /// Called once, before libFuzzer begins. Ends the process with one clear line if the environment names an unknown
     /// subject.
     #[must_use]
-    pub fn start(registry: &Registry, component: &'static str) -> Self {
+    pub fn start(registry: &Registry, component: &'static str, counters: &'static ExtraCounters) -> Self {
         isolate::serve_if_asked(registry);
         let notes = if std::env::var_os(SUPERVISED).is_some() {
             None
@@ -56,7 +89,10 @@ impl FuzzTarget {
                 .ok()
         };
         isolate::mark_supervised(SUPERVISED);
-        FuzzTarget { notes, ..Self::start_unsupervised(registry, component) }
+        let is_on = std::env::var_os(FEEDBACK).is_none_or(|value| value != "off");
+        let features = is_on.then(|| counters.claim()).flatten().map(Features::Counters);
+        let target = Self::start_unsupervised(registry, component);
+        FuzzTarget { notes, features: features.unwrap_or(target.features), starts_anew: false, ..target }
     }
 
     /// As [`FuzzTarget::start`], for a fuzzer that watches over its processes itself.
@@ -72,16 +108,43 @@ impl FuzzTarget {
             say(&format!("{SUBJECT}={subject} is no subject of {component}; see `memtwin list`"));
             std::process::exit(2);
         }
-        FuzzTarget {
+        let Some(dialect) = registry.dialect(component) else {
+            say(&format!("this program has no subject of {component}"));
+            std::process::exit(2);
+        };
+        let mut target = FuzzTarget {
             registry: registry.clone(),
             component,
             subject,
+            starts_anew: true,
             runners: Vec::new(),
             notes: None,
             place: AtomicU32::new(0),
             counts: Box::new([0; COUNTS]),
-            features: Box::new([0; StateMap::SIZE]),
-        }
+            features: Features::Own(Box::new([0; StateMap::SIZE])),
+            mutator: Mutator::new(dialect.cutter()),
+            fresh: None,
+            donor: Vec::new(),
+            mutant: Vec::new(),
+        };
+        // What is made once in a process is made now.
+        target.run(&[]);
+        target.tell_features(|_, _| ());
+        target.fresh = target.chosen().next().map(|(_, chosen)| chosen.traces());
+        target
+    }
+
+    /// The subjects that an input runs on.
+    fn chosen(&self) -> impl Iterator<Item = (usize, &'static dyn Target)> + use<> {
+        let (subject, component) = (self.subject.clone(), self.component);
+        let all: Vec<_> = self.registry.targets().enumerate().collect();
+        all.into_iter().filter(move |(_, target)| {
+            let is_chosen = match &subject {
+                Some(subject) => target.subject() == subject,
+                None => target.is_sound(),
+            };
+            is_chosen && target.dialect().name() == component
+        })
     }
 
     /// Runs one input. Aborts on a divergence, as fuzzers expect of a finding.
@@ -93,15 +156,56 @@ impl FuzzTarget {
             }
             return;
         }
-        let registry = self.registry.clone();
-        for (index, target) in registry.targets().enumerate() {
-            let is_chosen = match &self.subject {
-                Some(subject) => target.subject() == subject,
-                None => target.is_sound(),
-            };
-            if is_chosen && target.dialect().name() == self.component {
-                self.run_on(index, bytes);
-            }
+        for (index, _) in self.chosen() {
+            self.run_on(index, bytes);
+        }
+        if self.starts_anew {
+            self.runners.clear();
+        }
+    }
+
+    /// Changes an input op by op, in place; returns its new length. What `bytewise` does is a change now and then, and all
+    /// there is for a JSON trace.
+    pub fn mutate(
+        &mut self,
+        input: &mut [u8],
+        length: usize,
+        most_bytes: usize,
+        seed: u32,
+        bytewise: fn(&mut [u8], usize, usize) -> usize,
+    ) -> usize {
+        let mut random = Random::new(u64::from(seed));
+        if input[..length].starts_with(JSON_PREFIX) || random.one_in(BYTEWISE_ONE_IN) {
+            return bytewise(input, length, most_bytes);
+        }
+        if let Some(fresh) = &mut self.fresh {
+            fresh.write(u64::from(seed), 0, &mut self.donor);
+        }
+        self.mutator.set_donor(&self.donor);
+        self.mutator.set_parent(&input[..length]);
+        self.mutator.mutate(&mut random, most_bytes, &mut self.mutant);
+        self.take_mutant(input)
+    }
+
+    /// Writes a child of two inputs; returns its length.
+    pub fn cross(&mut self, parent: &[u8], donor: &[u8], child: &mut [u8], seed: u32) -> usize {
+        self.mutator.set_donor(donor);
+        self.mutator.set_parent(parent);
+        self.mutator.cross(&mut Random::new(u64::from(seed)), child.len(), &mut self.mutant);
+        self.take_mutant(child)
+    }
+
+    fn take_mutant(&self, input: &mut [u8]) -> usize {
+        let length = self.mutant.len().min(input.len());
+        input[..length].copy_from_slice(&self.mutant[..length]);
+        length
+    }
+
+    /// Tells the features of the last input, each with its magnitude, and forgets them.
+    pub fn tell_features(&mut self, mut tell: impl FnMut(u32, u32)) {
+        for (feature, count) in (0..).zip(self.features.map().iter_mut()).filter(|(_, count)| **count != 0) {
+            tell(feature, u8::BITS - count.leading_zeros());
+            *count = 0;
         }
     }
 
@@ -127,7 +231,7 @@ impl FuzzTarget {
             self.runners.len() - 1
         });
         let FuzzTarget { runners, place, counts, features, .. } = self;
-        let mut journal = Journal { place, counts, features: Some(features), ops: 0 };
+        let mut journal = Journal { place, counts, features: Some(features.map()), ops: 0 };
         if let Ended::Diverged { step, divergence } = runners[position].1.run(wire, Audits::Full, &mut journal) {
             let failure = crate::finding::Failure { step, cause: (&divergence).into() };
             say(&format!("{} diverged: {}", target.name(), target.dialect().signature(wire, &failure)));

@@ -2,6 +2,7 @@
 //! worker for each job (a batch of traces, never one input at a time); a shared slot holds the job and the journal, so the
 //! death of a worker, even by SIGKILL, is data: which trace, which op, which fault.
 
+mod counters;
 mod fault;
 pub mod heap;
 mod kept;
@@ -13,6 +14,7 @@ mod window;
 mod worker;
 mod zygote;
 
+pub use counters::ExtraCounters;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use zygote::serve_if_asked;
 
