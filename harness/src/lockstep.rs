@@ -9,7 +9,7 @@ use memtwin_models::{Depth, Divergence, Model as _, StateMap, Subject, Verdict};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Outcome classes that a component may have at most.
-pub const CLASSES: usize = 8;
+pub const CLASSES: usize = 16;
 /// Counters: op kinds times outcome classes.
 pub const COUNTS: usize = 32 * CLASSES;
 

@@ -13,6 +13,8 @@ use memtwin::lockstep::{Audits, COUNTS, Ended, Journal};
 use memtwin::models::StateMap;
 use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::{GuestMemory, Op};
+use memtwin::models::header_free::HeaderFree;
+use memtwin::models::temp_map::TempMap;
 use memtwin::rig::Rig;
 use memtwin::trace::Trace;
 use memtwin::{Registry, Target};
@@ -38,6 +40,8 @@ fn running_a_trace_allocates_nothing() {
         assert_eq!(has_devices, subject == "soft_mmu", "the traces say nothing about devices");
     }
     subject_runs_without_allocating::<BrkHeap>("hardened", |_| true);
+    subject_runs_without_allocating::<HeaderFree>("hardened", |_| true);
+    subject_runs_without_allocating::<TempMap>("hardened", |_| true);
 }
 
 /// Runs groups of traces, each of one setup, and gives them back.

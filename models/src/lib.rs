@@ -8,9 +8,12 @@
 
 pub mod brk_heap;
 pub mod guest_memory;
+pub mod header_free;
 pub mod hex;
+pub mod page_walk;
 pub mod payload;
 mod state_map;
+pub mod temp_map;
 mod verdict;
 
 pub use payload::Payload;

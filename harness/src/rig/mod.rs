@@ -3,6 +3,9 @@
 
 pub mod brk_heap;
 pub mod guest_memory;
+pub mod header_free;
+pub mod page_walk;
+pub mod temp_map;
 
 use crate::random::Random;
 use crate::trace::wire::{Reader, Writer};

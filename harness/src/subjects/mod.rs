@@ -6,4 +6,7 @@
 
 pub mod brk_heap;
 pub mod guest_memory;
+pub mod header_free;
+pub mod page_walk;
+pub mod temp_map;
 pub mod wild;

@@ -1,0 +1,218 @@
+//! What is probably wrong with an allocator that took a pointer for what it is not, from the ops and the failure alone.
+
+use super::words;
+use crate::finding::{Cause, FaultClass, Step};
+use crate::rig::Incident;
+use memtwin_models::header_free::{
+    HEADER_BYTES, HeaderFree, Kind, MincorePlan, Mode, Op, OpKind, PAGE_BYTES, Setup, Slot, laws,
+};
+
+pub(super) fn diagnose(incident: &Incident<'_, HeaderFree>) -> Option<String> {
+    match (&incident.failure.cause, incident.failure.step) {
+        (Cause::Fault(fault), Step::Op(_)) if fault.class == FaultClass::Segfault => {
+            diagnose_fault(incident.ops, fault.address?)
+        }
+        (Cause::Fault(_), _) => None,
+        (Cause::Law { law, place, field }, _) => diagnose_law(incident.setup, incident.ops, law, field, *place),
+    }
+}
+
+/// What a slot was given last, before the last op.
+fn source(ops: &[Op], slot: Slot) -> Option<&Op> {
+    let (_, earlier) = ops.split_last()?;
+    earlier.iter().rev().find(|op| {
+        let gives = matches!(op, Op::Alloc { .. } | Op::LibcAlloc { .. } | Op::MapForeign { .. } | Op::Realloc { .. });
+        gives && op.slot() == Some(slot)
+    })
+}
+
+fn source_words(ops: &[Op], slot: Slot, delta: u64) -> String {
+    let what = match source(ops, slot) {
+        None => return format!("{delta:#x}, a number that was never a block"),
+        Some(Op::LibcAlloc { .. }) => "a block of libc's, which has no header".to_owned(),
+        Some(Op::MapForeign { .. }) => "a foreign page, which has no header".to_owned(),
+        Some(Op::Alloc { kind: Kind::Tiny, .. }) => "a tiny block, which has no header".to_owned(),
+        Some(Op::Alloc { kind, .. }) => format!("a {} block", kind.name()),
+        Some(
+            Op::Realloc { .. }
+            | Op::UsableSize { .. }
+            | Op::Write { .. }
+            | Op::Verify { .. }
+            | Op::Free { .. }
+            | Op::ProtectNeighbour { .. }
+            | Op::UnmapNeighbour { .. }
+            | Op::Forge { .. }
+            | Op::RetireSuperslab { .. }
+            | Op::Stats,
+        ) => "a block of the allocator's".to_owned(),
+    };
+    if delta == 0 { what } else { format!("{} of {what}", words::pointer(slot.index(), delta)) }
+}
+
+fn diagnose_fault(ops: &[Op], address: u64) -> Option<String> {
+    let last = ops.last()?;
+    let Op::Free { slot, delta, .. } = *last else {
+        let touches = matches!(last, Op::Write { .. } | Op::Verify { .. } | Op::Forge { .. });
+        return Some(if touches {
+            format!(
+                "The program touched its own block at {address:#x}, and nothing is mapped there: the allocator handed out memory \
+                 beyond what it has. Look at how many blocks it takes a slab to hold, and at what each takes with its header."
+            )
+        } else {
+            format!(
+                "The allocator touched {address:#x}, where nothing is mapped, in {}: while it wrote a header or copied a block, or in \
+                 the free at the end of a reallocation.",
+                OpKind::NAMES[last.kind() as usize]
+            )
+        });
+    };
+    let what = source_words(ops, slot, delta);
+    if source(ops, slot).is_none() && address >> 47 != 0 {
+        return Some(format!(
+            "The pointer is {delta:#x}. Less the header's {HEADER_BYTES} bytes it goes round below zero, to {address:#x}: the \
+             header of a headerless pointer was read. Compare before subtracting."
+        ));
+    }
+    let from_page_start = address.is_multiple_of(PAGE_BYTES);
+    let protected = ops.iter().any(|op| matches!(op, Op::ProtectNeighbour { .. }));
+    let forged = ops.iter().any(|op| matches!(op, Op::Forge { .. }));
+    if address.is_multiple_of(1 << 20) {
+        return Some(format!(
+            "{address:#x} is a multiple of 1 MiB: the pointer was masked to where a SuperSlab would begin, and read there. \
+             It is {what}, and lies in no SuperSlab. Only the registry can say where one is."
+        ));
+    }
+    if from_page_start && forged {
+        return Some(format!(
+            "A header of {HEADER_BYTES} bytes that begins on one page ends on the next: the first page was checked, and the read \
+             went on to {address:#x} on the second. The bytes that looked like a header were the program's own. The pointer is \
+             {what}."
+        ));
+    }
+    let in_header = address % PAGE_BYTES >= PAGE_BYTES - HEADER_BYTES;
+    if in_header && address % PAGE_BYTES == PAGE_BYTES - 1 {
+        return Some(format!(
+            "The byte before the pointer was read, at {address:#x}: it is on another page, which need not be there. The pointer is \
+             {what}."
+        ));
+    }
+    let cause = if protected {
+        " The page before it has PROT_NONE: mincore says that a page is mapped, not that it can be read."
+    } else {
+        " Nothing is mapped before it."
+    };
+    Some(format!(
+        "The fault address {address:#x} lies in the {HEADER_BYTES} bytes before the pointer: the header of a headerless block was \
+         read. The pointer is {what}.{cause} Ask books of your own who owns it, before you read a byte of it."
+    ))
+}
+
+fn diagnose_law(setup: &Setup, ops: &[Op], law: &str, field: &str, place: Option<u64>) -> Option<String> {
+    if law == laws::LEAK.name {
+        return Some(diagnose_leak(setup, ops, field, place));
+    }
+    if law == laws::ROUTE.name {
+        return Some(diagnose_route(setup, ops));
+    }
+    let words = if law == laws::INVALID.name {
+        let forged = ops.iter().any(|op| matches!(op, Op::Forge { .. }));
+        let is_stale = matches!(ops.last(), Some(Op::Free { delta: 0, .. }));
+        if forged {
+            "Bytes of the program's own that looked like a header were believed: a magic is no proof. Only books that lie outside \
+             of the program's reach can say what a pointer is."
+        } else if is_stale {
+            "The block was freed before, and was freed again: its header, or its entry, still called it a block."
+        } else {
+            "A pointer into the middle of a block, or to nothing, was taken for the start of one."
+        }
+    } else if law == laws::ERRNO.name {
+        "A call that free made for its own purposes failed and left its error number behind. Save errno, or ask nothing that \
+         can fail."
+    } else if law == laws::DISJOINT.name {
+        "Two live blocks share bytes. Where a freed block was handed out again, look whether the free list holds the start of \
+         the block or the start of the user's bytes: they are one header apart."
+    } else if law == laws::REGISTERED.name {
+        "A SuperSlab is in use that the registry does not know: its blocks are nobody's when they are freed. Look at what \
+         inserting does when the registry is full, or holds another."
+    } else if law == laws::REFUSAL.name {
+        "There is room, or a sum of size, header and alignment went round the end of the address space."
+    } else if law == laws::CONTENTS.name || law == laws::REALLOC.name {
+        "Bytes that the program put there are gone: the allocator, or the owner of another block, wrote over them."
+    } else if law == laws::BALANCE.name {
+        "More was freed than allocated: a free was counted twice, or for the wrong owner."
+    } else {
+        return None;
+    };
+    Some(words.to_owned())
+}
+
+fn diagnose_leak(setup: &Setup, ops: &[Op], field: &str, place: Option<u64>) -> String {
+    let kind = place.and_then(|place| Kind::ALL.get(usize::try_from(place).ok()?)).map_or("tiny", |kind| kind.name());
+    let freed = ops.iter().any(|op| matches!(op, Op::Free { .. }));
+    if freed && setup.mode == Mode::Direct1 && matches!(kind, "mmap" | "big_cache" | "malloc") {
+        return format!(
+            "A {kind} block was freed into a path that ignores unknown pointers: no error, and no free. It was judged unreadable \
+             although it is the allocator's own: mincore was given an unaligned address (the header's own, not its page's), \
+             which is EINVAL whatever is there."
+        );
+    }
+    format!(
+        "What was allocated less what was freed is not what lives ({kind}, {field}): a block was freed into nothing, or never counted."
+    )
+}
+
+fn diagnose_route(setup: &Setup, ops: &[Op]) -> String {
+    let Some(Op::Free { slot, delta, .. }) = ops.last() else {
+        return "A live block did not take its owner's route.".to_owned();
+    };
+    let what = source_words(ops, *slot, *delta);
+    let superslabs_matter = matches!(source(ops, *slot), Some(Op::Alloc { kind: Kind::Tiny, .. }));
+    let retired = ops.iter().any(|op| matches!(op, Op::RetireSuperslab { .. }));
+    let raw = matches!(
+        source(ops, *slot),
+        Some(Op::Alloc { kind: Kind::Mmap | Kind::BigCache | Kind::Malloc, .. } | Op::Realloc { .. })
+    );
+    let reused = ops.iter().filter(|op| matches!(op, Op::Free { .. })).count() > 1;
+    if superslabs_matter && retired {
+        return "The registry does not find the SuperSlab of a live tiny block, after another was given back: the probe stops at \
+                the place of the one that is gone. A tombstone is no end."
+            .to_owned();
+    }
+    if superslabs_matter && reused && setup.tiny_header {
+        return "The allocator does not know a tiny block that it handed out again after a free: it begins elsewhere than blocks of \
+                its slab do. A list of free blocks holds either user pointers or bases, one header apart; this one mixes them up."
+            .to_owned();
+    }
+    if superslabs_matter {
+        return "The registry does not find the SuperSlab of a live tiny block: it was never entered, or was lost to another one. \
+                A full registry must refuse, or grow."
+            .to_owned();
+    }
+    if raw && setup.mincore != MincorePlan::None {
+        return format!(
+            "The pointer is {what}: a valid block was judged unmapped because mincore failed. EAGAIN and ENOSYS say nothing about \
+             an address; only ENOMEM does."
+        );
+    }
+    if raw && setup.mode == Mode::Direct0 {
+        return format!(
+            "The pointer is {what}, the allocator's own, and went to libc: with invalid-free mode 0 the question whether it is \
+             invalid comes before the question whose it is."
+        );
+    }
+    if raw && reused {
+        return format!(
+            "The pointer is {what} that nobody entered into the books when it was handed out again: each path of allocation has to."
+        );
+    }
+    if raw {
+        return format!(
+            "The pointer is {what}: a valid block was judged unreadable, and left to others. mincore was given an unaligned address \
+             (the header's own, not its page's): that is EINVAL whatever is there (man 2 mincore). Rounded down, it would still \
+             not say that the page can be read: keep books instead."
+        );
+    }
+    format!(
+        "The pointer is {what}; it did not take the route of its owner. Routing asked something other than who owns it."
+    )
+}

@@ -1,0 +1,314 @@
+//! Draws header_free traces: swarm weights for each trace, slots that mostly hold what the op needs, pointers a little beside
+//! blocks, and now and then a move of several ops.
+
+use super::moves::Move;
+use crate::random::Random;
+use crate::rig::Generator;
+use memtwin_models::header_free::{
+    Alignment, EDGES, HeaderFree, HeaderFreeContract, Kind, Libc, MincorePlan, Mode, Op, OpKind, Protection, SLOTS,
+    Setup, Side, Slot, Thread,
+};
+
+/// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
+const WEIGHTS: [u32; OpKind::ALL.len()] = [72, 20, 6, 28, 20, 80, 10, 2, 2, 1, 6, 4, 2];
+/// The relative weights of the allocator's kinds, likewise. A mapping costs two system calls.
+const KIND_WEIGHTS: [u32; 6] = [12, 4, 2, 1, 3, 4];
+/// Slots in the tables that kinds are drawn from.
+const TABLE: usize = 256;
+/// Distances from a pointer that a careless check gets wrong.
+const DELTAS: [u64; 24] = [
+    1,
+    2,
+    4,
+    8,
+    16,
+    28,
+    31,
+    32,
+    48,
+    64,
+    256,
+    1024,
+    4064,
+    4095,
+    4096,
+    0x1_0000,
+    u64::MAX,
+    8_u64.wrapping_neg(),
+    16_u64.wrapping_neg(),
+    32_u64.wrapping_neg(),
+    4096_u64.wrapping_neg(),
+    1 << 31,
+    1 << 47,
+    1 << 63,
+];
+
+/// What the generator believes of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Belief {
+    Empty,
+    Block,
+    Stale,
+    Foreign,
+}
+
+/// The generator.
+#[derive(Debug)]
+pub struct HeaderFreeGenerator {
+    contract: HeaderFreeContract,
+    edges: [u64; EDGES],
+    kinds: [OpKind; TABLE],
+    owners: [Kind; TABLE],
+    /// How many slots the trace uses.
+    slots: u32,
+    beliefs: [Belief; SLOTS as usize],
+    /// How many slots are believed to hold something.
+    held: u32,
+    /// The class that most tiny sizes are of.
+    favourite_bits: u32,
+    /// One in so many sizes lies round an edge.
+    wild_one_in: u32,
+    /// One in so many frees is of a pointer beside the block.
+    aside_one_in: u32,
+    /// One in so many ops begins a move.
+    move_one_in: u32,
+    /// Whether most writes go to the block's end.
+    fills: bool,
+    pending: Move,
+}
+
+impl Generator<HeaderFree> for HeaderFreeGenerator {
+    fn new(contract: &HeaderFreeContract) -> Self {
+        HeaderFreeGenerator {
+            contract: *contract,
+            edges: [0; EDGES],
+            kinds: [OpKind::Alloc; TABLE],
+            owners: [Kind::Tiny; TABLE],
+            slots: 16,
+            beliefs: [Belief::Empty; SLOTS as usize],
+            held: 0,
+            favourite_bits: 6,
+            wild_one_in: 64,
+            aside_one_in: 8,
+            move_one_in: 16,
+            fills: false,
+            pending: Move::none(),
+        }
+    }
+
+    fn setup(&mut self, random: &mut Random) -> Setup {
+        let plans = [MincorePlan::Again, MincorePlan::SometimesAgain, MincorePlan::NotImplemented];
+        Setup {
+            mode: random.choose(&[Mode::LdPreload, Mode::Direct0, Mode::Direct1]),
+            superslab_log2: random.choose(&[20, 21]),
+            registry_log2: random.choose(&[1, 2, 2, 3, 3, 4]),
+            tiny_header: random.one_in(2),
+            mincore: if random.one_in(4) { random.choose(&plans) } else { MincorePlan::None },
+            libc: if self.contract.real_libc && !random.one_in(4) { Libc::Real } else { Libc::Ledger },
+        }
+    }
+
+    fn begin(&mut self, setup: &Setup, random: &mut Random) {
+        self.edges = setup.edges();
+        self.slots = random.choose(&[6, 12, 24, 40, 64]);
+        self.beliefs = [Belief::Empty; SLOTS as usize];
+        self.held = 0;
+        self.favourite_bits = random.choose(&[3, 4, 6, 8, 9, 10, 10]);
+        self.wild_one_in = random.choose(&[8, 24, 64, 256]);
+        self.aside_one_in = random.choose(&[4, 8, 16, 64]);
+        self.move_one_in = random.choose(&[12, 24, 48, 1024]);
+        self.fills = random.one_in(3);
+        self.pending = Move::none();
+        let mut weights = WEIGHTS;
+        for weight in &mut weights {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        // Without blocks there is nothing to free; without frees nothing is learnt.
+        for kind in [OpKind::Alloc, OpKind::Free] {
+            weights[kind as usize] = weights[kind as usize].max(WEIGHTS[kind as usize] / 2);
+        }
+        let mut owners = KIND_WEIGHTS;
+        for weight in &mut owners {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        owners[Kind::Tiny as usize] += u32::from(owners.iter().all(|weight| *weight == 0));
+        fill(&mut self.kinds, &weights, OpKind::ALL);
+        fill(&mut self.owners, &owners, &Kind::ALL);
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
+    fn op(&mut self, random: &mut Random) -> Op {
+        if let Some(op) = self.pending.pop() {
+            self.note(&op);
+            return op;
+        }
+        // One draw serves the kind, the slot, the seed and a length.
+        let bits = random.bits();
+        if ((bits >> 8 & 0xffff) * u64::from(self.move_one_in)) >> 16 == 0 {
+            let first = self.slot(Belief::Empty, random);
+            let aside = |distance: u8| Slot::new_folded(u8::from(first).wrapping_add(distance));
+            self.pending.draw([first, aside(1), aside(2)], random);
+        }
+        let draw = (bits >> 32) as u32;
+        let op = match self.useful_kind(self.kinds[(bits & 0xff) as usize], draw) {
+            OpKind::Alloc => {
+                let kind = self.owners[(bits >> 24 & 0xff) as usize];
+                let (size, align) = (self.size(kind, random), draw_alignment(draw, random));
+                Op::Alloc { slot: self.slot(Belief::Empty, random), kind, size, align }
+            }
+            OpKind::Realloc => {
+                let kind = self.owners[(bits >> 24 & 0xff) as usize];
+                Op::Realloc { slot: self.slot(Belief::Block, random), size: self.size(kind, random) }
+            }
+            OpKind::UsableSize => Op::UsableSize { slot: self.slot(Belief::Block, random) },
+            OpKind::Write => {
+                let length = if self.fills || draw & 7 == 0 { 0x1_0000 } else { draw >> 8 & 0x7f };
+                Op::Write { slot: self.slot(Belief::Block, random), seed: (bits >> 16) as u16 & 0x3ff, length }
+            }
+            OpKind::Verify => Op::Verify { slot: self.slot(Belief::Block, random) },
+            OpKind::Free => self.free(draw, random),
+            OpKind::LibcAlloc => {
+                let (size, align) = (self.size(Kind::Malloc, random), draw_alignment(draw, random));
+                Op::LibcAlloc { slot: self.slot(Belief::Empty, random), size, align }
+            }
+            OpKind::MapForeign => {
+                let beside = self.slot(if draw & 1 == 0 { Belief::Block } else { Belief::Foreign }, random);
+                Op::MapForeign { slot: self.slot(Belief::Empty, random), beside }
+            }
+            OpKind::ProtectNeighbour => {
+                let protection = random.choose(&[Protection::None, Protection::Read, Protection::ReadWrite]);
+                Op::ProtectNeighbour { slot: self.slot(Belief::Foreign, random), side: side(draw), protection }
+            }
+            OpKind::UnmapNeighbour => Op::UnmapNeighbour { slot: self.slot(Belief::Foreign, random), side: side(draw) },
+            OpKind::Forge => {
+                let offset = if draw & 3 == 0 { random.choose(&[4064, 4068, 4092]) } else { draw >> 8 & 0x1f0 };
+                let slot = self.slot(if draw & 4 == 0 { Belief::Block } else { Belief::Foreign }, random);
+                Op::Forge { slot, offset, method: random.choose(&Kind::ALL) }
+            }
+            OpKind::RetireSuperslab => {
+                let belief = if draw & 1 == 0 { Belief::Stale } else { Belief::Block };
+                Op::RetireSuperslab { slot: self.slot(belief, random) }
+            }
+            OpKind::Stats => Op::Stats,
+        };
+        self.note(&op);
+        op
+    }
+}
+
+impl HeaderFreeGenerator {
+    /// What is more use than this kind, where slots are nearly all full or all empty. Most of the time: what does nothing
+    /// has to do nothing.
+    #[inline]
+    fn useful_kind(&self, kind: OpKind, draw: u32) -> OpKind {
+        let allocates = matches!(kind, OpKind::Alloc | OpKind::LibcAlloc);
+        let needs_block =
+            matches!(kind, OpKind::Free | OpKind::Write | OpKind::Verify | OpKind::Realloc | OpKind::UsableSize);
+        if draw & 0x60 == 0 {
+            kind
+        } else if allocates && self.slots * 3 <= self.held * 4 {
+            OpKind::Free
+        } else if needs_block && self.held * 4 <= self.slots {
+            OpKind::Alloc
+        } else {
+            kind
+        }
+    }
+
+    /// A slot that probably holds such a thing.
+    #[inline]
+    fn slot(&self, belief: Belief, random: &mut Random) -> Slot {
+        let mut slot = Slot::new_folded(0);
+        for _ in 0..6 {
+            slot = Slot::new_folded(random.below(self.slots).to_le_bytes()[0]);
+            let is = self.beliefs[slot.index()];
+            if is == belief || belief == Belief::Empty && is == Belief::Stale {
+                break;
+            }
+        }
+        slot
+    }
+
+    fn free(&self, draw: u32, random: &mut Random) -> Op {
+        let belief = match draw & 15 {
+            0 => Belief::Empty,
+            1 => Belief::Foreign,
+            2 => Belief::Stale,
+            _ => Belief::Block,
+        };
+        let slot = self.slot(belief, random);
+        let thread = Thread::new_folded(if draw & 0x10 == 0 { u8::from(slot) } else { draw.to_le_bytes()[1] });
+        let delta = if random.one_in(self.aside_one_in) { random.choose(&DELTAS) } else { 0 };
+        Op::Free { slot, delta, thread }
+    }
+
+    /// Notes what a slot probably holds after an op.
+    fn note(&mut self, op: &Op) {
+        let (slot, belief) = match *op {
+            Op::Alloc { slot, .. } | Op::LibcAlloc { slot, .. } => (slot, Belief::Block),
+            Op::Free { slot, delta: 0, .. } if self.beliefs[slot.index()] == Belief::Block => (slot, Belief::Stale),
+            Op::MapForeign { slot, .. } => (slot, Belief::Foreign),
+            Op::Free { .. }
+            | Op::Realloc { .. }
+            | Op::UsableSize { .. }
+            | Op::Write { .. }
+            | Op::Verify { .. }
+            | Op::ProtectNeighbour { .. }
+            | Op::UnmapNeighbour { .. }
+            | Op::Forge { .. }
+            | Op::RetireSuperslab { .. }
+            | Op::Stats => return,
+        };
+        let is_held = |belief| u32::from(matches!(belief, Belief::Block | Belief::Foreign));
+        let before = std::mem::replace(&mut self.beliefs[slot.index()], belief);
+        self.held = self.held + is_held(belief) - is_held(before);
+    }
+
+    /// A size that a kind mostly serves, sometimes at its limit, sometimes round an edge.
+    fn size(&self, kind: Kind, random: &mut Random) -> u64 {
+        if random.one_in(self.wild_one_in) {
+            let edge = random.choose(&self.edges);
+            return edge.wrapping_add(random.magnitude(6)).wrapping_sub(random.magnitude(6));
+        }
+        let bits = random.bits();
+        match kind {
+            Kind::Tiny if bits & 3 != 0 => (1_u64 << self.favourite_bits) - (bits >> 8 & 7).min(3),
+            Kind::Tiny => random.magnitude(10),
+            Kind::Mid | Kind::L25 | Kind::Mmap | Kind::BigCache | Kind::Malloc if bits & 15 == 0 => {
+                kind.limit_bytes() - (bits >> 8 & 0x1f)
+            }
+            Kind::Mid | Kind::Malloc => random.magnitude(13),
+            Kind::L25 | Kind::Mmap | Kind::BigCache => random.magnitude(if bits & 0x30 == 0 { 15 } else { 12 }),
+        }
+    }
+}
+
+const fn side(draw: u32) -> Side {
+    if draw & 8 == 0 { Side::Before } else { Side::After }
+}
+
+fn draw_alignment(draw: u32, random: &mut Random) -> Alignment {
+    let exponent = match draw & 15 {
+        0 => random.below(64),
+        1 | 2 => 5 + random.below(8),
+        3..=8 => 4,
+        _ => random.below(5),
+    };
+    Alignment::from_exponent_folded(exponent.to_le_bytes()[0])
+}
+
+/// Fills a table that is drawn from.
+fn fill<T: Copy>(table: &mut [T; TABLE], weights: &[u32], choices: &[T]) {
+    let total: u32 = weights.iter().sum::<u32>().max(1);
+    let mut index = 0;
+    let mut upper = 0;
+    for (weight, choice) in weights.iter().zip(choices) {
+        upper += weight;
+        // Rounding up keeps rare kinds in the table.
+        let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
+        if index < end {
+            table[index..end].fill(*choice);
+            index = end;
+        }
+    }
+}

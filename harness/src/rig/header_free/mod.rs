@@ -1,0 +1,79 @@
+//! The rig of header_free.
+
+mod diagnosis;
+mod generate;
+mod moves;
+mod scene;
+mod simplify;
+mod wire;
+mod words;
+
+pub use generate::HeaderFreeGenerator;
+
+use crate::rig::{Incident, Rig, Scene};
+use crate::trace::wire::{Edges, Reader, Steps, Writer};
+use memtwin_models::header_free::{EDGES, HeaderFree, Op, Outcome, PAGE_BYTES, Setup};
+
+impl Rig for HeaderFree {
+    type Frame = Edges<EDGES>;
+    type Generator = HeaderFreeGenerator;
+
+    fn frame(setup: &Setup) -> Edges<EDGES> {
+        // Small numbers are distances from 0; only larger ones are looked up.
+        Edges::new(setup.edges(), Steps { first: 0, count: 1, length: PAGE_BYTES })
+    }
+
+    fn read_setup(reader: &mut Reader<'_>) -> Setup {
+        wire::read_setup(reader)
+    }
+
+    fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
+        wire::write_setup(setup, writer);
+    }
+
+    #[inline]
+    fn read_op(frame: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+        wire::read_op(frame, reader)
+    }
+
+    #[inline]
+    fn write_op(frame: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
+        wire::write_op(frame, op, writer);
+    }
+
+    fn check_setup(setup: &Setup) -> Result<(), &'static str> {
+        setup.check()
+    }
+
+    fn simpler_setups(setup: &Setup) -> Vec<Setup> {
+        simplify::setups(setup)
+    }
+
+    fn simpler_ops(_setup: &Setup, op: &Op) -> Vec<Op> {
+        simplify::ops(op)
+    }
+
+    fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
+        simplify::together(ops).into_iter().map(|ops| (setup.clone(), ops)).collect()
+    }
+
+    fn setup_words(setup: &Setup) -> String {
+        words::setup(setup)
+    }
+
+    fn op_words(op: &Op) -> String {
+        words::op(op)
+    }
+
+    fn seen_words(op: &Op, seen: &Outcome) -> String {
+        words::seen(op, seen)
+    }
+
+    fn scene(scene: &Scene<'_, Self>) -> Vec<String> {
+        scene::lines(scene)
+    }
+
+    fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
+        diagnosis::diagnose(incident)
+    }
+}

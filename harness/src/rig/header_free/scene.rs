@@ -1,0 +1,62 @@
+//! What a person should see of a header_free divergence: what the program's slots held, and the books.
+
+use super::words;
+use crate::rig::Scene;
+use memtwin_models::header_free::{HeaderFree, Kind, Op, Slot};
+
+/// Slots that are shown.
+const SHOWN_SLOTS: usize = 8;
+
+pub(super) fn lines(scene: &Scene<'_, HeaderFree>) -> Vec<String> {
+    let mut lines: Vec<String> = holders(scene.ops, scene.succeeded)
+        .into_iter()
+        .take(SHOWN_SLOTS)
+        .map(|(slot, what)| format!("slot {:<3} {what}", slot.index()))
+        .collect();
+    if let Some(view) = scene.view {
+        for (kind, book) in Kind::ALL.iter().zip(view.books.iter().flatten()) {
+            if book.allocated != 0 {
+                let live = book.live();
+                lines.push(format!(
+                    "{:<9} {} allocated, {} freed: {live} live by the books",
+                    kind.name(),
+                    book.allocated,
+                    book.freed
+                ));
+            }
+        }
+        if let Some((mapped, registered)) = view.superslabs.filter(|(mapped, _)| *mapped != 0) {
+            lines.push(format!("SuperSlabs: {mapped} mapped, {registered} in the registry"));
+        }
+    }
+    if lines.is_empty() { vec!["no slot holds anything".to_owned()] } else { lines }
+}
+
+/// What the slots held before the last op, in the order in which they got it.
+pub(super) fn holders(ops: &[Op], succeeded: &[bool]) -> Vec<(Slot, String)> {
+    let mut holders: Vec<(Slot, String)> = Vec::new();
+    for (op, _) in ops.iter().zip(succeeded).filter(|(_, succeeded)| **succeeded) {
+        let what = match *op {
+            Op::Alloc { kind, size, .. } => format!("a {} block of {}", kind.name(), words::number(size)),
+            Op::LibcAlloc { size, .. } => format!("a block of libc's of {}", words::number(size)),
+            Op::MapForeign { .. } => "a foreign page".to_owned(),
+            Op::Realloc { size, .. } => format!("a block reallocated to {}", words::number(size)),
+            Op::Free { delta: 0, .. } => "a stale pointer: what it held is freed".to_owned(),
+            Op::Free { .. }
+            | Op::UsableSize { .. }
+            | Op::Write { .. }
+            | Op::Verify { .. }
+            | Op::ProtectNeighbour { .. }
+            | Op::UnmapNeighbour { .. }
+            | Op::Forge { .. }
+            | Op::RetireSuperslab { .. }
+            | Op::Stats => continue,
+        };
+        let Some(slot) = op.slot() else { continue };
+        match holders.iter_mut().find(|(known, _)| *known == slot) {
+            Some(holder) => holder.1 = what,
+            None => holders.push((slot, what)),
+        }
+    }
+    holders
+}

@@ -1,0 +1,498 @@
+//! Draws page-walk traces: a few clusters of virtual pages mapped to the ends of backings, raw entries on the way to them,
+//! reads and walks round page borders, and buffers whose pointers and prefixes a hostile guest has rewritten.
+
+use super::layout::Expected;
+use crate::random::Random;
+use crate::rig::Generator;
+use memtwin_models::page_walk::translate::{COPY_ON_WRITE, LARGE, NO_EXECUTE, PRESENT, WRITABLE, shift};
+use memtwin_models::page_walk::{
+    Backing, EDGES, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk, PageWalkContract, Prefix,
+    SNAPSHOT_GPA, Setup, Slot,
+};
+
+/// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
+const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 28, 28, 40, 24, 24, 6, 3, 3, 3, 10];
+/// Slots in the table that op kinds are drawn from.
+const TABLE: usize = 256;
+/// Clusters of virtual pages in a trace.
+const CLUSTERS: usize = 3;
+/// One in so many traces points a whole root at itself: walking that costs as much as tens of thousands of ops.
+const EXPLOSION_ONE_IN: u32 = 512;
+/// Raw entries of a trace that lead to tables.
+const LINKS: u32 = 6;
+/// Flags of leaves, besides present.
+const LEAF_FLAGS: [u64; 10] = [
+    WRITABLE,
+    0,
+    COPY_ON_WRITE,
+    COPY_ON_WRITE | WRITABLE,
+    COPY_ON_WRITE | 1 << 10,
+    COPY_ON_WRITE | 1 << 11,
+    1 << 10 | 1 << 11,
+    NO_EXECUTE,
+    WRITABLE | NO_EXECUTE,
+    LARGE | WRITABLE,
+];
+/// Prefixes at which sums of 32 bits go wrong.
+const PREFIXES: [u32; 8] = [0, 1, u32::MAX, u32::MAX - 2, u32::MAX - 3, u32::MAX - 4, 1 << 31, 0x7fff_ffff];
+
+/// The generator.
+#[derive(Debug)]
+pub struct PageWalkGenerator {
+    contract: PageWalkContract,
+    setup: Setup,
+    edges: [u64; EDGES],
+    kinds: [OpKind; TABLE],
+    clusters: [u64; CLUSTERS],
+    expected: Expected,
+    /// Ops that are drawn together, the next one last.
+    planned: Vec<Op>,
+    /// Whether walks begin at a root that leads nowhere.
+    is_astray: bool,
+    /// Where the last mapping began.
+    last_virt: u64,
+    /// How many raw entries may still lead to tables: each doubles what a walk of everything costs, or worse.
+    links_left: u32,
+}
+
+impl Generator<PageWalk> for PageWalkGenerator {
+    fn new(contract: &PageWalkContract) -> Self {
+        PageWalkGenerator {
+            contract: *contract,
+            setup: Setup::plain(),
+            edges: [0; EDGES],
+            kinds: [OpKind::Map; TABLE],
+            clusters: [0; CLUSTERS],
+            expected: Expected::default(),
+            planned: Vec::new(),
+            is_astray: false,
+            last_virt: 0,
+            links_left: LINKS,
+        }
+    }
+
+    fn setup(&mut self, random: &mut Random) -> Setup {
+        super::setups::draw(random)
+    }
+
+    fn begin(&mut self, setup: &Setup, random: &mut Random) {
+        self.setup.clone_from(setup);
+        self.edges = setup.edges();
+        self.expected.begin(setup);
+        self.planned.clear();
+        self.is_astray = false;
+        self.links_left = LINKS;
+        for cluster in &mut self.clusters {
+            *cluster = match random.below(8) {
+                0 | 1 => 0x20_0000 * u64::from(random.below(3)),
+                2 => 0x7fff_ffff_c000,
+                3 => 0xffff_8000_0000_0000,
+                4 => 0xffff_ffff_ffff_c000,
+                5 => 0x3fff_c000,
+                6 => 0x7f_ffff_c000,
+                _ => (random.bits() >> 18).cast_signed().wrapping_shl(17).wrapping_shr(17).cast_unsigned() & !0xfff,
+            };
+            if !memtwin_models::page_walk::translate::is_canonical(*cluster) {
+                *cluster = 0;
+            }
+        }
+        let mut weights = WEIGHTS;
+        for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+            if self.contract.no_memory && kind.needs_memory() {
+                *weight = 0;
+            }
+        }
+        // Without pages there is little to see.
+        weights[OpKind::Map as usize] = weights[OpKind::Map as usize].max(WEIGHTS[OpKind::Map as usize] / 2);
+        self.fill_kinds(&weights);
+        if random.one_in(EXPLOSION_ONE_IN) {
+            self.plan_explosion(random);
+        }
+        for index in 0..CLUSTERS {
+            let op = self.map_at(self.clusters[index], random);
+            self.planned.push(op);
+        }
+    }
+
+    fn op(&mut self, random: &mut Random) -> Op {
+        let op = match self.planned.pop() {
+            Some(op) => op,
+            None if self.is_astray && random.one_in(6) => Op::SetRoot { root: self.setup.table_base },
+            None => {
+                let kind = self.kinds[usize::from(random.bits().to_le_bytes()[0])];
+                self.draw(kind, random)
+            }
+        };
+        self.note(&op);
+        op
+    }
+}
+
+impl PageWalkGenerator {
+    /// Fills the table that kinds are drawn from.
+    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
+        let total: u32 = weights.iter().sum::<u32>().max(1);
+        let mut index = 0;
+        let mut upper = 0;
+        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
+            upper += weight;
+            // Rounding up keeps rare kinds in the table.
+            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
+            if index < end {
+                self.kinds[index..end].fill(*kind);
+                index = end;
+            }
+        }
+    }
+
+    /// A root that leads to itself everywhere, the walks that notice, and a root that is empty again.
+    fn plan_explosion(&mut self, random: &mut Random) {
+        let root = self.setup.table_base;
+        let itself = root | PRESENT | WRITABLE | random.choose(&[0, NO_EXECUTE]);
+        let has_memory = !self.contract.no_memory;
+        self.planned.push(Op::FillEntries { address: root, count: 512, value: 0 });
+        self.planned.push(match random.below(4) {
+            0 => Op::Walk { address: 0, length: 1 << 47 },
+            _ if has_memory => Op::Regions,
+            _ => Op::Walk { address: 0xffff_8000_0000_0000, length: 1 << 47 },
+        });
+        self.planned.push(Op::FillEntries { address: root, count: 512, value: itself });
+    }
+
+    fn note(&mut self, op: &Op) {
+        match *op {
+            Op::Map { virt, length, kind, .. } => {
+                self.last_virt = virt;
+                if kind != MappingKind::Unmapped && virt.is_multiple_of(PAGE_BYTES) {
+                    for page in 0..(length / PAGE_BYTES).min(16) {
+                        self.expected.map(virt.wrapping_add(page * PAGE_BYTES));
+                    }
+                }
+            }
+            Op::AllocTable => self.expected.alloc(),
+            Op::SetRoot { root } => self.is_astray = root & !0xfff != self.setup.table_base,
+            Op::Push { length, .. } => self.expected.push(length),
+            Op::Pop | Op::PopPrefixed => self.expected.pop(),
+            Op::Clear | Op::Build | Op::Restore { .. } => self.expected.empty(),
+            Op::ReadEntry { .. }
+            | Op::WriteEntry { .. }
+            | Op::FillEntries { .. }
+            | Op::Walk { .. }
+            | Op::Read { .. }
+            | Op::Regions
+            | Op::GuestWrite { .. }
+            | Op::GuestWord { .. }
+            | Op::SharedRead { .. }
+            | Op::Snapshot { .. }
+            | Op::AddFileMapping { .. } => {}
+        }
+    }
+
+    fn draw(&mut self, kind: OpKind, random: &mut Random) -> Op {
+        match kind {
+            OpKind::Map => self.map(random),
+            OpKind::AllocTable => Op::AllocTable,
+            OpKind::SetRoot => Op::SetRoot { root: self.root(random) },
+            OpKind::ReadEntry => Op::ReadEntry { address: self.entry_address(random).0 },
+            OpKind::WriteEntry => {
+                let (address, level) = self.entry_address(random);
+                Op::WriteEntry { address, value: self.entry(level, 1, random) }
+            }
+            OpKind::FillEntries => {
+                let (address, level) = self.entry_address(random);
+                let count = if random.one_in(16) { 64 } else { random.choose(&[0, 1, 1, 2, 3, 4]) };
+                Op::FillEntries { address, count, value: self.entry(level, u32::from(count), random) }
+            }
+            OpKind::Walk => {
+                let (address, length) = self.range(random);
+                Op::Walk { address, length }
+            }
+            OpKind::Read => {
+                let (address, length) = if self.setup.paging { self.range(random) } else { self.gpa_range(random) };
+                Op::Read { address, length }
+            }
+            OpKind::Regions => Op::Regions,
+            OpKind::GuestWrite => {
+                let (address, _) = self.gpa_range(random);
+                let length = self.length16(random);
+                let seed = u16::from_le_bytes(random.bits().to_le_bytes().first_chunk().copied().unwrap_or_default());
+                Op::GuestWrite { address, seed: seed & 0x3ff, length }
+            }
+            OpKind::GuestWord => self.guest_word(random),
+            OpKind::SharedRead => self.shared_read(random),
+            OpKind::Push => self.push(random),
+            OpKind::Pop => Op::Pop,
+            OpKind::PopPrefixed => Op::PopPrefixed,
+            OpKind::Clear => Op::Clear,
+            OpKind::Snapshot => Op::Snapshot { slot: slot(random) },
+            OpKind::Restore => Op::Restore { slot: slot(random) },
+            OpKind::Build => Op::Build,
+            OpKind::AddFileMapping => {
+                Op::AddFileMapping { address: random.choose(&self.edges), length: random.magnitude(32) }
+            }
+        }
+    }
+
+    /// A page of a backing, mostly one of its last, or one right behind it.
+    fn backed_page(&self, random: &mut Random) -> u64 {
+        let backings = u32::try_from(2 + self.setup.mapped.len()).unwrap_or(2);
+        let (start, bytes) = match random.below(backings) {
+            0 => (self.setup.scratch_gpa(), self.setup.scratch_bytes),
+            1 => (SNAPSHOT_GPA, self.setup.snapshot_bytes),
+            index => {
+                let mapped = self.setup.mapped[index as usize - 2];
+                (mapped.gpa, mapped.bytes)
+            }
+        };
+        let pages = bytes.div_ceil(4096);
+        let page = if random.one_in(2) { random.below(pages + 1) } else { pages.saturating_sub(1 + random.below(2)) };
+        start + u64::from(page) * PAGE_BYTES
+    }
+
+    fn virtual_page(&self, random: &mut Random) -> u64 {
+        let cluster = random.choose(&self.clusters);
+        cluster.wrapping_add(u64::from(random.below(8)) * PAGE_BYTES)
+    }
+
+    fn map_at(&self, virt: u64, random: &mut Random) -> Op {
+        let length = PAGE_BYTES * u64::from(1 + random.below(4));
+        Op::Map { phys: self.backed_page(random), virt, length, kind: mapping_kind(random) }
+    }
+
+    fn map(&mut self, random: &mut Random) -> Op {
+        match random.below(16) {
+            // Two pages in a row of one or two backings, alike or nearly so.
+            0..=3 => {
+                let virt = self.virtual_page(random);
+                let kind = mapping_kind(random);
+                let next_kind = match (kind, random.below(3)) {
+                    (MappingKind::Cow { r, x }, 0) => MappingKind::Basic { r, w: false, x },
+                    (MappingKind::Basic { r, x, .. }, 0) => MappingKind::Cow { r, x },
+                    (MappingKind::Cow { .. } | MappingKind::Basic { .. } | MappingKind::Unmapped, _) => kind,
+                };
+                let phys = self.backed_page(random);
+                let next_phys = match self.setup.mapped.first() {
+                    Some(mapped) if random.one_in(2) => mapped.gpa,
+                    _ => phys.wrapping_add(PAGE_BYTES),
+                };
+                let snapshot_last = SNAPSHOT_GPA + u64::from(self.setup.snapshot_bytes - 1) / PAGE_BYTES * PAGE_BYTES;
+                let phys = if random.one_in(2) { snapshot_last } else { phys };
+                let next = virt.wrapping_add(PAGE_BYTES);
+                self.planned.push(Op::Map { phys: next_phys, virt: next, length: PAGE_BYTES, kind: next_kind });
+                Op::Map { phys, virt, length: PAGE_BYTES, kind }
+            }
+            4 => {
+                // Something is wrong with it, or it is large.
+                let phys = if random.one_in(2) { self.backed_page(random) } else { random.choose(&self.edges) };
+                let virt = if random.one_in(2) { self.virtual_page(random) } else { random.choose(&self.edges) };
+                let length = match random.below(8) {
+                    0 => 0,
+                    1 => PAGE_BYTES * u64::from(random.below(64)),
+                    2 => random.choose(&self.edges),
+                    3 => 1_u64 << (12 + random.below(40)),
+                    _ => PAGE_BYTES,
+                };
+                // Every later walk of everything pays for a large mapping that succeeds.
+                let is_costly = (64..=MAX_MAPPED_PAGES).contains(&(length / PAGE_BYTES));
+                let length = if is_costly && !random.one_in(64) { PAGE_BYTES } else { length };
+                let bits = random.choose(&[0, 0x200, 0x80, 1, 0x800]);
+                match random.below(4) {
+                    0 => Op::Map { phys: phys ^ bits, virt, length, kind: mapping_kind(random) },
+                    1 => Op::Map { phys, virt: virt ^ bits, length, kind: mapping_kind(random) },
+                    2 => Op::Map { phys, virt, length: length ^ bits, kind: mapping_kind(random) },
+                    _ => Op::Map { phys, virt, length, kind: mapping_kind(random) },
+                }
+            }
+            _ => self.map_at(self.virtual_page(random), random),
+        }
+    }
+
+    fn root(&self, random: &mut Random) -> u64 {
+        let base = self.setup.table_base;
+        match random.below(8) {
+            0 => random.choose(&self.edges),
+            1 => base + PAGE_BYTES * u64::from(random.below(8)),
+            2 => base | 1 << 52 | random.magnitude(12),
+            _ => base | random.magnitude(12),
+        }
+    }
+
+    /// The address of an entry on the way to a mapped page, and its level.
+    fn entry_address(&self, random: &mut Random) -> (u64, u32) {
+        let base = self.setup.table_base;
+        let virt = if random.one_in(2) { self.last_virt } else { self.virtual_page(random) };
+        let level = random.choose(&[0, 0, 0, 1, 1, 2, 3]);
+        if random.one_in(16) {
+            let edge = random.choose(&[base, base + PAGE_BYTES * self.expected.tables() as u64, self.edges[15]]);
+            let address = edge.wrapping_add(random.magnitude(6)).wrapping_sub(8 * u64::from(random.below(3)));
+            return (address, level);
+        }
+        let table = self.expected.table_of(virt, level).unwrap_or(random.below(4) as usize);
+        let index = virt >> shift(level) & 0x1ff;
+        (base + PAGE_BYTES * table as u64 + 8 * index, level)
+    }
+
+    /// A raw entry for a level, to be written so many times.
+    fn entry(&mut self, level: u32, count: u32, random: &mut Random) -> u64 {
+        let flags = random.choose(&LEAF_FLAGS) | PRESENT;
+        let tables = self.expected.tables() as u64;
+        match random.below(16) {
+            0 => 0,
+            1 => random.bits(),
+            // A table, mostly of the level below, now and then any, itself too.
+            2..=8 if level != 0 && count <= self.links_left => {
+                self.links_left -= count;
+                let below = self.expected.table_of(self.last_virt, level - 1).map(|index| index as u64);
+                let index = match below {
+                    Some(index) if !random.one_in(8) => index,
+                    _ => u64::from(random.below(u32::try_from(tables).unwrap_or(1) + 1)),
+                };
+                (self.setup.table_base + index * PAGE_BYTES) | (flags & !LARGE)
+            }
+            // A large leaf, as it should be or with a reserved bit.
+            9..=13 if level != 0 => {
+                let page_bytes = 1_u64 << shift(level);
+                let reserved = match random.below(4) {
+                    0 => 1_u64 << (12 + random.below(9 * level)),
+                    1 => 1 << 12,
+                    _ => 0,
+                };
+                self.backed_page(random) & !(page_bytes - 1) | reserved | flags | LARGE
+            }
+            14 => random.choose(&self.edges) & 0x000f_ffff_ffff_f000 | flags,
+            _ => self.backed_page(random) & !0xfff | flags,
+        }
+    }
+
+    /// A virtual range.
+    fn range(&self, random: &mut Random) -> (u64, u64) {
+        let bits = random.bits();
+        let page = if bits & 1 == 0 { self.last_virt & !0xfff } else { self.virtual_page(random) };
+        let offset = match bits >> 1 & 7 {
+            0 => 0xfff,
+            1..=3 => bits >> 8 & 0xfff,
+            _ => 0,
+        };
+        let address = page.wrapping_add(offset);
+        match bits >> 32 & 31 {
+            0 => (address, 0),
+            1 => (address, random.magnitude(63)),
+            2 => (address, 0_u64.wrapping_sub(address).wrapping_add(random.magnitude(2)).wrapping_sub(1)),
+            3 => (address ^ 1 << (47 + random.below(17)), PAGE_BYTES),
+            4 => {
+                let edge = random.choose(&self.edges).wrapping_sub(random.magnitude(13));
+                (edge, random.choose(&self.edges).wrapping_add(random.magnitude(3)))
+            }
+            5 => (address, (1 << 40) + random.magnitude(12)),
+            6 => (address, PAGE_BYTES * u64::from(2 + random.below(255))),
+            7..=15 => (address, PAGE_BYTES * (1 + (bits >> 40 & 3))),
+            16..=22 => (address, 1 + (bits >> 40 & 0x3fff)),
+            _ => (address, 1 + (bits >> 40 & 0xff)),
+        }
+    }
+
+    /// A guest-physical range.
+    fn gpa_range(&self, random: &mut Random) -> (u64, u64) {
+        let page = if random.one_in(2) { self.setup.scratch_gpa() } else { self.backed_page(random) };
+        let address = match random.below(8) {
+            0 => page.wrapping_sub(random.magnitude(6)),
+            1 => random.choose(&self.edges).wrapping_sub(random.magnitude(6)),
+            2 => page,
+            _ => page + random.magnitude(12),
+        };
+        let length = match random.below(16) {
+            0 => 0,
+            1 => random.choose(&self.edges),
+            2 => 0_u64.wrapping_sub(address).wrapping_add(random.magnitude(2)),
+            3 | 4 => random.magnitude(15),
+            _ => random.magnitude(8),
+        };
+        (address, length)
+    }
+
+    fn length16(&self, random: &mut Random) -> u16 {
+        let bits = random.choose(&[4, 6, 8, 12, 16]);
+        u16::try_from(random.magnitude(bits)).unwrap_or(u16::MAX)
+    }
+
+    /// The guest rewrites a pointer, a prefix, a count, or anything else.
+    fn guest_word(&self, random: &mut Random) -> Op {
+        let scratch = self.setup.scratch_gpa();
+        let pointer = self.expected.pointer;
+        let last = self.expected.last_start();
+        match random.below(8) {
+            0 => {
+                let value = random.choose(&[0, 7, 8, 16, 9999, pointer, pointer - 8, u64::MAX, 1 << 63]);
+                let value =
+                    if random.one_in(3) { u64::from(self.setup.buffer_bytes) + random.magnitude(4) } else { value };
+                Op::GuestWord { address: scratch, value }
+            }
+            1..=3 => {
+                let value = random.choose(&[0, pointer - 1, 9999, 7, 8, pointer - 8, pointer - 7, u64::MAX, last + 1]);
+                Op::GuestWord { address: scratch + pointer - 8, value }
+            }
+            4 => Op::GuestWord { address: scratch + last, value: u64::from(random.choose(&PREFIXES)) },
+            5 => {
+                let value = random.choose(&[0, 1, 7, 8, 9, u64::MAX, 1 << 61, 0x0aaa_aaaa_aaaa_aaab]);
+                Op::GuestWord { address: self.edges[31], value }
+            }
+            _ => Op::GuestWord { address: self.gpa_range(random).0, value: random.bits() },
+        }
+    }
+
+    fn shared_read(&self, random: &mut Random) -> Op {
+        let backing = Backing::new_folded(random.below(5).to_le_bytes()[0]);
+        let size = self.setup.host_range(backing).map_or(0x1000, |(start, end)| end - start);
+        let offset = match random.below(8) {
+            0 => 0,
+            1 => size,
+            2 => size.wrapping_sub(random.magnitude(8)),
+            3 => u64::MAX - random.magnitude(9),
+            _ => u64::from(random.below(u32::try_from(size).unwrap_or(0) + 1)),
+        };
+        let length = match random.below(8) {
+            0 => 0,
+            1 => size.wrapping_sub(offset),
+            2 => size.wrapping_sub(offset).wrapping_add(1),
+            3 => u64::MAX - random.magnitude(13),
+            _ => random.magnitude(8),
+        };
+        Op::SharedRead { backing, offset, length }
+    }
+
+    fn push(&mut self, random: &mut Random) -> Op {
+        let length = match random.below(8) {
+            0 => u16::try_from(random.below(8)).unwrap_or(0),
+            1 => u16::try_from(u64::from(self.setup.buffer_bytes).saturating_sub(self.expected.pointer)).unwrap_or(0),
+            2 => self.length16(random),
+            _ => 4 + u16::try_from(random.magnitude(5)).unwrap_or(0),
+        };
+        let prefix = match random.below(8) {
+            0 | 1 => Prefix::None,
+            2 => Prefix::Number(random.choose(&PREFIXES)),
+            3 => Prefix::Number(u32::from(length).wrapping_sub(5).wrapping_add(random.below(3))),
+            _ => Prefix::Right,
+        };
+        if random.one_in(2) {
+            let pop = if random.one_in(3) { Op::Pop } else { Op::PopPrefixed };
+            self.planned.push(pop);
+        }
+        let seed = u16::try_from(random.below(1024)).unwrap_or(0);
+        Op::Push { seed, length, prefix }
+    }
+}
+
+fn slot(random: &mut Random) -> Slot {
+    Slot::new_folded(random.below(3).to_le_bytes()[0])
+}
+
+fn mapping_kind(random: &mut Random) -> MappingKind {
+    let bits = random.bits();
+    let bit = |index: u32| bits >> index & 1 != 0;
+    match bits >> 8 & 7 {
+        0 => MappingKind::Unmapped,
+        1 | 2 => MappingKind::Cow { r: bit(0), x: bit(1) },
+        _ => MappingKind::Basic { r: bit(0), w: bit(1), x: bit(2) },
+    }
+}

@@ -1,0 +1,384 @@
+//! Draws temp-map traces: swarm weights for each trace, few frames and few free slots much of the time so that both run
+//! out, accesses to what is mapped and to what just was, and numbers round the edges of the address space.
+
+use super::operands::mode_for;
+use super::twin::{Pinned, Twin};
+use crate::random::Random;
+use crate::rig::Generator;
+use memtwin_models::temp_map::{
+    CPUS, Cpu, EDGES, Hold, KERNEL_HALF, MAX_SEGMENTS, Mode, Op, OpKind, PAGE_BYTES, PageFlags, PageSource,
+    PhysicalAddress, Process, SLOTS, Segment, Segments, Setup, Space, TempFrame, TempMap, TempMapContract,
+    VirtualAddress, WINDOW_BASE,
+};
+
+/// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
+const WEIGHTS: [u32; OpKind::ALL.len()] = [6, 10, 5, 14, 20, 6, 4, 6, 10, 5, 10, 8, 18, 14, 32, 44, 16, 16, 7];
+/// Places in the table that op kinds are drawn from.
+const TABLE: usize = 256;
+/// Values that code takes for something special.
+const VALUES: [u32; 4] = [0, 1, u32::MAX, 0x8000_0000];
+
+/// The generator.
+#[derive(Debug)]
+pub struct TempMapGenerator {
+    pub(super) edges: [u64; EDGES],
+    pub(super) memory_start: u32,
+    pub(super) frames: u32,
+    pub(super) taken_slots: u32,
+    kinds: [OpKind; TABLE],
+    pub(super) twin: Twin,
+    /// How many of [`PAGES`] the trace uses, from which on.
+    pub(super) first_page: u32,
+    pub(super) page_count: u32,
+    /// The ops that a trace begins with, so that there is something to see.
+    opening: u32,
+    /// One in so many operands is wrong.
+    pub(super) wrong_one_in: u32,
+    cpus: u32,
+}
+
+impl Generator<TempMap> for TempMapGenerator {
+    fn new(_contract: &TempMapContract) -> Self {
+        TempMapGenerator {
+            edges: [0; EDGES],
+            memory_start: 0,
+            frames: 0,
+            taken_slots: 0,
+            kinds: [OpKind::Load; TABLE],
+            twin: Twin::new(),
+            first_page: 0,
+            page_count: 1,
+            opening: 0,
+            wrong_one_in: 16,
+            cpus: CPUS.into(),
+        }
+    }
+
+    fn setup(&mut self, random: &mut Random) -> Setup {
+        let frames = match random.below(8) {
+            0 => 6 + random.below(6),
+            1 | 2 => 12 + random.below(12),
+            3..=6 => random.choose(&[24, 32, 40, 48, 64]),
+            _ => 65 + random.below(192),
+        };
+        let first_frame = match random.below(8) {
+            0..=3 => 0,
+            4 => (1 << 20) - frames,
+            5 => 1 << 19,
+            _ => 0x400,
+        };
+        let taken_slots = match random.below(8) {
+            0..=3 => 0,
+            4 => SLOTS,
+            5 => SLOTS - 1,
+            _ => SLOTS - random.below(12),
+        };
+        let cut = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+        Setup {
+            frames: cut(frames),
+            memory_start: PhysicalAddress::of_frame(first_frame),
+            taken_slots: cut(taken_slots),
+        }
+    }
+
+    fn begin(&mut self, setup: &Setup, random: &mut Random) {
+        self.edges = setup.edges();
+        self.memory_start = setup.memory_start.0;
+        self.frames = setup.frames.into();
+        self.taken_slots = setup.taken_slots.into();
+        self.twin.begin(setup);
+        self.first_page = random.below(12);
+        self.page_count = random.choose(&[2, 3, 4, 6]);
+        self.opening = if random.one_in(8) { 0 } else { 2 + random.below(4) };
+        self.wrong_one_in = random.choose(&[6, 16, 48]);
+        self.cpus = random.choose(&[1, 1, 2]);
+        let mut weights = WEIGHTS;
+        for weight in &mut weights {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        // Without accesses there is nothing to see.
+        for kind in [OpKind::Load, OpKind::Store, OpKind::MapPage] {
+            weights[kind as usize] = weights[kind as usize].max(WEIGHTS[kind as usize] / 2);
+        }
+        self.fill_kinds(&weights);
+    }
+
+    fn op(&mut self, random: &mut Random) -> Op {
+        let cpu = Cpu::new_folded(if random.below(self.cpus) == 0 { 0 } else { 1 });
+        if self.opening != 0 {
+            self.opening -= 1;
+            return self.opening_op(cpu, random);
+        }
+        if let Some(slot) = self.twin.loosely_pinned().filter(|_| random.one_in(4)) {
+            return self.unmap_temp(cpu, slot);
+        }
+        let kind = self.kinds[(random.bits() & 0xff) as usize];
+        if self.twin.current[cpu.index()].is_none() && needs_process(kind) && random.one_in(2) {
+            let is_any = self.twin.processes.iter().any(Option::is_some);
+            return self.draw(if is_any { OpKind::Switch } else { OpKind::Create }, cpu, random);
+        }
+        self.draw(kind, cpu, random)
+    }
+}
+
+/// Whether an op of this kind does little while no process is in force.
+const fn needs_process(kind: OpKind) -> bool {
+    match kind {
+        OpKind::MapPage
+        | OpKind::UnmapPage
+        | OpKind::UnmapPageNoFree
+        | OpKind::GetPhysAddr
+        | OpKind::Load
+        | OpKind::Store
+        | OpKind::SysWrite
+        | OpKind::SysRead
+        | OpKind::ElfLoad => true,
+        OpKind::Create
+        | OpKind::Fork
+        | OpKind::Destroy
+        | OpKind::Switch
+        | OpKind::AllocFrame
+        | OpKind::FreeFrame
+        | OpKind::AllocSlot
+        | OpKind::FreeSlot
+        | OpKind::MapTemp
+        | OpKind::UnmapTemp => false,
+    }
+}
+
+impl TempMapGenerator {
+    /// Fills the table that kinds are drawn from.
+    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
+        let total: u32 = weights.iter().sum::<u32>().max(1);
+        let mut index = 0;
+        let mut upper = 0;
+        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
+            upper += weight;
+            // Rounding up keeps rare kinds in the table.
+            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
+            if index < end {
+                self.kinds[index..end].fill(*kind);
+                index = end;
+            }
+        }
+    }
+
+    /// A process with pages, in force.
+    fn opening_op(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        match self.twin.processes.iter().position(Option::is_some) {
+            None => self.draw(OpKind::Create, cpu, random),
+            Some(process) if self.twin.current[cpu.index()].is_none() => {
+                self.twin.current[cpu.index()] = Some(process);
+                Op::Switch { cpu, space: Space::Process(process_of(process)) }
+            }
+            Some(_) => self.draw(OpKind::MapPage, cpu, random),
+        }
+    }
+
+    fn draw(&mut self, kind: OpKind, cpu: Cpu, random: &mut Random) -> Op {
+        match kind {
+            OpKind::Create => {
+                let process = self.process(random, false);
+                self.twin.processes[process].get_or_insert_default();
+                Op::Create { process: process_of(process) }
+            }
+            OpKind::Fork => self.fork(cpu, random),
+            OpKind::Destroy => self.destroy(cpu, random),
+            OpKind::Switch => self.switch(cpu, random),
+            OpKind::MapPage => self.map_page(cpu, random),
+            OpKind::UnmapPage => self.unmap_page(cpu, random),
+            OpKind::UnmapPageNoFree => {
+                let (address, hold) = (self.page(cpu, random), self.hold(random, false));
+                if self.twin.pages(cpu.index()).is_some_and(|pages| pages.has(address)) {
+                    self.twin.holds[hold] = true;
+                }
+                if let Some(pages) = self.twin.pages_mut(cpu.index()) {
+                    pages.remove(address);
+                }
+                Op::UnmapPageNoFree { cpu, address: VirtualAddress(address), hold: hold_of(hold) }
+            }
+            OpKind::GetPhysAddr => Op::GetPhysAddr { cpu, address: self.address(cpu, random) },
+            OpKind::AllocFrame => {
+                let hold = self.hold(random, false);
+                self.twin.holds[hold] = true;
+                Op::AllocFrame { hold: hold_of(hold) }
+            }
+            OpKind::FreeFrame => {
+                let hold = self.hold(random, true);
+                if self.twin.is_pinned(hold) || self.twin.loosely_pinned().is_some() {
+                    return self.draw(OpKind::Load, cpu, random);
+                }
+                self.twin.holds[hold] = false;
+                Op::FreeFrame { hold: hold_of(hold) }
+            }
+            OpKind::AllocSlot => {
+                self.twin.alloc_slot();
+                Op::AllocSlot
+            }
+            OpKind::FreeSlot => {
+                let slot = self.slot(random, false);
+                self.twin.free_slot(slot);
+                Op::FreeSlot { slot }
+            }
+            OpKind::MapTemp => self.map_temp(cpu, random),
+            OpKind::UnmapTemp => {
+                let slot = self.slot(random, true);
+                self.unmap_temp(cpu, slot)
+            }
+            OpKind::Load => {
+                let address = self.address(cpu, random);
+                Op::Load { cpu, mode: mode_for(address, random), address }
+            }
+            OpKind::Store => {
+                let address = self.address(cpu, random);
+                let slot = address.0.wrapping_sub(WINDOW_BASE) / PAGE_BYTES;
+                if self.twin.is_foreign(slot) {
+                    return Op::Load { cpu, mode: Mode::Kernel, address };
+                }
+                let value = if random.one_in(8) { random.choose(&VALUES) } else { random.below(u32::MAX) };
+                Op::Store { cpu, mode: mode_for(address, random), address, value }
+            }
+            OpKind::SysWrite => {
+                let (address, count) = self.buffer(cpu, random);
+                Op::SysWrite { cpu, address, count }
+            }
+            OpKind::SysRead => {
+                let (address, count) = self.buffer(cpu, random);
+                Op::SysRead { cpu, address, count, seed: seed(random) }
+            }
+            OpKind::ElfLoad => self.elf_load(cpu, random),
+        }
+    }
+
+    fn fork(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        let current = self.twin.current[cpu.index()].filter(|_| !random.one_in(4));
+        let parent = current.unwrap_or_else(|| self.process(random, true));
+        let child = self.process(random, false);
+        if let (Some(pages), None) = (self.twin.processes[parent], self.twin.processes[child]) {
+            self.twin.processes[child] = Some(pages);
+        }
+        Op::Fork { cpu, parent: process_of(parent), child: process_of(child) }
+    }
+
+    fn destroy(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        if self.twin.loosely_pinned().is_some() {
+            return self.draw(OpKind::Load, cpu, random);
+        }
+        let mut process = self.process(random, true);
+        if self.twin.current.contains(&Some(process)) && !random.one_in(4) {
+            process = self.process(random, true);
+        }
+        if !self.twin.current.contains(&Some(process)) {
+            self.twin.processes[process] = None;
+        }
+        Op::Destroy { cpu, process: process_of(process) }
+    }
+
+    fn switch(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        if random.one_in(5) {
+            self.twin.current[cpu.index()] = None;
+            return Op::Switch { cpu, space: Space::Kernel };
+        }
+        let process = self.process(random, true);
+        if self.twin.processes[process].is_some() {
+            self.twin.current[cpu.index()] = Some(process);
+        }
+        Op::Switch { cpu, space: Space::Process(process_of(process)) }
+    }
+
+    fn map_page(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        let flags = match random.below(8) {
+            0 => random.below(16),
+            1 | 2 => 0b10,
+            _ => 0b11,
+        };
+        let flags = PageFlags::from_bits_folded(u8::try_from(flags).unwrap_or(0));
+        let source =
+            if random.one_in(4) { PageSource::Hold(hold_of(self.hold(random, true))) } else { PageSource::New };
+        if self.is_wrong(random) {
+            let address =
+                VirtualAddress(random.choose(&[KERNEL_HALF, WINDOW_BASE, 0x40_0001, 0xffff_f000, 0xbfff_fffc]));
+            return Op::MapPage { cpu, address, source, flags };
+        }
+        let mut address = self.any_page(random);
+        if self.twin.pages(cpu.index()).is_some_and(|pages| pages.has(address)) {
+            address = self.any_page(random);
+        }
+        if let Some(pages) = self.twin.pages_mut(cpu.index()) {
+            pages.add(address);
+        }
+        Op::MapPage { cpu, address: VirtualAddress(address), source, flags }
+    }
+
+    fn unmap_page(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        if self.twin.loosely_pinned().is_some() {
+            return self.draw(OpKind::Load, cpu, random);
+        }
+        let address = self.page(cpu, random);
+        if let Some(pages) = self.twin.pages_mut(cpu.index()) {
+            pages.remove(address);
+        }
+        Op::UnmapPage { cpu, address: VirtualAddress(address) }
+    }
+
+    fn map_temp(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        let slot = self.slot(random, false);
+        let choice = random.below(16);
+        let loosely = self.twin.loosely_pinned().is_some();
+        if choice < 2 {
+            let address = PhysicalAddress(self.odd_physical(random));
+            if address.is_aligned() {
+                self.twin.map(slot, Pinned::Foreign);
+            }
+            return Op::MapTemp { cpu, frame: TempFrame::At(address), slot };
+        }
+        if choice < 6 && !loosely {
+            let address = self.page(cpu, random) | if random.one_in(4) { 8 } else { 0 };
+            self.twin.map(slot, Pinned::Loose);
+            return Op::MapTemp { cpu, frame: TempFrame::Behind(VirtualAddress(address)), slot };
+        }
+        let hold = self.hold(random, true);
+        self.twin.map(slot, Pinned::Hold(hold));
+        Op::MapTemp { cpu, frame: TempFrame::Hold(hold_of(hold)), slot }
+    }
+
+    fn unmap_temp(&mut self, cpu: Cpu, slot: i32) -> Op {
+        self.twin.unmap(slot);
+        Op::UnmapTemp { cpu, slot }
+    }
+
+    fn elf_load(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        let length = 64 + random.below(0x2000);
+        let mut list = [EMPTY; MAX_SEGMENTS];
+        let count = 1 + random.below(2) as usize + usize::from(random.one_in(8));
+        for segment in &mut list[..count] {
+            *segment = self.segment(length, random);
+        }
+        if random.one_in(64) {
+            return Op::ElfLoad { cpu, seed: 0, length: 0, segments: Segments::of(&[]) };
+        }
+        for segment in &list[..count] {
+            if let Some(pages) = self.twin.pages_mut(cpu.index()).filter(|_| segment.memory_bytes != 0) {
+                pages.add(segment.address.page());
+            }
+        }
+        let length = u16::try_from(length).unwrap_or(u16::MAX);
+        Op::ElfLoad { cpu, seed: seed(random), length, segments: Segments::of(&list[..count]) }
+    }
+}
+
+const EMPTY: Segment =
+    Segment { address: VirtualAddress(0), offset: 0, file_bytes: 0, memory_bytes: 0, writable: false };
+
+fn process_of(index: usize) -> Process {
+    Process::new_folded(u8::try_from(index).unwrap_or(0))
+}
+
+fn hold_of(index: usize) -> Hold {
+    Hold::new_folded(u8::try_from(index).unwrap_or(0))
+}
+
+/// Few seeds keep the noise in the cache.
+fn seed(random: &mut Random) -> u16 {
+    u16::try_from(random.below(1024)).unwrap_or(0)
+}

@@ -1,0 +1,168 @@
+//! Operands of temp-map ops: variables that are full or empty, pages and slots that are there, and wrong ones now and
+//! then.
+
+use super::generate::TempMapGenerator;
+use crate::random::Random;
+use memtwin_models::temp_map::{
+    Cpu, EDGES, HOLDS, KERNEL_HALF, KERNEL_PAGE, Mode, PAGE_BYTES, PROCESSES, Segment, VirtualAddress, WINDOW_BASE,
+};
+
+/// Pages that traces use: neighbours, the ends of the user half, and of directory entries.
+const PAGES: [u32; 12] = [
+    0x40_0000,
+    0x40_1000,
+    0x40_2000,
+    0x7f_f000,
+    0x80_0000,
+    0,
+    0x1000,
+    0x804_8000,
+    0x4000_0000,
+    0x8000_0000,
+    0xbfff_e000,
+    0xbfff_f000,
+];
+/// Counts that a system call may trip over.
+const COUNTS: [u32; 12] = [14, 100, 4096, 0, 1, 4, 8, 4095, 4097, 0x2000, 0x7fff_ffff, u32::MAX];
+/// Offsets in a page.
+const OFFSETS: [u32; 8] = [0, 0, 4, 1, 4000, 4092, 4095, 2048];
+/// Slot numbers that are none, or that hardly anybody is given.
+const ODD_SLOTS: [i32; 8] = [-1, 256, i32::MIN, i32::MAX, -256, 512, 257, 1 << 20];
+
+impl TempMapGenerator {
+    pub(super) fn is_wrong(&self, random: &mut Random) -> bool {
+        random.one_in(self.wrong_one_in)
+    }
+
+    /// A variable that is full, or empty; sometimes any.
+    pub(super) fn process(&self, random: &mut Random, full: bool) -> usize {
+        let start = random.below(PROCESSES.into()) as usize;
+        if self.is_wrong(random) {
+            return start;
+        }
+        let mut order = (0..PROCESSES.into()).map(|step| (start + step) % usize::from(PROCESSES));
+        order.find(|process| self.twin.processes[*process].is_some() == full).unwrap_or(start)
+    }
+
+    pub(super) fn hold(&self, random: &mut Random, full: bool) -> usize {
+        let start = random.below(HOLDS.into()) as usize;
+        if self.is_wrong(random) {
+            return start;
+        }
+        let mut order = (0..HOLDS.into()).map(|step| (start + step) % usize::from(HOLDS));
+        order.find(|hold| self.twin.holds[*hold] == full).unwrap_or(start)
+    }
+
+    pub(super) fn slot(&self, random: &mut Random, mapped: bool) -> i32 {
+        if self.is_wrong(random) {
+            // Not one of the drivers' that the twin does not know of: what is mapped there would stay for ever.
+            return match i32::try_from(self.taken_slots + random.below(4)).unwrap_or(0) {
+                free if random.one_in(3) && self.twin.slots().iter().all(|known| known.slot != free) => free,
+                _ => random.choose(&ODD_SLOTS),
+            };
+        }
+        let slots = self.twin.slots();
+        if slots.is_empty() {
+            return 0;
+        }
+        let start = random.below(u32::try_from(slots.len()).unwrap_or(1)) as usize;
+        let mut order = (0..slots.len()).map(|step| slots[(start + step) % slots.len()]);
+        order.find(|known| known.pins.is_empty() != mapped).unwrap_or(slots[start]).slot
+    }
+
+    /// One of the trace's pages.
+    pub(super) fn any_page(&self, random: &mut Random) -> u32 {
+        PAGES[((self.first_page + random.below(self.page_count)) % 12) as usize]
+    }
+
+    /// A page of the process in force, if it has one.
+    pub(super) fn page(&self, cpu: Cpu, random: &mut Random) -> u32 {
+        let pages = self.twin.pages(cpu.index()).map_or(&[][..], |pages| pages.as_slice());
+        if pages.is_empty() || self.is_wrong(random) {
+            let odd = if random.one_in(4) { random.choose(&[1, 4, 0x800]) } else { 0 };
+            return self.any_page(random) | odd;
+        }
+        random.choose(pages)
+    }
+
+    /// A physical address that is no frame's start, or that lies beyond memory; once in a while it is a frame's.
+    pub(super) fn odd_physical(&self, random: &mut Random) -> u32 {
+        let memory_bytes = self.frames * PAGE_BYTES;
+        let inside = self.memory_start.wrapping_add(PAGE_BYTES * random.below(self.frames));
+        match random.below(16) {
+            0..=7 => inside | random.choose(&[1, 2, 4, 0x200, 8, 0x800, 0xfff, 0x80]),
+            8..=10 => self.memory_start.wrapping_add(memory_bytes),
+            11 | 12 => self.memory_start.wrapping_sub(PAGE_BYTES),
+            13 => u32::MAX,
+            14 => self.memory_start.wrapping_add(memory_bytes - 1),
+            _ => inside,
+        }
+    }
+
+    /// An address to look at: mapped, just unmapped, or round an edge.
+    pub(super) fn address(&self, cpu: Cpu, random: &mut Random) -> VirtualAddress {
+        let offset = if random.one_in(4) { random.below(PAGE_BYTES) } else { random.choose(&OFFSETS) };
+        let window = |slot: i32| WINDOW_BASE.wrapping_add(slot.cast_unsigned().wrapping_mul(PAGE_BYTES));
+        let page = match random.below(16) {
+            0..=7 => self.page(cpu, random) & !(PAGE_BYTES - 1),
+            8 => self.any_page(random),
+            9..=12 => window(self.slot(random, true)),
+            13 => window(self.twin.unmapped),
+            14 => KERNEL_PAGE,
+            _ => {
+                let edge = self.edges[random.below(16) as usize & (EDGES - 1)];
+                #[allow(clippy::cast_possible_truncation)] // any address is legal
+                return VirtualAddress((edge as u32).wrapping_sub(random.below(2)));
+            }
+        };
+        VirtualAddress(page.wrapping_add(offset))
+    }
+
+    /// A program's buffer.
+    pub(super) fn buffer(&self, cpu: Cpu, random: &mut Random) -> (VirtualAddress, u32) {
+        let count = match random.below(4) {
+            0 => random.below(PAGE_BYTES + 8),
+            1 => 1 + random.below(64),
+            _ => random.choose(&COUNTS),
+        };
+        if self.is_wrong(random) {
+            let odd =
+                [0xbfff_f001, 0xbfff_f000, 0xdead_beef, 0x4000_0000, 0xffff_f000, u32::MAX, KERNEL_PAGE, WINDOW_BASE];
+            return (VirtualAddress(random.choose(&odd)), count);
+        }
+        let page = self.page(cpu, random) & !(PAGE_BYTES - 1);
+        (VirtualAddress(page.wrapping_add(random.choose(&OFFSETS))), count)
+    }
+
+    pub(super) fn segment(&self, length: u32, random: &mut Random) -> Segment {
+        let offset = random.below(length);
+        let file_bytes = match random.below(4) {
+            0 => 0,
+            1 => length - offset,
+            _ => random.below(length - offset + 1),
+        };
+        let memory_bytes = file_bytes + if random.one_in(4) { 0 } else { random.below(0x1800) };
+        let page = if random.one_in(2) { self.any_page(random) } else { 0x1000_0000 + (random.below(64) << 14) };
+        let address = VirtualAddress(page + random.choose(&OFFSETS) + random.below(64));
+        let segment = Segment { address, offset, file_bytes, memory_bytes, writable: random.one_in(2) };
+        if !self.is_wrong(random) {
+            return segment;
+        }
+        match random.below(8) {
+            0 => Segment { memory_bytes: file_bytes.saturating_sub(1), ..segment },
+            1 => Segment { offset: length + 1 - file_bytes.min(length), ..segment },
+            2 => Segment { offset: u32::MAX, ..segment },
+            3 => Segment { address: VirtualAddress(random.choose(&[KERNEL_HALF, WINDOW_BASE, u32::MAX])), ..segment },
+            4 => Segment { address: VirtualAddress(KERNEL_HALF - memory_bytes + 1), ..segment },
+            5 => Segment { memory_bytes: random.choose(&[u32::MAX, KERNEL_HALF, 0x4000_0000, 0x8_0000]), ..segment },
+            6 => Segment { address: VirtualAddress(KERNEL_HALF - memory_bytes), ..segment },
+            _ => Segment { file_bytes: u32::MAX, memory_bytes: u32::MAX, ..segment },
+        }
+    }
+}
+
+/// Programs use their half, the kernel the window; both look into the other's sometimes.
+pub(super) fn mode_for(address: VirtualAddress, random: &mut Random) -> Mode {
+    let is_usual = !random.one_in(5);
+    if (address.0 < KERNEL_HALF) == is_usual { Mode::User } else { Mode::Kernel }
+}

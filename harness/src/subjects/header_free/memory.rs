@@ -1,0 +1,224 @@
+//! The memory of the simulated process: pages with their protections, loads and stores that really happen, errno, and the
+//! `mincore` gate. Refused is any look at what a pointer means.
+
+use super::arena::Arena;
+use super::layout::{ARENA_END, BIG_CACHE, FOREIGN, L25, LIBC, MID, MMAP, SUPERSLABS_START};
+use super::libc_heap::LibcHeap;
+use super::page_map::PageMap;
+use memtwin_models::Unsupported;
+use memtwin_models::header_free::{Libc, PAGE_BYTES, Protection, Setup};
+
+#[allow(clippy::cast_possible_truncation)] // 32,768
+const PAGES: usize = (ARENA_END / PAGE_BYTES) as usize;
+const LINE_BYTES: u64 = 64;
+/// Areas in which nothing is mapped at the start.
+const ONLY_MAPPED: [std::ops::Range<u64>; 3] =
+    [MMAP.start..MMAP.end(), FOREIGN.start..FOREIGN.end(), SUPERSLABS_START..ARENA_END];
+
+/// The memory.
+#[derive(Debug)]
+pub struct Memory {
+    arena: Arena,
+    pub(super) map: PageMap,
+    pub(super) libc: LibcHeap,
+    pub(super) errno: i32,
+    /// For each page a bit for each of its lines that may not hold zeros.
+    dirty_lines: Box<[u64]>,
+    dirty_pages: Vec<u32>,
+    /// What was mapped since the start, as ranges of pages.
+    mapped: Vec<(u64, u64)>,
+}
+
+impl Memory {
+    pub(super) fn new(setup: &Setup) -> Result<Self, Unsupported> {
+        let mut memory = Memory {
+            arena: Arena::new()?,
+            map: PageMap::new(PAGES, setup.mincore),
+            libc: LibcHeap::new(setup.libc),
+            errno: 0,
+            dirty_lines: vec![0; PAGES].into(),
+            dirty_pages: Vec::with_capacity(1024),
+            mapped: Vec::with_capacity(1024),
+        };
+        for windows in [MID, L25, BIG_CACHE] {
+            memory.protect(windows.start, windows.end(), Protection::ReadWrite);
+        }
+        if setup.libc == Libc::Ledger {
+            for index in 0..LIBC.count {
+                let start = LIBC.memory(index);
+                memory.protect(start, start + LIBC.bytes, Protection::ReadWrite);
+            }
+        }
+        Ok(memory)
+    }
+
+    /// As it was when new, at a cost that follows what was touched and mapped.
+    pub(super) fn reset(&mut self) {
+        self.libc.reset();
+        self.map.reset();
+        self.errno = 0;
+        let mut dirty = std::mem::take(&mut self.dirty_pages);
+        for page in dirty.drain(..) {
+            self.clean(u64::from(page) * PAGE_BYTES);
+        }
+        self.dirty_pages = dirty;
+        let mut mapped = std::mem::take(&mut self.mapped);
+        let mut bounds = [(u64::MAX, 0); ONLY_MAPPED.len()];
+        for (start, end) in mapped.drain(..) {
+            match ONLY_MAPPED.iter().position(|area| area.contains(&start)) {
+                Some(area) => bounds[area] = (bounds[area].0.min(start), bounds[area].1.max(end)),
+                None => self.hide(start, end),
+            }
+        }
+        // One call for all of an area, in which nothing is mapped at the start.
+        for (start, end) in bounds {
+            self.hide(start, end);
+        }
+        self.mapped = mapped;
+    }
+
+    /// Pages that hold zeros are not mapped from here on.
+    fn hide(&mut self, start: u64, end: u64) {
+        if start < end {
+            self.arena.protect(start, end, Protection::None);
+            self.map.set(start, end, None);
+        }
+    }
+
+    /// Lets a page hold zeros again. Pages that are not mapped always do.
+    fn clean(&mut self, page: u64) {
+        let index = page_of(page);
+        let mut lines = std::mem::take(&mut self.dirty_lines[index]);
+        if lines == 0 {
+            return;
+        }
+        if self.map.get(page) != Some(Protection::ReadWrite) {
+            self.protect(page, page + PAGE_BYTES, Protection::ReadWrite);
+        }
+        while lines != 0 {
+            let first = u64::from(lines.trailing_zeros());
+            let count = u64::from((lines >> first).trailing_ones());
+            #[allow(clippy::cast_possible_truncation)] // at most a page
+            self.arena.bytes_mut(page + first * LINE_BYTES, (count * LINE_BYTES) as usize).fill(0);
+            lines &= !(u64::MAX >> (64 - count) << first);
+        }
+    }
+
+    fn protect(&mut self, start: u64, end: u64, protection: Protection) {
+        self.arena.protect(start, end, protection);
+        self.map.set(start, end, Some(protection));
+    }
+
+    /// Maps whole pages, which are not mapped.
+    pub(super) fn map(&mut self, start: u64, end: u64) {
+        self.mapped.push((start, end));
+        self.protect(start, end, Protection::ReadWrite);
+    }
+
+    /// Unmaps whole pages that were mapped.
+    pub(super) fn unmap(&mut self, start: u64, end: u64) {
+        for page in (start..end).step_by(4096) {
+            self.clean(page);
+        }
+        self.hide(start, end);
+    }
+
+    /// Changes the protection of a mapped page.
+    pub(super) fn protect_page(&mut self, page: u64, protection: Protection) {
+        self.protect(page, page + PAGE_BYTES, protection);
+    }
+
+    /// Whether every byte of a range can be read.
+    pub(super) fn is_readable(&self, address: u64, length: u64) -> bool {
+        self.map.is_readable(address, length)
+    }
+
+    /// `mincore`; sets errno as the real one does.
+    pub(super) fn mincore(&mut self, address: u64, length: u64) -> Result<(), i32> {
+        let answer = self.map.mincore(address, length);
+        if let Err(number) = answer {
+            self.errno = number;
+        }
+        answer
+    }
+
+    /// Copies bytes to an address, wherever that is.
+    #[inline]
+    pub(super) fn store(&mut self, address: u64, bytes: &[u8]) {
+        if self.map.is_writable(address, bytes.len() as u64) {
+            self.note_dirty(address, bytes.len() as u64);
+            self.arena.bytes_mut(address, bytes.len()).copy_from_slice(bytes);
+        } else {
+            self.store_bytewise(address, bytes);
+        }
+    }
+
+    fn store_bytewise(&mut self, address: u64, bytes: &[u8]) {
+        if let Some(block) = self.libc.real_bytes_mut(address, bytes.len()) {
+            block.copy_from_slice(bytes);
+            return;
+        }
+        for (address, byte) in (0..).map(|offset| address.wrapping_add(offset)).zip(bytes) {
+            if self.map.is_writable(address, 1) {
+                self.note_dirty(address, 1);
+            }
+            self.arena.store_wild(address, *byte);
+        }
+    }
+
+    /// Looks at bytes, wherever they are.
+    #[inline]
+    pub(super) fn load(&self, address: u64, bytes: &mut [u8]) {
+        if self.map.is_readable(address, bytes.len() as u64) {
+            bytes.copy_from_slice(self.arena.bytes(address, bytes.len()));
+        } else if let Some(block) = self.libc.real_bytes(address, bytes.len()) {
+            bytes.copy_from_slice(block);
+        } else {
+            for (address, byte) in (0..).map(|offset| address.wrapping_add(offset)).zip(bytes) {
+                *byte = self.arena.load_wild(address);
+            }
+        }
+    }
+
+    /// A number of four bytes, wherever it is.
+    pub(super) fn load_u32(&self, address: u64) -> u32 {
+        let mut bytes = [0; 4];
+        self.load(address, &mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    /// Copies between two ranges that do not overlap.
+    pub(super) fn copy(&mut self, from: u64, to: u64, length: u64) {
+        let mut piece = [0; 512];
+        let mut done = 0;
+        while done < length {
+            #[allow(clippy::cast_possible_truncation)] // at most 512
+            let bytes = &mut piece[..(length - done).min(512) as usize];
+            self.load(from.wrapping_add(done), bytes);
+            self.store(to.wrapping_add(done), bytes);
+            done += bytes.len() as u64;
+        }
+    }
+
+    #[inline]
+    fn note_dirty(&mut self, address: u64, length: u64) {
+        let mut line = address & !(LINE_BYTES - 1);
+        while line < address + length {
+            let index = page_of(line);
+            let first = line % PAGE_BYTES / LINE_BYTES;
+            let last = ((address + length - 1).min(line | (PAGE_BYTES - 1)) % PAGE_BYTES) / LINE_BYTES;
+            if self.dirty_lines[index] == 0 {
+                #[allow(clippy::cast_possible_truncation)] // below 32,768
+                self.dirty_pages.push(index as u32);
+            }
+            self.dirty_lines[index] |= u64::MAX >> (63 - (last - first)) << first;
+            line = (line | (PAGE_BYTES - 1)) + 1;
+        }
+    }
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // x86-64
+const fn page_of(address: u64) -> usize {
+    (address / PAGE_BYTES) as usize
+}

@@ -1,0 +1,33 @@
+//! An allocator under test that must find out from a bare pointer who owns it, in a small simulated process beside libc.
+//!
+//! - `memory` is the process's memory: pages that really fault, errno, the `mincore` gate. `libc_heap` is libc. `tiny`,
+//!   `registry` and `table` are the allocator's books, `allocator` is the allocator, `program` drives it as a subject.
+//! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
+//! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
+//! - [`defects`] has one broken subject for each known defect, with that defect alone.
+//!
+//! Refused here: any look at the model. Most broken subjects access memory that is not theirs: they belong in worker
+//! processes and nowhere else.
+
+pub mod allocator;
+mod arena;
+pub mod defects;
+pub mod deviation;
+pub mod hardened;
+mod layout;
+mod libc_heap;
+pub mod memory;
+pub mod original;
+mod page_map;
+pub mod program;
+pub mod published_fix;
+pub mod registry;
+pub mod table;
+pub mod tiny;
+
+pub use defects::{
+    Hf01, Hf02, Hf03, Hf04, Hf05, Hf06, Hf07, Hf09, Hf10, Hf11, Hf12, Hf13, Hf14, Hf15, Hf16, Hf17, Hf18, Hf19, Hf20,
+};
+pub use hardened::{Hardened, HardenedRealLibc};
+pub use original::Original;
+pub use published_fix::PublishedFix;

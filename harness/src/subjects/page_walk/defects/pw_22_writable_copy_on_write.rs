@@ -1,0 +1,27 @@
+//! PW-22: a writable page is reported as copy-on-write.
+//!
+//! The two exclude each other.
+
+use super::super::deviation::Deviation;
+use super::super::subject::Host;
+use memtwin_models::Health;
+use memtwin_models::page_walk::translate::COPY_ON_WRITE;
+
+/// The deviation.
+#[derive(Debug)]
+pub struct WritableCopyOnWrite;
+
+impl Deviation for WritableCopyOnWrite {
+    const NAME: &'static str = "PW-22";
+    const HEALTH: Health = Health::Broken {
+        defect: Some("PW-22"),
+        story: "bit 9 alone makes a page copy-on-write, although RW lets the guest write it as it is",
+    };
+
+    fn is_copy_on_write(leaf: u64) -> bool {
+        leaf & COPY_ON_WRITE != 0
+    }
+}
+
+/// The subject `PW-22`.
+pub type Pw22 = Host<WritableCopyOnWrite>;

@@ -1,0 +1,105 @@
+//! What the bug report found, all of it together: a walker that looks at leaf bits only and knows no large pages, reads and
+//! region lists that believe what they are told, and buffers that trust the guest.
+
+use super::defects::{
+    AliasedAddresses, AvlComparedWhole, BackPointerTrusted, DanglingBase, EmptyRangeIsAPage, EndWraps,
+    FileMappingsUnread, PrefixTrusted, RegionPastBacking, TailIsVisible, UpperLevelsIgnored,
+};
+use super::deviation::Deviation;
+use super::sandbox::{Placed, Run, Sandbox};
+use super::subject::Host;
+use super::walker::PageRange;
+use memtwin_models::Health;
+use memtwin_models::page_walk::{Access, Refusal, RegionKind};
+
+/// The reported code.
+#[derive(Debug)]
+pub struct Reported;
+
+impl Deviation for Reported {
+    const NAME: &'static str = "original";
+    const HEALTH: Health = Health::Broken {
+        defect: None,
+        story: "leaf bits alone decide, PS is ignored, regions are coalesced past their backings, and the guest's pointers and \
+                prefixes are believed",
+    };
+
+    fn range(address: u64, length: u64) -> Result<PageRange, Refusal> {
+        AliasedAddresses::range(address, length)
+    }
+
+    fn empty_range(address: u64) -> Result<Option<PageRange>, Refusal> {
+        EmptyRangeIsAPage::empty_range(address)
+    }
+
+    fn is_within_bounds(_visits: u64, _leaves: u64) -> bool {
+        true
+    }
+
+    fn is_large(_entry: u64, _level: u32) -> bool {
+        false
+    }
+
+    fn allowed_below(upper: Access, own: Access) -> Access {
+        UpperLevelsIgnored::allowed_below(upper, own)
+    }
+
+    fn is_copy_on_write(leaf: u64) -> bool {
+        AvlComparedWhole::is_copy_on_write(leaf)
+    }
+
+    fn visible_bytes(placed: &Placed) -> u64 {
+        TailIsVisible::visible_bytes(placed)
+    }
+
+    fn readable(backings: &[Placed]) -> &[Placed] {
+        FileMappingsUnread::readable(backings)
+    }
+
+    fn reserved_early(length: u64) -> u64 {
+        length
+    }
+
+    fn follows(position: u64, next: u64) -> bool {
+        position <= next
+    }
+
+    fn run_without_backing() -> Option<Run> {
+        DanglingBase::run_without_backing()
+    }
+
+    fn grown_by(start: u64, bytes: u64) -> u64 {
+        RegionPastBacking::grown_by(start, bytes)
+    }
+
+    fn is_same_kind(_left: RegionKind, _right: RegionKind) -> bool {
+        true
+    }
+
+    fn is_same_backing(_left: usize, _right: usize) -> bool {
+        true
+    }
+
+    fn fits(offset: u64, length: u64, size: u64) -> bool {
+        EndWraps::fits(offset, length, size)
+    }
+
+    fn shortest_element_bytes() -> u64 {
+        4
+    }
+
+    fn is_back_pointer(start: u64, end: u64) -> bool {
+        BackPointerTrusted::is_back_pointer(start, end)
+    }
+
+    fn prefixed_bytes(prefix: u32, element_bytes: u64) -> Option<u64> {
+        PrefixTrusted::prefixed_bytes(prefix, element_bytes)
+    }
+
+    fn clear(sandbox: &mut Sandbox<Self>) -> Result<(), Refusal> {
+        sandbox.clear_by_popping()
+    }
+}
+
+/// The subject `original`.
+pub type Original = Host<Reported>;

@@ -1,0 +1,29 @@
+//! TM-07: a temporary mapping is removed from the directory in force, not from the one that it was made in.
+//!
+//! The other directory keeps the entry, and with it a way to a frame that may be somebody else's by then.
+
+use super::super::deviation::{Deviation, Window};
+use super::super::kernel::Kernel;
+use super::super::program::Program;
+use memtwin_models::Health;
+use memtwin_models::temp_map::Cpu;
+
+/// The deviation.
+#[derive(Debug)]
+pub struct UnmappedElsewhere;
+
+impl Deviation for UnmappedElsewhere {
+    const NAME: &'static str = "TM-07";
+    const HEALTH: Health = Health::Broken {
+        defect: Some("TM-07"),
+        story: "a temporary mapping made under one directory is removed from another",
+    };
+    const WINDOW: Window = Window::Own;
+
+    fn window_of_mapping(kernel: &Kernel<Self>, cpu: Cpu, _slot: u32) -> Option<u32> {
+        kernel.own_window(kernel.current(cpu))
+    }
+}
+
+/// The subject `TM-07`.
+pub type Tm07 = Program<UnmappedElsewhere>;

@@ -1,0 +1,381 @@
+//! The calls of a program that uses the allocator beside libc, and what happens around it. Total: every op is legal in
+//! every state; where a slot does not hold what the op needs, the program does nothing.
+
+use arbitrary::{Arbitrary, Unstructured};
+use serde::{Deserialize, Serialize};
+
+/// The number of variables of the program that hold a pointer.
+pub const SLOTS: u8 = 64;
+/// The number of logical threads. Slot `n` is allocated by thread `n % THREADS`.
+pub const THREADS: u8 = 4;
+/// The most bytes of a block that a program writes or shows in one op: any block whole.
+pub const MAX_SHOWN_BYTES: u32 = 1 << 16;
+
+/// A variable of the program that holds a pointer, or null: below [`SLOTS`]. After a free it keeps the stale pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Slot(u8);
+
+/// A logical thread: below [`THREADS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Thread(u8);
+
+/// An alignment: a power of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "HexBytes", into = "HexBytes")]
+pub struct Alignment(u8);
+
+/// An alignment in bytes, as JSON has it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+struct HexBytes(#[serde(with = "crate::hex")] u64);
+
+/// The allocator's kinds of blocks. The last three share one route, the raw dispatch on the header's method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// In a SuperSlab, without a header.
+    Tiny,
+    /// Found by the mid registry.
+    Mid,
+    /// Found by the L25 registry.
+    L25,
+    /// A mapping of its own.
+    Mmap,
+    /// From the cache of big blocks.
+    BigCache,
+    /// From libc, with a header before it.
+    Malloc,
+}
+
+/// One side of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The page of the byte before its first.
+    Before,
+    /// The page of the byte after its last.
+    After,
+}
+
+/// A protection of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protection {
+    /// PROT_NONE.
+    None,
+    /// PROT_READ.
+    Read,
+    /// PROT_READ and PROT_WRITE.
+    ReadWrite,
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // the fields are the parameters of the call that each variant names
+pub enum Op {
+    /// Allocates a block of this kind into a slot that holds none.
+    Alloc {
+        slot: Slot,
+        kind: Kind,
+        #[serde(with = "crate::hex")]
+        size: u64,
+        align: Alignment,
+    },
+    /// `realloc(block, size)`; the program looks at the bytes that were to be kept.
+    Realloc {
+        slot: Slot,
+        #[serde(with = "crate::hex")]
+        size: u64,
+    },
+    /// `malloc_usable_size(block)`; from here on the program uses all of it.
+    UsableSize { slot: Slot },
+    /// The program copies `length` bytes of the pattern `seed` to the beginning of what the slot holds (no more than fit).
+    Write { slot: Slot, seed: u16, length: u32 },
+    /// The program looks at the bytes that it has put there.
+    Verify { slot: Slot },
+    /// `free(slot + delta)` by this thread. An empty slot holds null; a freed one its stale pointer.
+    Free {
+        slot: Slot,
+        #[serde(with = "crate::hex")]
+        delta: u64,
+        #[serde(default, skip_serializing_if = "Thread::is_first")]
+        thread: Thread,
+    },
+    /// libc itself allocates, and the program gets the pointer (`strdup`, `getline`).
+    LibcAlloc {
+        slot: Slot,
+        #[serde(with = "crate::hex")]
+        size: u64,
+        align: Alignment,
+    },
+    /// Somebody maps a page of their own: directly before the page of what `beside` holds if nothing is there, else
+    /// somewhere alone. A foreign page that the slot held is unmapped first.
+    MapForeign { slot: Slot, beside: Slot },
+    /// The foreign page on this side of what the slot holds gets another protection.
+    ProtectNeighbour { slot: Slot, side: Side, protection: Protection },
+    /// The foreign page on this side of what the slot holds is unmapped.
+    UnmapNeighbour { slot: Slot, side: Side },
+    /// The program writes bytes that look like a header, for a pointer at `offset` + 32, as far as they fit.
+    Forge { slot: Slot, offset: u32, method: Kind },
+    /// Asks the allocator to give back the SuperSlab that the slot's pointer, fresh or stale, lies in.
+    RetireSuperslab { slot: Slot },
+    /// Asks the allocator for its books.
+    Stats,
+}
+
+/// The kind of an op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum OpKind {
+    Alloc,
+    Realloc,
+    UsableSize,
+    Write,
+    Verify,
+    Free,
+    LibcAlloc,
+    MapForeign,
+    ProtectNeighbour,
+    UnmapNeighbour,
+    Forge,
+    RetireSuperslab,
+    Stats,
+}
+
+impl OpKind {
+    /// Every kind, in the order of [`OpKind::NAMES`].
+    pub const ALL: &'static [OpKind] = &[
+        OpKind::Alloc,
+        OpKind::Realloc,
+        OpKind::UsableSize,
+        OpKind::Write,
+        OpKind::Verify,
+        OpKind::Free,
+        OpKind::LibcAlloc,
+        OpKind::MapForeign,
+        OpKind::ProtectNeighbour,
+        OpKind::UnmapNeighbour,
+        OpKind::Forge,
+        OpKind::RetireSuperslab,
+        OpKind::Stats,
+    ];
+
+    /// The names, as in traces and run files.
+    pub const NAMES: &'static [&'static str] = &[
+        "alloc",
+        "realloc",
+        "usable_size",
+        "write",
+        "verify",
+        "free",
+        "libc_alloc",
+        "map_foreign",
+        "protect_neighbour",
+        "unmap_neighbour",
+        "forge",
+        "retire_superslab",
+        "stats",
+    ];
+}
+
+impl Op {
+    /// The kind.
+    #[inline]
+    #[must_use]
+    pub const fn kind(&self) -> OpKind {
+        match self {
+            Op::Alloc { .. } => OpKind::Alloc,
+            Op::Realloc { .. } => OpKind::Realloc,
+            Op::UsableSize { .. } => OpKind::UsableSize,
+            Op::Write { .. } => OpKind::Write,
+            Op::Verify { .. } => OpKind::Verify,
+            Op::Free { .. } => OpKind::Free,
+            Op::LibcAlloc { .. } => OpKind::LibcAlloc,
+            Op::MapForeign { .. } => OpKind::MapForeign,
+            Op::ProtectNeighbour { .. } => OpKind::ProtectNeighbour,
+            Op::UnmapNeighbour { .. } => OpKind::UnmapNeighbour,
+            Op::Forge { .. } => OpKind::Forge,
+            Op::RetireSuperslab { .. } => OpKind::RetireSuperslab,
+            Op::Stats => OpKind::Stats,
+        }
+    }
+
+    /// The slot that the op is about.
+    #[inline]
+    #[must_use]
+    pub const fn slot(&self) -> Option<Slot> {
+        match *self {
+            Op::Alloc { slot, .. }
+            | Op::Realloc { slot, .. }
+            | Op::UsableSize { slot }
+            | Op::Write { slot, .. }
+            | Op::Verify { slot }
+            | Op::Free { slot, .. }
+            | Op::LibcAlloc { slot, .. }
+            | Op::MapForeign { slot, .. }
+            | Op::ProtectNeighbour { slot, .. }
+            | Op::UnmapNeighbour { slot, .. }
+            | Op::Forge { slot, .. }
+            | Op::RetireSuperslab { slot } => Some(slot),
+            Op::Stats => None,
+        }
+    }
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 6] = [Kind::Tiny, Kind::Mid, Kind::L25, Kind::Mmap, Kind::BigCache, Kind::Malloc];
+
+    /// The largest block in bytes (chosen, save for tiny blocks).
+    #[must_use]
+    pub const fn limit_bytes(self) -> u64 {
+        match self {
+            Kind::Tiny => 1024,
+            Kind::Mid | Kind::Malloc => 8192,
+            Kind::L25 | Kind::BigCache => 0xc000,
+            Kind::Mmap => 0xe000,
+        }
+    }
+
+    /// The name, as in traces.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Tiny => "tiny",
+            Kind::Mid => "mid",
+            Kind::L25 => "l25",
+            Kind::Mmap => "mmap",
+            Kind::BigCache => "big_cache",
+            Kind::Malloc => "malloc",
+        }
+    }
+}
+
+impl Slot {
+    /// A slot, folded into the number of slots.
+    #[inline]
+    #[must_use]
+    pub const fn new_folded(index: u8) -> Self {
+        Slot(index % SLOTS)
+    }
+
+    /// The index, below [`SLOTS`].
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The thread that allocates into the slot.
+    #[inline]
+    #[must_use]
+    pub const fn thread(self) -> Thread {
+        Thread::new_folded(self.0)
+    }
+}
+
+impl Thread {
+    /// A thread, folded into the number of threads.
+    #[inline]
+    #[must_use]
+    pub const fn new_folded(index: u8) -> Self {
+        Thread(index % THREADS)
+    }
+
+    /// The index, below [`THREADS`].
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> u8 {
+        self.0
+    }
+
+    fn is_first(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Alignment {
+    /// 2 to the power of `exponent`, folded below 64.
+    #[inline]
+    #[must_use]
+    pub const fn from_exponent_folded(exponent: u8) -> Self {
+        Alignment(exponent % 64)
+    }
+
+    /// The exponent of 2.
+    #[inline]
+    #[must_use]
+    pub const fn exponent(self) -> u8 {
+        self.0
+    }
+
+    /// In bytes.
+    #[inline]
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        1 << self.0
+    }
+}
+
+impl TryFrom<HexBytes> for Alignment {
+    type Error = &'static str;
+    fn try_from(bytes: HexBytes) -> Result<Self, Self::Error> {
+        let exponent = u8::try_from(bytes.0.trailing_zeros()).unwrap_or(64);
+        if bytes.0.is_power_of_two() { Ok(Alignment(exponent)) } else { Err("an alignment is a power of two") }
+    }
+}
+
+impl From<Alignment> for HexBytes {
+    fn from(alignment: Alignment) -> HexBytes {
+        HexBytes(alignment.bytes())
+    }
+}
+
+impl TryFrom<u8> for Slot {
+    type Error = &'static str;
+    fn try_from(index: u8) -> Result<Self, Self::Error> {
+        if index < SLOTS { Ok(Slot(index)) } else { Err("a slot is below 64") }
+    }
+}
+
+impl From<Slot> for u8 {
+    fn from(slot: Slot) -> u8 {
+        slot.0
+    }
+}
+
+impl TryFrom<u8> for Thread {
+    type Error = &'static str;
+    fn try_from(index: u8) -> Result<Self, Self::Error> {
+        if index < THREADS { Ok(Thread(index)) } else { Err("a thread is below 4") }
+    }
+}
+
+impl From<Thread> for u8 {
+    fn from(thread: Thread) -> u8 {
+        thread.0
+    }
+}
+
+impl<'a> Arbitrary<'a> for Slot {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.int_in_range(0..=SLOTS - 1).map(Slot)
+    }
+}
+
+impl<'a> Arbitrary<'a> for Thread {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.int_in_range(0..=THREADS - 1).map(Thread)
+    }
+}
+
+impl<'a> Arbitrary<'a> for Alignment {
+    /// Up to 16 most of the time.
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let limit = if bytes.ratio(7, 8)? { 4 } else { 63 };
+        bytes.int_in_range(0..=limit).map(Alignment)
+    }
+}

@@ -1,0 +1,382 @@
+//! The calls on page tables and on the memory behind them. Total: every op is legal in every state of every setup.
+
+use super::setup::MAX_MAPPED;
+use arbitrary::{Arbitrary, Unstructured};
+use serde::{Deserialize, Serialize};
+
+/// The number of snapshots that are kept.
+pub const SLOTS: u8 = 4;
+/// The most entries that one op writes.
+pub const MAX_FILLED: u16 = 512;
+/// The longest read by guest virtual address, in bytes.
+pub const MAX_READ_BYTES: u64 = 1 << 20;
+
+/// One of the kept snapshots: below [`SLOTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Slot(u8);
+
+/// A backing: scratch, the snapshot, or a file mapping, in the order in which addresses are resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backing {
+    /// Scratch, at the top of the guest-physical address space.
+    Scratch,
+    /// The snapshot, at 0x1000, with its tail.
+    Snapshot,
+    /// The file mapping with this index. A setup may have fewer.
+    Mapped(#[serde(deserialize_with = "mapped_index")] u8),
+}
+
+/// What a mapping allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // read, write, execute
+pub enum MappingKind {
+    /// Nothing: the pages are taken away. No table is made.
+    Unmapped,
+    /// Plain memory. Pages that are mapped can always be read.
+    Basic { r: bool, w: bool, x: bool },
+    /// Copied before the first write: AVL bit 9, no RW.
+    Cow { r: bool, x: bool },
+}
+
+/// What a pushed element begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prefix {
+    /// The pattern itself.
+    None,
+    /// Four bytes with the length of what follows them.
+    Right,
+    /// Four bytes with this number.
+    Number(u32),
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // the fields are the parameters of the call that each variant names
+pub enum Op {
+    /// `map(phys, virt, length, kind)`, page after page; what was mapped before an error stays.
+    Map {
+        #[serde(with = "crate::hex")]
+        phys: u64,
+        #[serde(with = "crate::hex")]
+        virt: u64,
+        #[serde(with = "crate::hex")]
+        length: u64,
+        kind: MappingKind,
+    },
+    /// `alloc_table()`: appends a zeroed table and answers with its address.
+    AllocTable,
+    /// `set_root(root)`; the low 12 bits are ignored by walks.
+    SetRoot {
+        #[serde(with = "crate::hex")]
+        root: u64,
+    },
+    /// `read_entry(address)`.
+    ReadEntry {
+        #[serde(with = "crate::hex")]
+        address: u64,
+    },
+    /// `write_entry(address, value)`: a raw entry.
+    WriteEntry {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        #[serde(with = "crate::hex")]
+        value: u64,
+    },
+    /// `write_entry` of the same value to so many entries in a row.
+    FillEntries {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        count: u16,
+        #[serde(with = "crate::hex")]
+        value: u64,
+    },
+    /// `virt_to_phys(address, length, root)`.
+    Walk {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        #[serde(with = "crate::hex")]
+        length: u64,
+    },
+    /// `read_guest_memory_by_gva(address, length, root, mmap_regions)`.
+    Read {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        #[serde(with = "crate::hex")]
+        length: u64,
+    },
+    /// `get_guest_memory_regions(root, mmap_regions)`; the harness then touches every page of every region.
+    Regions,
+    /// The guest writes `length` bytes of the pattern `seed` to guest-physical memory.
+    GuestWrite {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        seed: u16,
+        length: u16,
+    },
+    /// The guest writes a word of eight bytes to guest-physical memory: hostile pointers and counts.
+    GuestWord {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        #[serde(with = "crate::hex")]
+        value: u64,
+    },
+    /// The host reads from a backing.
+    SharedRead {
+        backing: Backing,
+        #[serde(with = "crate::hex")]
+        offset: u64,
+        #[serde(with = "crate::hex")]
+        length: u64,
+    },
+    /// Pushes an element of `length` bytes of the pattern `seed`, after its prefix.
+    Push { seed: u16, length: u16, prefix: Prefix },
+    /// Pops an element as it is.
+    Pop,
+    /// Pops an element that begins with its length, and gives what follows.
+    PopPrefixed,
+    /// Empties the buffer.
+    Clear,
+    /// Takes a snapshot: the tables of the table buffer become its tail. It is kept in a slot.
+    Snapshot { slot: Slot },
+    /// Goes back to the snapshot in a slot.
+    Restore { slot: Slot },
+    /// Splits memory into the handles of host and guest, and writes the bookkeeping.
+    Build,
+    /// `write_file_mapping_entry`: appends to the list in scratch.
+    AddFileMapping {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        #[serde(with = "crate::hex")]
+        length: u64,
+    },
+}
+
+/// The kind of an op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum OpKind {
+    Map,
+    AllocTable,
+    SetRoot,
+    ReadEntry,
+    WriteEntry,
+    FillEntries,
+    Walk,
+    Read,
+    Regions,
+    GuestWrite,
+    GuestWord,
+    SharedRead,
+    Push,
+    Pop,
+    PopPrefixed,
+    Clear,
+    Snapshot,
+    Restore,
+    Build,
+    AddFileMapping,
+}
+
+impl OpKind {
+    /// Every kind, in the order of [`OpKind::NAMES`].
+    pub const ALL: &'static [OpKind] = &[
+        OpKind::Map,
+        OpKind::AllocTable,
+        OpKind::SetRoot,
+        OpKind::ReadEntry,
+        OpKind::WriteEntry,
+        OpKind::FillEntries,
+        OpKind::Walk,
+        OpKind::Read,
+        OpKind::Regions,
+        OpKind::GuestWrite,
+        OpKind::GuestWord,
+        OpKind::SharedRead,
+        OpKind::Push,
+        OpKind::Pop,
+        OpKind::PopPrefixed,
+        OpKind::Clear,
+        OpKind::Snapshot,
+        OpKind::Restore,
+        OpKind::Build,
+        OpKind::AddFileMapping,
+    ];
+
+    /// The names, as in traces and run files.
+    pub const NAMES: &'static [&'static str] = &[
+        "map",
+        "alloc_table",
+        "set_root",
+        "read_entry",
+        "write_entry",
+        "fill_entries",
+        "walk",
+        "read",
+        "regions",
+        "guest_write",
+        "guest_word",
+        "shared_read",
+        "push",
+        "pop",
+        "pop_prefixed",
+        "clear",
+        "snapshot",
+        "restore",
+        "build",
+        "add_file_mapping",
+    ];
+
+    /// Whether the op needs guest memory, and not the table buffer alone.
+    #[must_use]
+    pub const fn needs_memory(self) -> bool {
+        match self {
+            OpKind::Map
+            | OpKind::AllocTable
+            | OpKind::SetRoot
+            | OpKind::ReadEntry
+            | OpKind::WriteEntry
+            | OpKind::FillEntries
+            | OpKind::Walk => false,
+            OpKind::Read
+            | OpKind::Regions
+            | OpKind::GuestWrite
+            | OpKind::GuestWord
+            | OpKind::SharedRead
+            | OpKind::Push
+            | OpKind::Pop
+            | OpKind::PopPrefixed
+            | OpKind::Clear
+            | OpKind::Snapshot
+            | OpKind::Restore
+            | OpKind::Build
+            | OpKind::AddFileMapping => true,
+        }
+    }
+}
+
+impl Op {
+    /// The kind.
+    #[inline]
+    #[must_use]
+    pub const fn kind(&self) -> OpKind {
+        match self {
+            Op::Map { .. } => OpKind::Map,
+            Op::AllocTable => OpKind::AllocTable,
+            Op::SetRoot { .. } => OpKind::SetRoot,
+            Op::ReadEntry { .. } => OpKind::ReadEntry,
+            Op::WriteEntry { .. } => OpKind::WriteEntry,
+            Op::FillEntries { .. } => OpKind::FillEntries,
+            Op::Walk { .. } => OpKind::Walk,
+            Op::Read { .. } => OpKind::Read,
+            Op::Regions => OpKind::Regions,
+            Op::GuestWrite { .. } => OpKind::GuestWrite,
+            Op::GuestWord { .. } => OpKind::GuestWord,
+            Op::SharedRead { .. } => OpKind::SharedRead,
+            Op::Push { .. } => OpKind::Push,
+            Op::Pop => OpKind::Pop,
+            Op::PopPrefixed => OpKind::PopPrefixed,
+            Op::Clear => OpKind::Clear,
+            Op::Snapshot { .. } => OpKind::Snapshot,
+            Op::Restore { .. } => OpKind::Restore,
+            Op::Build => OpKind::Build,
+            Op::AddFileMapping { .. } => OpKind::AddFileMapping,
+        }
+    }
+}
+
+impl Prefix {
+    /// The four bytes that an element of `length` bytes begins with, if it begins with any.
+    #[must_use]
+    pub fn bytes(self, length: u16) -> Option<[u8; 4]> {
+        match self {
+            Prefix::None => None,
+            Prefix::Right => Some(u32::from(length).wrapping_sub(4).to_le_bytes()),
+            Prefix::Number(number) => Some(number.to_le_bytes()),
+        }
+    }
+}
+
+impl Slot {
+    /// A slot, folded into the number of slots.
+    #[must_use]
+    pub const fn new_folded(index: u8) -> Self {
+        Slot(index % SLOTS)
+    }
+
+    /// The index, below [`SLOTS`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Backing {
+    /// The number of backings that there can be.
+    pub const COUNT: usize = 2 + MAX_MAPPED;
+
+    /// The backing with this index, folded into their number.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation)] // five
+    pub const fn new_folded(index: u8) -> Self {
+        match index % Self::COUNT as u8 {
+            0 => Backing::Scratch,
+            1 => Backing::Snapshot,
+            mapped => Backing::Mapped(mapped - 2),
+        }
+    }
+
+    /// The index in the order in which addresses are resolved, below [`Backing::COUNT`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Backing::Scratch => 0,
+            Backing::Snapshot => 1,
+            Backing::Mapped(index) => 2 + index as usize,
+        }
+    }
+}
+
+impl std::fmt::Display for Backing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Backing::Scratch => formatter.write_str("scratch"),
+            Backing::Snapshot => formatter.write_str("the snapshot"),
+            Backing::Mapped(index) => write!(formatter, "file mapping {index}"),
+        }
+    }
+}
+
+fn mapped_index<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let index = u8::deserialize(deserializer)?;
+    if usize::from(index) < MAX_MAPPED { Ok(index) } else { Err(serde::de::Error::custom("a file mapping is 0 to 2")) }
+}
+
+impl TryFrom<u8> for Slot {
+    type Error = &'static str;
+    fn try_from(index: u8) -> Result<Self, Self::Error> {
+        if index < SLOTS { Ok(Slot(index)) } else { Err("a slot is below 4") }
+    }
+}
+
+impl From<Slot> for u8 {
+    fn from(slot: Slot) -> u8 {
+        slot.0
+    }
+}
+
+impl<'a> Arbitrary<'a> for Slot {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.arbitrary().map(Slot::new_folded)
+    }
+}
+
+impl<'a> Arbitrary<'a> for Backing {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.arbitrary().map(Backing::new_folded)
+    }
+}

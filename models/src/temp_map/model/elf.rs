@@ -1,0 +1,115 @@
+//! `elf_load`: which files are refused, and what the pages of the others hold.
+
+use super::super::laws::ANSWER;
+use super::super::mmu::{USER, WRITABLE};
+use super::super::op::{Cpu, Segment};
+use super::super::setup::{KERNEL_HALF, PAGE_BYTES};
+use super::super::{Outcome, Seen, VirtualAddress};
+use super::{Expected, Judged, TempMapModel, done};
+use crate::{Payload, Verdict};
+
+/// The addresses of a segment's pages.
+fn pages(segment: &Segment) -> impl Iterator<Item = u32> {
+    let (first, count) = page_range(segment);
+    (0..count).map(move |number| first + number * PAGE_BYTES)
+}
+
+/// The first page and the number of pages of a segment whose header is right.
+fn page_range(segment: &Segment) -> (u32, u32) {
+    let first = segment.address.page();
+    let end = u64::from(segment.address.0) + u64::from(segment.memory_bytes);
+    let count = if segment.memory_bytes == 0 { 0 } else { (end - u64::from(first)).div_ceil(u64::from(PAGE_BYTES)) };
+    (first, u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn header_is_right(segment: &Segment, file_bytes: u32) -> bool {
+    segment.file_bytes <= segment.memory_bytes
+        && segment.offset.checked_add(segment.file_bytes).is_some_and(|end| end <= file_bytes)
+        && segment.address.0.checked_add(segment.memory_bytes).is_some_and(|end| end <= KERNEL_HALF)
+}
+
+fn meet(left: &Segment, right: &Segment) -> bool {
+    let ((left, left_pages), (right, right_pages)) = (page_range(left), page_range(right));
+    let end = |first: u32, pages: u32| u64::from(first) + u64::from(pages) * u64::from(PAGE_BYTES);
+    left_pages != 0
+        && right_pages != 0
+        && u64::from(left) < end(right, right_pages)
+        && u64::from(right) < end(left, left_pages)
+}
+
+impl TempMapModel {
+    pub(super) fn elf_load(&mut self, cpu: Cpu, file: Payload, segments: &[Segment], seen: &Outcome) -> Judged {
+        let space = self.space_of(cpu);
+        let mut pairs =
+            segments.iter().enumerate().flat_map(|(at, left)| segments[..at].iter().map(move |right| (left, right)));
+        let is_wrong = space == 0
+            || segments.iter().any(|segment| !header_is_right(segment, file.length))
+            || pairs.any(|(left, right)| meet(left, right));
+        if is_wrong {
+            return Self::settle(Expected::Refused, seen).map(|_| ());
+        }
+        let total: u64 = segments.iter().map(|segment| u64::from(page_range(segment).1)).sum();
+        if u64::from(self.setup.frames) < total {
+            // Whether a page in use is met, too, makes no difference to a file that can never fit.
+            let expected = if seen.result == Seen::Refused { Expected::Refused } else { Expected::DoneOrFailed };
+            return if Self::settle(expected, seen)? { Err(Verdict::diverge(&ANSWER, "result")) } else { Ok(()) };
+        }
+        let expected = self.need_of_pages(space, segments);
+        let meets_page = segments.iter().flat_map(pages).any(|page| self.spaces[space].page(page).is_some());
+        if meets_page {
+            let is_short = expected == Expected::DoneOrFailed && seen.result == Seen::Failed;
+            return if is_short { Ok(()) } else { Self::settle(Expected::Refused, seen).map(|_| ()) };
+        }
+        if !Self::settle(expected, seen)? {
+            return Ok(());
+        }
+        done(seen)?;
+        if seen.pages.len() as u64 != total {
+            return Err(Verdict::diverge(&ANSWER, "pages"));
+        }
+        if total != 0 {
+            self.window_is_there(space);
+        }
+        let mut shown = seen.pages.iter();
+        for segment in segments {
+            let flags = USER | if segment.writable { WRITABLE } else { 0 };
+            for page in pages(segment) {
+                let Some(shown) = shown.next() else { return Err(Verdict::diverge(&ANSWER, "pages")) };
+                let frame = self.adopt_new(space, *shown, page, flags, seen)?;
+                self.frames.clear(frame);
+                self.fill(frame, page, segment, file);
+            }
+        }
+        Ok(())
+    }
+
+    /// What loading takes: the pages, the tables that are not there, and a slot.
+    fn need_of_pages(&mut self, space: usize, segments: &[Segment]) -> Expected {
+        let mut frames = 0;
+        let mut counted_tables = [u32::MAX; 8];
+        let mut tables = 0;
+        for page in segments.iter().flat_map(pages) {
+            frames += 1;
+            let directory_index = VirtualAddress(page).directory_index();
+            if !self.spaces[space].has_table(page) && !counted_tables[..tables].contains(&directory_index) {
+                // Pages of at most 256 frames in three segments lie below at most six directory entries.
+                counted_tables[tables % 8] = directory_index;
+                tables += 1;
+            }
+        }
+        let tables = u32::try_from(tables).unwrap_or(0);
+        self.need(space, frames + tables, u32::from(frames != 0))
+    }
+
+    /// The bytes of the file that lie in a page.
+    fn fill(&mut self, frame: super::FrameIndex, page: u32, segment: &Segment, file: Payload) {
+        let start = page.max(segment.address.0);
+        let end =
+            (u64::from(segment.address.0) + u64::from(segment.file_bytes)).min(u64::from(page) + u64::from(PAGE_BYTES));
+        let Ok(length) = usize::try_from(end.saturating_sub(u64::from(start))) else { return };
+        let from = (segment.offset + (start - segment.address.0)) as usize;
+        if let Some(bytes) = file.bytes().and_then(|bytes| bytes.get(from..from + length)) {
+            self.frames.write(frame, start - page, bytes);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The model's tests: each law by hand.
+
+mod laws;

@@ -1,0 +1,443 @@
+//! The calls of kernel code and programs. Total: every op is legal in every state; on an empty variable nothing is
+//! done.
+
+use super::address::{PhysicalAddress, VirtualAddress, hex_word};
+use super::setup::CPUS;
+use crate::Payload;
+use arbitrary::{Arbitrary, Unstructured};
+use serde::{Deserialize, Serialize};
+
+/// The number of variables that hold a process.
+pub const PROCESSES: u8 = 4;
+/// The number of variables that hold a frame.
+pub const HOLDS: u8 = 8;
+/// The most segments of an ELF file.
+pub const MAX_SEGMENTS: usize = 3;
+/// The longest ELF file in bytes.
+pub const MAX_FILE_BYTES: u32 = 1 << 14;
+
+macro_rules! index_type {
+    ($(#[$doc:meta])* $name:ident, $limit:expr, $error:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "u8", into = "u8")]
+        pub struct $name(u8);
+
+        impl $name {
+            /// Folded into the number of them.
+            #[inline]
+            #[must_use]
+            pub const fn new_folded(index: u8) -> Self {
+                $name(index % $limit)
+            }
+
+            /// The index, from 0 on.
+            #[inline]
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+
+        impl TryFrom<u8> for $name {
+            type Error = &'static str;
+            fn try_from(index: u8) -> Result<Self, Self::Error> {
+                if index < $limit { Ok($name(index)) } else { Err($error) }
+            }
+        }
+
+        impl From<$name> for u8 {
+            fn from(value: $name) -> u8 {
+                value.0
+            }
+        }
+
+        impl<'a> Arbitrary<'a> for $name {
+            fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+                bytes.int_in_range(0..=$limit - 1).map($name)
+            }
+        }
+    };
+}
+
+index_type!(
+    /// A processor.
+    Cpu, CPUS, "a cpu is below 2"
+);
+index_type!(
+    /// A variable that holds a process or none.
+    Process, PROCESSES, "a process is below 4"
+);
+index_type!(
+    /// A variable of the kernel that holds a frame or none.
+    Hold, HOLDS, "a hold is below 8"
+);
+
+/// The privilege of an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Ring 3.
+    User,
+    /// Ring 0, with CR0.WP set.
+    Kernel,
+}
+
+/// A directory to put in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Space {
+    /// The kernel's own directory.
+    Kernel,
+    /// A process's.
+    Process(Process),
+}
+
+/// The frame that a page is mapped to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageSource {
+    /// A new one, cleared.
+    New,
+    /// The one in a variable, which keeps it as well.
+    Hold(Hold),
+}
+
+/// The physical address that is given to `map_temp_page`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TempFrame {
+    /// Of the frame in a variable.
+    Hold(Hold),
+    /// Of the frame behind a page, as `get_phys_addr` says under the directory in force.
+    Behind(VirtualAddress),
+    /// This very one.
+    At(PhysicalAddress),
+}
+
+/// The flags of a page: bits 1 to 4 of its entry (writable, user, write-through, cache-disable).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PageFlags(u8);
+
+/// A loadable segment of an ELF file, as its program header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// `p_vaddr`.
+    pub address: VirtualAddress,
+    /// `p_offset`.
+    #[serde(with = "hex_word")]
+    pub offset: u32,
+    /// `p_filesz`.
+    #[serde(with = "hex_word")]
+    pub file_bytes: u32,
+    /// `p_memsz`.
+    #[serde(with = "hex_word")]
+    pub memory_bytes: u32,
+    /// Whether `p_flags` has `PF_W`.
+    pub writable: bool,
+}
+
+/// Up to [`MAX_SEGMENTS`] segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Segment>", into = "Vec<Segment>")]
+pub struct Segments {
+    list: [Segment; MAX_SEGMENTS],
+    count: u8,
+}
+
+/// One call.
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // the fields are the parameters of the call that each variant names
+pub enum Op {
+    /// `create_page_directory` into an empty variable.
+    Create { process: Process },
+    /// `clone_page_directory` of a process into an empty variable.
+    Fork { cpu: Cpu, parent: Process, child: Process },
+    /// `destroy_page_directory`.
+    Destroy { cpu: Cpu, process: Process },
+    /// `switch_page_directory`.
+    Switch { cpu: Cpu, space: Space },
+    /// `map_page` in the directory in force.
+    MapPage { cpu: Cpu, address: VirtualAddress, source: PageSource, flags: PageFlags },
+    /// `unmap_page`: the page's reference to its frame is given up.
+    UnmapPage { cpu: Cpu, address: VirtualAddress },
+    /// `unmap_page_no_free`: the reference goes to an empty variable.
+    UnmapPageNoFree { cpu: Cpu, address: VirtualAddress, hold: Hold },
+    /// `get_phys_addr`.
+    GetPhysAddr { cpu: Cpu, address: VirtualAddress },
+    /// The frame allocator: a frame into an empty variable. Its bytes are whatever they were.
+    AllocFrame { hold: Hold },
+    /// The variable gives its reference up.
+    FreeFrame { hold: Hold },
+    /// `alloc_temp_slot`.
+    AllocSlot,
+    /// `free_temp_slot`.
+    FreeSlot { slot: i32 },
+    /// `map_temp_page`.
+    MapTemp { cpu: Cpu, frame: TempFrame, slot: i32 },
+    /// `unmap_temp_page`.
+    UnmapTemp { cpu: Cpu, slot: i32 },
+    /// A load of four bytes; the address is rounded down to a multiple of four.
+    Load { cpu: Cpu, mode: Mode, address: VirtualAddress },
+    /// A store of four bytes, likewise; the kernel's fault handler resolves copy-on-write.
+    Store {
+        cpu: Cpu,
+        mode: Mode,
+        address: VirtualAddress,
+        #[serde(with = "hex_word")]
+        value: u32,
+    },
+    /// `sys_write`: the kernel reads a program's buffer.
+    SysWrite { cpu: Cpu, address: VirtualAddress, count: u32 },
+    /// `sys_read`: the kernel fills a program's buffer, with the pattern `seed`.
+    SysRead { cpu: Cpu, address: VirtualAddress, count: u32, seed: u16 },
+    /// `elf_load` into the directory in force, from a file of `length` bytes of the pattern `seed`.
+    ElfLoad { cpu: Cpu, seed: u16, length: u16, segments: Segments },
+}
+
+/// The kind of an op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum OpKind {
+    Create,
+    Fork,
+    Destroy,
+    Switch,
+    MapPage,
+    UnmapPage,
+    UnmapPageNoFree,
+    GetPhysAddr,
+    AllocFrame,
+    FreeFrame,
+    AllocSlot,
+    FreeSlot,
+    MapTemp,
+    UnmapTemp,
+    Load,
+    Store,
+    SysWrite,
+    SysRead,
+    ElfLoad,
+}
+
+impl OpKind {
+    /// Every kind, in the order of [`OpKind::NAMES`].
+    pub const ALL: &'static [OpKind] = &[
+        OpKind::Create,
+        OpKind::Fork,
+        OpKind::Destroy,
+        OpKind::Switch,
+        OpKind::MapPage,
+        OpKind::UnmapPage,
+        OpKind::UnmapPageNoFree,
+        OpKind::GetPhysAddr,
+        OpKind::AllocFrame,
+        OpKind::FreeFrame,
+        OpKind::AllocSlot,
+        OpKind::FreeSlot,
+        OpKind::MapTemp,
+        OpKind::UnmapTemp,
+        OpKind::Load,
+        OpKind::Store,
+        OpKind::SysWrite,
+        OpKind::SysRead,
+        OpKind::ElfLoad,
+    ];
+
+    /// The names, as in traces and run files.
+    pub const NAMES: &'static [&'static str] = &[
+        "create",
+        "fork",
+        "destroy",
+        "switch",
+        "map_page",
+        "unmap_page",
+        "unmap_page_no_free",
+        "get_phys_addr",
+        "alloc_frame",
+        "free_frame",
+        "alloc_slot",
+        "free_slot",
+        "map_temp",
+        "unmap_temp",
+        "load",
+        "store",
+        "sys_write",
+        "sys_read",
+        "elf_load",
+    ];
+}
+
+impl Op {
+    /// The kind.
+    #[inline]
+    #[must_use]
+    pub const fn kind(&self) -> OpKind {
+        match self {
+            Op::Create { .. } => OpKind::Create,
+            Op::Fork { .. } => OpKind::Fork,
+            Op::Destroy { .. } => OpKind::Destroy,
+            Op::Switch { .. } => OpKind::Switch,
+            Op::MapPage { .. } => OpKind::MapPage,
+            Op::UnmapPage { .. } => OpKind::UnmapPage,
+            Op::UnmapPageNoFree { .. } => OpKind::UnmapPageNoFree,
+            Op::GetPhysAddr { .. } => OpKind::GetPhysAddr,
+            Op::AllocFrame { .. } => OpKind::AllocFrame,
+            Op::FreeFrame { .. } => OpKind::FreeFrame,
+            Op::AllocSlot => OpKind::AllocSlot,
+            Op::FreeSlot { .. } => OpKind::FreeSlot,
+            Op::MapTemp { .. } => OpKind::MapTemp,
+            Op::UnmapTemp { .. } => OpKind::UnmapTemp,
+            Op::Load { .. } => OpKind::Load,
+            Op::Store { .. } => OpKind::Store,
+            Op::SysWrite { .. } => OpKind::SysWrite,
+            Op::SysRead { .. } => OpKind::SysRead,
+            Op::ElfLoad { .. } => OpKind::ElfLoad,
+        }
+    }
+}
+
+impl Op {
+    /// The processor that the op runs on, where that makes a difference.
+    #[inline]
+    #[must_use]
+    pub const fn cpu(&self) -> Option<Cpu> {
+        match *self {
+            Op::Fork { cpu, .. }
+            | Op::Destroy { cpu, .. }
+            | Op::Switch { cpu, .. }
+            | Op::MapPage { cpu, .. }
+            | Op::UnmapPage { cpu, .. }
+            | Op::UnmapPageNoFree { cpu, .. }
+            | Op::GetPhysAddr { cpu, .. }
+            | Op::MapTemp { cpu, .. }
+            | Op::UnmapTemp { cpu, .. }
+            | Op::Load { cpu, .. }
+            | Op::Store { cpu, .. }
+            | Op::SysWrite { cpu, .. }
+            | Op::SysRead { cpu, .. }
+            | Op::ElfLoad { cpu, .. } => Some(cpu),
+            Op::Create { .. } | Op::AllocFrame { .. } | Op::FreeFrame { .. } | Op::AllocSlot | Op::FreeSlot { .. } => {
+                None
+            }
+        }
+    }
+}
+
+/// The file of an ELF load: its length is folded into [`MAX_FILE_BYTES`].
+#[inline]
+#[must_use]
+pub fn file_of(seed: u16, length: u16) -> Payload {
+    Payload { seed, length: u32::from(length).min(MAX_FILE_BYTES) }
+}
+
+impl Space {
+    /// 0 for the kernel, from 1 on for processes.
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Space::Kernel => 0,
+            Space::Process(process) => process.index() + 1,
+        }
+    }
+}
+
+impl PageFlags {
+    const WRITABLE: u8 = 1 << 1;
+    const USER: u8 = 1 << 2;
+    const LETTERS: [(char, u8); 4] = [('w', Self::WRITABLE), ('u', Self::USER), ('t', 1 << 3), ('c', 1 << 4)];
+
+    /// From four bits: writable, user, write-through, cache-disable; others are dropped.
+    #[inline]
+    #[must_use]
+    pub const fn from_bits_folded(bits: u8) -> Self {
+        PageFlags((bits & 15) << 1)
+    }
+
+    /// The four bits.
+    #[inline]
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0 >> 1
+    }
+
+    /// As they stand in an entry.
+    #[inline]
+    #[must_use]
+    pub const fn entry_bits(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+impl TryFrom<String> for PageFlags {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut flags = 0;
+        for letter in text.chars() {
+            let known = Self::LETTERS.iter().find(|(name, _)| *name == letter);
+            let (_, bit) = known.ok_or("flags are letters: w writable, u user, t write-through, c cache-disable")?;
+            flags |= bit;
+        }
+        Ok(PageFlags(flags))
+    }
+}
+
+impl From<PageFlags> for String {
+    fn from(flags: PageFlags) -> String {
+        PageFlags::LETTERS.iter().filter(|(_, bit)| flags.0 & bit != 0).map(|(letter, _)| letter).collect()
+    }
+}
+
+impl<'a> Arbitrary<'a> for PageFlags {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.arbitrary().map(Self::from_bits_folded)
+    }
+}
+
+impl Segments {
+    /// The first segments of a list.
+    #[must_use]
+    pub fn of(segments: &[Segment]) -> Self {
+        let mut all = Segments { list: [EMPTY_SEGMENT; MAX_SEGMENTS], count: 0 };
+        for (place, segment) in all.list.iter_mut().zip(segments) {
+            *place = *segment;
+            all.count += 1;
+        }
+        all
+    }
+
+    /// The segments.
+    #[inline]
+    #[must_use]
+    pub fn as_slice(&self) -> &[Segment] {
+        &self.list[..usize::from(self.count)]
+    }
+}
+
+const EMPTY_SEGMENT: Segment =
+    Segment { address: VirtualAddress(0), offset: 0, file_bytes: 0, memory_bytes: 0, writable: false };
+
+impl TryFrom<Vec<Segment>> for Segments {
+    type Error = &'static str;
+    fn try_from(list: Vec<Segment>) -> Result<Self, Self::Error> {
+        if list.len() <= MAX_SEGMENTS { Ok(Segments::of(&list)) } else { Err("an ELF file has at most 3 segments") }
+    }
+}
+
+impl From<Segments> for Vec<Segment> {
+    fn from(segments: Segments) -> Vec<Segment> {
+        segments.as_slice().to_vec()
+    }
+}
+
+impl<'a> Arbitrary<'a> for Segments {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let count = bytes.int_in_range(0..=MAX_SEGMENTS)?;
+        let list: [Segment; MAX_SEGMENTS] = bytes.arbitrary()?;
+        Ok(Segments::of(&list[..count]))
+    }
+}
