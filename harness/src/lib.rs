@@ -46,6 +46,7 @@ mod shrink;
 pub mod subjects;
 pub mod target;
 pub mod trace;
+pub mod witness;
 
 pub use memtwin_models as models;
 pub use registry::Registry;
@@ -90,8 +91,7 @@ macro_rules! afl_target {
             // Without afl's panic hook, which aborts where a subject may catch its own panics.
             afl::fuzz_nohook!(|bytes: &[u8]| TARGET.with_borrow_mut(|target| {
                 target.run(bytes);
-                // SAFETY: IJON only marks its own map, at a place that it folds into it.
-                target.tell_features(|feature, magnitude| unsafe { afl::ijon_set(feature, magnitude) });
+                target.tell_features(|feature| afl::ijon_set!(feature));
             }));
         }
     };

@@ -51,7 +51,7 @@ fn workers_find(room: &Room, component: &str, workers: &str) -> Result<(Value, B
     // Run files name traces as the command line names the folder, so both runs name it alike, from folders of their own.
     let folder = tempfile::tempdir()?;
     let run = memtwin(room).in_folder(folder.path());
-    let run = fuzz(run, component, &["--seed", "11", "--ops", "24M", "--workers", workers], Path::new("found"))?;
+    let run = fuzz(run, component, &["--seed", "11", "--ops", "48M", "--workers", workers], Path::new("found"))?;
     let mut files = BTreeMap::new();
     let found = Path::new("found").join(component);
     for entry in std::fs::read_dir(folder.path().join(&found))? {

@@ -6,6 +6,7 @@ mod campaign;
 mod fuzzers;
 mod source;
 mod traces;
+mod witness;
 
 use crate::command::Trouble;
 use crate::room::Room;
@@ -50,6 +51,8 @@ pub(crate) const STEPS: &[Step] = &[
     full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),
     full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
     full("workers", "one worker and two find the same, byte for byte", campaign::workers),
+    full("witness", "KVM and the x86_64 crate translate as the model of page_walk does", witness::built_in),
+    full("witness-emulator", "QEMU's memory management translates as the model of temp_map does", witness::emulator),
     full("asan", "libFuzzer with AddressSanitizer finds nothing, and dies of GM-01", fuzzers::address_sanitizer),
     full("afl", "AFL++ keeps no crash of sound subjects, and finds a defect", afl::smoke),
     full("miri-models", "the models' tests under Miri", source::miri_models),

@@ -11,6 +11,7 @@ mod replay;
 mod screen;
 mod select;
 mod shrink;
+mod witness;
 
 use crate::isolate;
 use crate::registry::Registry;
@@ -75,6 +76,8 @@ enum Verb {
     Convert(convert::Convert),
     /// Shrink a finding, name it, and file it under crashes/
     Accept(accept::Accept),
+    /// Compare the models' page walks with hardware and other projects' code
+    Witness(witness::Witness),
     /// Say what this machine has for fuzzing, and how to get what is missing
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
@@ -119,6 +122,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Verb::Shrink(verb) => verb.run(&context),
         Verb::Convert(verb) => verb.run(&context),
         Verb::Accept(verb) => verb.run(&context),
+        Verb::Witness(verb) => verb.run(&context),
         Verb::Doctor(verb) => verb.run(),
         Verb::Completions { shell } => {
             // Not straight to standard output: the generator panics when the reader goes away.

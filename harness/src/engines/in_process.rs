@@ -129,7 +129,7 @@ impl FuzzTarget {
         };
         // What is made once in a process is made now.
         target.run(&[]);
-        target.tell_features(|_, _| ());
+        target.tell_features(|_| ());
         target.fresh = target.chosen().next().map(|(_, chosen)| chosen.traces());
         target
     }
@@ -201,10 +201,10 @@ impl FuzzTarget {
         length
     }
 
-    /// Tells the features of the last input, each with its magnitude, and forgets them.
-    pub fn tell_features(&mut self, mut tell: impl FnMut(u32, u32)) {
+    /// Tells the features of the last input, each with its magnitude (`feature * 8 + class`), and forgets them.
+    pub fn tell_features(&mut self, mut tell: impl FnMut(u32)) {
         for (feature, count) in (0..).zip(self.features.map().iter_mut()).filter(|(_, count)| **count != 0) {
-            tell(feature, u8::BITS - count.leading_zeros());
+            tell(feature * 8 + (7 - count.leading_zeros()));
             *count = 0;
         }
     }
