@@ -157,6 +157,7 @@ impl Machine {
     }
 
     /// Lets the guest access an address.
+    #[allow(clippy::wildcard_enum_match_arm)] // KVM has many exits for other machines
     pub(super) fn probe(&mut self, access: Access, is_user: bool, address: u64) -> Result<Probed, kvm_ioctls::Error> {
         self.enter_mode(is_user)?;
         let offset = match access {
@@ -183,7 +184,6 @@ impl Machine {
                 Probed::Outside(gpa)
             }
             VcpuExit::MmioWrite(gpa, _) => Probed::Outside(gpa),
-            #[allow(clippy::wildcard_enum_match_arm)] // KVM has many exits for other machines
             _ => return Ok(Probed::Unexpected),
         };
         // The instruction of the exit ends in the next run, which must come before any register is changed.
