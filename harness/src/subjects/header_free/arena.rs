@@ -41,12 +41,18 @@ impl Arena {
 
     /// The host address of a simulated address below [`ARENA_END`].
     #[inline]
-    fn host(&self, address: u64) -> NonNull<u8> {
+    pub(super) fn host(&self, address: u64) -> NonNull<u8> {
         assert!(address < ARENA_END, "{address:#x} is not within the arena");
         #[allow(clippy::cast_possible_truncation)] // x86-64
         let offset = address as usize;
         // SAFETY: the offset lies within the arena, which is one reservation.
         unsafe { self.base.add(offset) }
+    }
+
+    /// The simulated address of an address of this process.
+    pub(super) fn simulated(&self, pointer: *const u8) -> Option<u64> {
+        let offset = (pointer as u64).checked_sub(self.base.as_ptr() as u64)?;
+        (offset < ARENA_END).then_some(offset)
     }
 
     /// Gives whole pages a protection; they keep what they hold.

@@ -111,8 +111,21 @@ impl Memory {
 
     /// Maps whole pages, which are not mapped.
     pub(super) fn map(&mut self, start: u64, end: u64) {
-        self.mapped.push((start, end));
+        match self.mapped.iter_mut().find(|range| range.0 == start) {
+            Some(range) => range.1 = range.1.max(end),
+            None => self.mapped.push((start, end)),
+        }
         self.protect(start, end, Protection::ReadWrite);
+    }
+
+    /// Where an address is in this process: for a program that really uses the allocator.
+    pub(super) fn host(&self, address: u64) -> *mut u8 {
+        self.arena.host(address).as_ptr()
+    }
+
+    /// The simulated address of an address of this process.
+    pub(super) fn simulated(&self, pointer: *const u8) -> Option<u64> {
+        self.arena.simulated(pointer)
     }
 
     /// Unmaps whole pages that were mapped.

@@ -2,6 +2,7 @@
 //!
 //! - `memory` is the process's memory: pages that really fault, errno, the `mincore` gate. `libc_heap` is libc. `tiny`,
 //!   `registry` and `table` are the allocator's books, `allocator` is the allocator, `program` drives it as a subject.
+//! - [`ServingAllocator`] is the hardened allocator as a program's global allocator.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.
@@ -22,6 +23,7 @@ mod page_map;
 pub mod program;
 pub mod published_fix;
 pub mod registry;
+mod serving;
 pub mod table;
 pub mod tiny;
 
@@ -31,3 +33,4 @@ pub use defects::{
 pub use hardened::{Hardened, HardenedRealLibc};
 pub use original::Original;
 pub use published_fix::PublishedFix;
+pub use serving::ServingAllocator;
