@@ -2,7 +2,7 @@
 //! decode, and the tag table is frozen.
 
 use arbitrary::{Arbitrary as _, Unstructured};
-use memtwin::models::page_walk::{MAX_FILLED, MappedSetup, Op, PageWalk, Setup};
+use memtwin::models::page_walk::{MAX_FILLED, MappedSetup, Op, PageWalk, Setup, WorkBounds};
 use memtwin::random::hash_name;
 use memtwin::target::Dialect;
 use memtwin::trace::{Header, Trace};
@@ -48,10 +48,21 @@ fn setups() -> impl Strategy<Value = Setup> {
         .prop_map(|(gpa, bytes, writable, executable)| MappedSetup { gpa, bytes, writable, executable });
     let mapped = proptest::collection::vec(mapped, 0..4);
     let sizes = (any::<u32>(), any::<u8>(), 0..0x1_2000_u32, any::<u32>());
-    (any::<bool>(), sizes, any::<u64>(), mapped, any::<bool>()).prop_map(
-        |(paging, (snapshot_bytes, tail_pages, scratch_bytes, buffer_bytes), table_base, mapped, adjacent)| {
-            Setup { paging, snapshot_bytes, tail_pages, scratch_bytes, buffer_bytes, table_base, mapped, adjacent }
-                .normalised()
+    (any::<bool>(), sizes, any::<u64>(), mapped, any::<(bool, bool)>()).prop_map(
+        |(paging, (snapshot_bytes, tail_pages, scratch_bytes, buffer_bytes), table_base, mapped, (adjacent, small))| {
+            let work_bounds = if small { WorkBounds::Small } else { WorkBounds::Full };
+            Setup {
+                paging,
+                snapshot_bytes,
+                tail_pages,
+                scratch_bytes,
+                buffer_bytes,
+                table_base,
+                mapped,
+                adjacent,
+                work_bounds,
+            }
+            .normalised()
         },
     )
 }

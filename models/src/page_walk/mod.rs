@@ -18,15 +18,11 @@ pub use outcome::{Access, HostRange, Outcome, Refusal, Region, RegionKind, Seen,
 pub use setup::{
     BOOKKEEPING_BYTES, EDGES, FILE_MAPPING_BYTES, FILE_MAPPING_LIST_BYTES, GPA_END, HOST_SLOT_BYTES, MAX_BACKING_BYTES,
     MAX_FILE_MAPPINGS, MAX_MAPPED, MAX_TABLES, MAX_TAIL_PAGES, MappedSetup, PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA,
-    Setup,
+    Setup, WorkBounds,
 };
 
 use crate::{Component, Law, OutcomeClass};
 
-/// A walk of more leaves than this ends with an error. A large leaf is one leaf.
-pub const MAX_LEAVES: u64 = 1 << 20;
-/// A walk that enters tables more often than this ends with an error. The root counts.
-pub const MAX_TABLE_VISITS: u64 = 1 << 16;
 /// A mapping of more pages than this is refused.
 pub const MAX_MAPPED_PAGES: u64 = 1 << 15;
 /// What file mappings and the snapshot hold at first: this pattern from the place of the backing's index on.

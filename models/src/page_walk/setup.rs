@@ -62,6 +62,47 @@ pub struct Setup {
     /// Whether the first file mapping lies right behind the snapshot for the host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adjacent: bool,
+    /// How much work a walk may take.
+    #[serde(default, skip_serializing_if = "WorkBounds::is_full")]
+    pub work_bounds: WorkBounds,
+}
+
+/// How much work a walk may take before it ends with an error. A large leaf is one leaf; the root is a table that is visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkBounds {
+    /// 2^20 leaves and 2^16 visits of tables.
+    #[default]
+    Full,
+    /// 2^12 leaves and 2^8 visits: bounds that are met within microseconds, and so in many traces.
+    Small,
+}
+
+impl WorkBounds {
+    /// The most leaves.
+    #[inline]
+    #[must_use]
+    pub const fn leaves(self) -> u64 {
+        match self {
+            WorkBounds::Full => 1 << 20,
+            WorkBounds::Small => 1 << 12,
+        }
+    }
+
+    /// The most visits of tables.
+    #[inline]
+    #[must_use]
+    pub const fn table_visits(self) -> u64 {
+        match self {
+            WorkBounds::Full => 1 << 16,
+            WorkBounds::Small => 1 << 8,
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
+    fn is_full(&self) -> bool {
+        *self == WorkBounds::Full
+    }
 }
 
 /// A file mapping.
@@ -106,6 +147,7 @@ impl Setup {
             table_base: 0x10_0000,
             mapped: Vec::new(),
             adjacent: false,
+            work_bounds: WorkBounds::Full,
         }
     }
 

@@ -16,8 +16,9 @@ const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 2
 const TABLE: usize = 256;
 /// Clusters of virtual pages in a trace.
 const CLUSTERS: usize = 3;
-/// One in so many traces points a whole root at itself: walking that costs as much as tens of thousands of ops.
-const EXPLOSION_ONE_IN: u32 = 512;
+/// One in so many traces points a whole root at itself: walking that costs as much as hundreds of ops, or with full bounds as
+/// tens of thousands.
+const EXPLOSION_ONE_IN: u32 = 64;
 /// Raw entries of a trace that lead to tables.
 const LINKS: u32 = 6;
 /// Flags of leaves, besides present.

@@ -2,7 +2,7 @@
 //! for guest and host. Refuses to know what becomes of them.
 
 use crate::random::Random;
-use memtwin_models::page_walk::{GPA_END, MappedSetup, PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA, Setup};
+use memtwin_models::page_walk::{GPA_END, MappedSetup, PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA, Setup, WorkBounds};
 
 /// Draws a setup.
 pub(super) fn draw(random: &mut Random) -> Setup {
@@ -46,5 +46,8 @@ pub(super) fn draw(random: &mut Random) -> Setup {
     }
     let paging = !random.one_in(8);
     let adjacent = random.one_in(2);
-    Setup { paging, snapshot_bytes, tail_pages, scratch_bytes, buffer_bytes, table_base, mapped, adjacent }.normalised()
+    // Walks up to the full bounds take milliseconds.
+    let work_bounds = if random.one_in(256) { WorkBounds::Full } else { WorkBounds::Small };
+    Setup { paging, snapshot_bytes, tail_pages, scratch_bytes, buffer_bytes, table_base, mapped, adjacent, work_bounds }
+        .normalised()
 }

@@ -6,7 +6,7 @@
 use crate::trace::wire::{Edges, Reader, Writer};
 use memtwin_models::page_walk::{
     Backing, EDGES, MAX_BACKING_BYTES, MAX_FILLED, MAX_MAPPED, MAX_TAIL_PAGES, MappedSetup, MappingKind, Op, OpKind,
-    PAGE_BYTES, Prefix, Setup, Slot,
+    PAGE_BYTES, Prefix, Setup, Slot, WorkBounds,
 };
 
 /// What a row of eight tags stands for.
@@ -65,6 +65,7 @@ const ROWS: [Row; 32] = [
 
 const NOT_PAGING: u8 = 0x01;
 const ADJACENT: u8 = 0x02;
+const SMALL_BOUNDS: u8 = 0x04;
 const WRITABLE: u8 = 0x01;
 const EXECUTABLE: u8 = 0x02;
 
@@ -135,12 +136,17 @@ pub(super) fn read_setup(reader: &mut Reader<'_>) -> Setup {
         table_base,
         mapped,
         adjacent: flags & ADJACENT != 0,
+        work_bounds: if flags & SMALL_BOUNDS == 0 { WorkBounds::Full } else { WorkBounds::Small },
     };
     setup.normalised()
 }
 
 pub(super) fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
-    writer.byte(if setup.paging { 0 } else { NOT_PAGING } | if setup.adjacent { ADJACENT } else { 0 });
+    let bounds = match setup.work_bounds {
+        WorkBounds::Full => 0,
+        WorkBounds::Small => SMALL_BOUNDS,
+    };
+    writer.byte(if setup.paging { 0 } else { NOT_PAGING } | if setup.adjacent { ADJACENT } else { 0 } | bounds);
     writer.byte(setup.tail_pages | u8::try_from(setup.mapped.len()).unwrap_or(0) << 4);
     writer.varint(u64::from(setup.snapshot_bytes - 1));
     writer.varint(u64::from(setup.scratch_bytes - 1));

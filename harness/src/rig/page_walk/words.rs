@@ -1,6 +1,6 @@
 //! Page-walk setups, ops and outcomes in words.
 
-use memtwin_models::page_walk::{MappingKind, Op, Outcome, Prefix, Seen, Setup};
+use memtwin_models::page_walk::{MappingKind, Op, Outcome, Prefix, Seen, Setup, WorkBounds};
 use std::fmt::Write as _;
 
 /// Spans, regions and bytes that are shown.
@@ -21,6 +21,10 @@ pub(super) fn setup(setup: &Setup) -> String {
         let _ = write!(text, "; file mapping {index}: {:#x} bytes at {:#x} r", mapped.bytes, mapped.gpa);
         text.push_str(if mapped.writable { "w" } else { "-" });
         text.push_str(if mapped.executable { "x" } else { "-" });
+    }
+    if setup.work_bounds == WorkBounds::Small {
+        let (leaves, visits) = (setup.work_bounds.leaves(), setup.work_bounds.table_visits());
+        let _ = write!(text, "; a walk may find {leaves} leaves and visit {visits} tables");
     }
     if setup.adjacent {
         text.push_str("; for the host, file mapping 0 lies right behind the snapshot");

@@ -7,9 +7,7 @@ use super::sandbox::{Placed, Run, Sandbox, WORD};
 use super::walker::PageRange;
 use memtwin_models::Health;
 use memtwin_models::page_walk::translate::{ADDRESS, COPY_ON_WRITE, LARGE, WRITABLE, is_canonical, shift};
-use memtwin_models::page_walk::{
-    Access, BOOKKEEPING_BYTES, MAX_LEAVES, MAX_TABLE_VISITS, PAGE_BYTES, Refusal, RegionKind,
-};
+use memtwin_models::page_walk::{Access, BOOKKEEPING_BYTES, PAGE_BYTES, Refusal, RegionKind, WorkBounds};
 
 /// A way in which the parts work together.
 pub trait Deviation: 'static {
@@ -37,8 +35,8 @@ pub trait Deviation: 'static {
 
     /// Whether a walk may go on.
     #[inline]
-    fn is_within_bounds(visits: u64, leaves: u64) -> bool {
-        visits <= MAX_TABLE_VISITS && leaves <= MAX_LEAVES
+    fn is_within_bounds(bounds: WorkBounds, visits: u64, leaves: u64) -> bool {
+        visits <= bounds.table_visits() && leaves <= bounds.leaves()
     }
 
     /// Whether a present entry is a large leaf, at levels above the lowest.

@@ -10,7 +10,7 @@ use super::sandbox::{Placed, Run, Sandbox};
 use super::subject::Host;
 use super::walker::PageRange;
 use memtwin_models::Health;
-use memtwin_models::page_walk::{Access, Refusal, RegionKind};
+use memtwin_models::page_walk::{Access, Refusal, RegionKind, WorkBounds};
 
 /// The reported code.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Deviation for Reported {
         EmptyRangeIsAPage::empty_range(address)
     }
 
-    fn is_within_bounds(_visits: u64, _leaves: u64) -> bool {
+    fn is_within_bounds(_bounds: WorkBounds, _visits: u64, _leaves: u64) -> bool {
         true
     }
 

@@ -2,22 +2,22 @@
 //! it answers that nothing is present: a runaway walk is seen each time alike, and not by the clock.
 
 use super::walker::TableReader;
-use memtwin_models::page_walk::{MAX_LEAVES, MAX_TABLE_VISITS};
+use memtwin_models::page_walk::WorkBounds;
 use std::cell::Cell;
 
-/// Twice the entries that a walk within its bounds can read.
-const MAX_READS: u64 = 2 * MAX_TABLE_VISITS * 512;
-/// Twice the leaves that it can find.
-const MAX_FOUND: u64 = 2 * MAX_LEAVES;
-
 /// What the walks of an op have asked for and found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Meter {
+    bounds: WorkBounds,
     reads: Cell<u64>,
     found: Cell<u64>,
 }
 
 impl Meter {
+    pub(super) fn new(bounds: WorkBounds) -> Self {
+        Meter { bounds, reads: Cell::new(0), found: Cell::new(0) }
+    }
+
     /// Notes a leaf that was found.
     #[inline]
     pub(super) fn note_leaf(&self) {
@@ -25,7 +25,8 @@ impl Meter {
     }
 
     pub(super) fn is_exceeded(&self) -> bool {
-        MAX_READS < self.reads.get() || MAX_FOUND < self.found.get()
+        // Twice what a walk within its bounds can read and find.
+        2 * self.bounds.table_visits() * 512 < self.reads.get() || 2 * self.bounds.leaves() < self.found.get()
     }
 }
 

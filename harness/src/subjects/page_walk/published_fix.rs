@@ -6,7 +6,7 @@ use super::deviation::Deviation;
 use super::sandbox::Placed;
 use super::subject::Host;
 use memtwin_models::Health;
-use memtwin_models::page_walk::Access;
+use memtwin_models::page_walk::{Access, WorkBounds};
 
 /// The fix.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Deviation for SymptomsFixed {
         story: "regions and buffers are right, but PS, upper levels and the bound of a walk are not looked at, and reads know no file mappings",
     };
 
-    fn is_within_bounds(_visits: u64, _leaves: u64) -> bool {
+    fn is_within_bounds(_bounds: WorkBounds, _visits: u64, _leaves: u64) -> bool {
         true
     }
 

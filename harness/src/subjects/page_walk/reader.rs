@@ -66,10 +66,16 @@ impl<D: Deviation> Sandbox<D> {
         let mut progress = Progress { position: address, left: length, is_broken: false };
         let backings = D::readable(&self.backings);
         let walked = match pages {
-            Some(pages) => walk::<D, _>(&Port { tables: &self.tables, meter }, self.tables.root, pages, |leaf| {
-                meter.note_leaf();
-                add_leaf::<D>(&mut progress, backings, &leaf, &mut pieces);
-            }),
+            Some(pages) => walk::<D, _>(
+                &Port { tables: &self.tables, meter },
+                self.tables.root,
+                self.tables.work_bounds,
+                pages,
+                |leaf| {
+                    meter.note_leaf();
+                    add_leaf::<D>(&mut progress, backings, &leaf, &mut pieces);
+                },
+            ),
             None => {
                 add_pieces::<D>(&mut progress, backings, address, length, &mut pieces);
                 Ok(())
@@ -98,7 +104,7 @@ impl<D: Deviation> Sandbox<D> {
         }
         let mut last: Option<Draft> = None;
         let port = Port { tables: &self.tables, meter };
-        let walked = walk::<D, _>(&port, self.tables.root, PageRange::ALL, |leaf| {
+        let walked = walk::<D, _>(&port, self.tables.root, self.tables.work_bounds, PageRange::ALL, |leaf| {
             meter.note_leaf();
             let mut is_empty = true;
             Self::runs(&self.backings, leaf.phys, leaf.bytes, |distance, run| {

@@ -72,7 +72,7 @@ fn first_content(backing: Backing) -> Option<Payload> {
 impl<D: Deviation> Sandbox<D> {
     pub(super) fn new(setup: &Setup) -> Result<Self, Unsupported> {
         let mut sandbox = Sandbox {
-            tables: TableBuffer::new(setup.table_base),
+            tables: TableBuffer::new(setup.table_base, setup.work_bounds),
             arena: Arena::new(setup)?,
             backings: placed(setup),
             setup: setup.clone(),

@@ -34,7 +34,7 @@ impl<D: Deviation> Subject<PageWalk> for Host<D> {
     }
 
     fn apply(&mut self, op: &Op, seen: &mut Outcome) {
-        let meter = Meter::default();
+        let meter = Meter::new(self.sandbox.setup.work_bounds);
         let result = self.carry_out(op, &meter, seen);
         seen.result = result.unwrap_or_else(Seen::Refused);
         seen.runaway = meter.is_exceeded();
@@ -101,7 +101,7 @@ impl<D: Deviation> Host<D> {
         let range = if length == 0 { D::empty_range(address)? } else { Some(D::range(address, length)?) };
         let Some(range) = range else { return Ok(()) };
         let tables = &self.sandbox.tables;
-        let walked = walk::<D, _>(&Port { tables, meter }, tables.root, range, |leaf| {
+        let walked = walk::<D, _>(&Port { tables, meter }, tables.root, tables.work_bounds, range, |leaf| {
             meter.note_leaf();
             Span::append(spans, Span { start: leaf.virt, phys: leaf.phys, bytes: leaf.bytes, access: leaf.access });
         });

@@ -6,7 +6,9 @@ use super::walker::TableReader;
 use memtwin_models::page_walk::translate::{
     ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, WRITABLE, shift,
 };
-use memtwin_models::page_walk::{MAX_MAPPED_PAGES, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, Refusal};
+use memtwin_models::page_walk::{
+    MAX_MAPPED_PAGES, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, Refusal, WorkBounds,
+};
 use std::marker::PhantomData;
 
 const ENTRIES: usize = 512;
@@ -19,15 +21,16 @@ pub struct TableBuffer<D> {
     /// The root that walks begin at, low bits and all.
     pub(super) root: u64,
     entries: Vec<u64>,
+    pub(super) work_bounds: WorkBounds,
     deviation: PhantomData<D>,
 }
 
 impl<D: Deviation> TableBuffer<D> {
     /// One zeroed root at `base`.
-    pub(super) fn new(base: u64) -> Self {
+    pub(super) fn new(base: u64, work_bounds: WorkBounds) -> Self {
         let mut entries = Vec::with_capacity(MAX_TABLES * ENTRIES);
         entries.resize(ENTRIES, 0);
-        TableBuffer { base, root: base, entries, deviation: PhantomData }
+        TableBuffer { base, root: base, entries, work_bounds, deviation: PhantomData }
     }
 
     pub(super) fn reset(&mut self) {

@@ -3,7 +3,7 @@
 
 use super::deviation::Deviation;
 use memtwin_models::page_walk::translate::{ADDRESS, NO_EXECUTE, PRESENT, WRITABLE, shift};
-use memtwin_models::page_walk::{Access, PAGE_BYTES, Refusal};
+use memtwin_models::page_walk::{Access, PAGE_BYTES, Refusal, WorkBounds};
 
 /// The pages below 2^48 bytes.
 const LAST_PAGE: u64 = (1 << 36) - 1;
@@ -60,6 +60,7 @@ pub struct Leaf {
 /// One walk.
 struct Walk<'a, R, F> {
     reader: &'a R,
+    bounds: WorkBounds,
     range: PageRange,
     visits: u64,
     leaves: u64,
@@ -70,10 +71,11 @@ struct Walk<'a, R, F> {
 pub(super) fn walk<D: Deviation, R: TableReader>(
     reader: &R,
     root: u64,
+    bounds: WorkBounds,
     range: PageRange,
     visit: impl FnMut(Leaf),
 ) -> Result<(), Refusal> {
-    let mut walk = Walk { reader, range, visits: 0, leaves: 0, visit };
+    let mut walk = Walk { reader, bounds, range, visits: 0, leaves: 0, visit };
     let access = Access { writable: true, executable: true, copy_on_write: false };
     walk.table::<D>(root & ADDRESS, 3, 0, access)
 }
@@ -82,7 +84,7 @@ impl<R: TableReader, F: FnMut(Leaf)> Walk<'_, R, F> {
     /// One table, which begins at page `base`.
     fn table<D: Deviation>(&mut self, table: u64, level: u32, base: u64, upper: Access) -> Result<(), Refusal> {
         self.visits += 1;
-        if !D::is_within_bounds(self.visits, self.leaves) {
+        if !D::is_within_bounds(self.bounds, self.visits, self.leaves) {
             return Err(Refusal::TooMuchWork);
         }
         let shift_pages = shift(level) - 12;
@@ -109,7 +111,7 @@ impl<R: TableReader, F: FnMut(Leaf)> Walk<'_, R, F> {
 
     fn leaf<D: Deviation>(&mut self, entry: u64, level: u32, first: u64, access: Access) -> Result<(), Refusal> {
         self.leaves += 1;
-        if !D::is_within_bounds(self.visits, self.leaves) {
+        if !D::is_within_bounds(self.bounds, self.visits, self.leaves) {
             return Err(Refusal::TooMuchWork);
         }
         let page_bytes = 1_u64 << shift(level);

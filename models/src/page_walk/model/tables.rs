@@ -5,8 +5,7 @@ use super::super::translate::{
     ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, Role, WRITABLE, role, shift,
 };
 use super::super::{
-    Access, MAX_LEAVES, MAX_MAPPED_PAGES, MAX_TABLE_VISITS, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, Refusal,
-    Setup, Span,
+    Access, MAX_MAPPED_PAGES, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, Refusal, Setup, Span, WorkBounds,
 };
 
 const ENTRIES: usize = 512;
@@ -40,6 +39,7 @@ pub(super) struct Tables {
     base: u64,
     pub(super) root: u64,
     entries: Vec<u64>,
+    work_bounds: WorkBounds,
 }
 
 #[allow(clippy::cast_possible_truncation)] // an index of a table, below 512
@@ -65,13 +65,13 @@ impl Tables {
     pub(super) fn new(setup: &Setup) -> Self {
         let mut entries = Vec::with_capacity(MAX_TABLES * ENTRIES);
         entries.resize(ENTRIES, 0);
-        Tables { base: setup.table_base, root: setup.table_base, entries }
+        Tables { base: setup.table_base, root: setup.table_base, entries, work_bounds: setup.work_bounds }
     }
 
     pub(super) fn reset(&mut self, setup: &Setup) {
         self.entries.clear();
         self.entries.resize(ENTRIES, 0);
-        (self.base, self.root) = (setup.table_base, setup.table_base);
+        (self.base, self.root, self.work_bounds) = (setup.table_base, setup.table_base, setup.work_bounds);
     }
 
     pub(super) fn entries(&self) -> &[u64] {
@@ -172,7 +172,7 @@ impl Tables {
         show: &mut impl FnMut(Span),
     ) -> Result<(), Refusal> {
         search.work.visits += 1;
-        if MAX_TABLE_VISITS < search.work.visits {
+        if self.work_bounds.table_visits() < search.work.visits {
             return Err(Refusal::TooMuchWork);
         }
         // A table lies in the buffer as a whole or not at all, and outside every entry is 0.
@@ -197,7 +197,7 @@ impl Tables {
                 Role::Table(below) => self.descend(below, level - 1, first, access, search, show)?,
                 Role::Leaf(phys) => {
                     search.work.leaves += 1;
-                    if MAX_LEAVES < search.work.leaves {
+                    if self.work_bounds.leaves() < search.work.leaves {
                         return Err(Refusal::TooMuchWork);
                     }
                     let from = first.max(search.first);

@@ -5,6 +5,7 @@
 use super::super::deviation::Deviation;
 use super::super::subject::Host;
 use memtwin_models::Health;
+use memtwin_models::page_walk::WorkBounds;
 
 /// The deviation.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ impl Deviation for EndlessWalk {
         story: "a root that points to itself everywhere is walked through all of its 512^4 leaves",
     };
 
-    fn is_within_bounds(_visits: u64, _leaves: u64) -> bool {
+    fn is_within_bounds(_bounds: WorkBounds, _visits: u64, _leaves: u64) -> bool {
         true
     }
 }
