@@ -36,6 +36,8 @@ const TOP: &[&str] = &[
     "target",
 ];
 
+/// The most that the committed seeds of all components have together, in bytes: everybody who clones pays for them.
+const MOST_SEED_BYTES: u64 = 2 << 20;
 /// The longest source file, in lines.
 const LONGEST_FILE_LINES: usize = 500;
 
@@ -180,6 +182,20 @@ fn every_broken_subject_has_its_trace() {
         let path = folder.join(format!("{}.jsonl", target.subject()));
         assert!(path.is_file(), "{} is missing: see crashes/README.md", path.display());
     }
+}
+
+#[test]
+fn committed_seeds_are_small() {
+    let mut bytes = 0;
+    for dialect in Registry::built_in().dialects() {
+        for entry in std::fs::read_dir(root().join("corpus").join(dialect.name())).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().to_string_lossy().starts_with("seed-") {
+                bytes += entry.metadata().unwrap().len();
+            }
+        }
+    }
+    assert!(0 < bytes && bytes <= MOST_SEED_BYTES, "the seeds have {bytes} bytes: memtwin corpus minimize corpus");
 }
 
 #[test]

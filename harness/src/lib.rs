@@ -32,6 +32,7 @@ compile_error!("memtwin supports x86-64 Linux only: its isolation uses Linux sys
 
 pub mod campaign;
 pub mod cli;
+pub mod corpus;
 pub mod engines;
 pub mod explain;
 pub mod feedback;
@@ -39,6 +40,8 @@ pub mod finding;
 pub mod isolate;
 pub mod lockstep;
 pub mod mutate;
+#[cfg(feature = "proptest")]
+pub mod proptest;
 pub mod random;
 pub mod registry;
 pub mod rig;
@@ -93,6 +96,31 @@ macro_rules! afl_target {
                 target.run(bytes);
                 target.tell_features(|feature| afl::ijon_set!(feature));
             }));
+        }
+    };
+}
+
+/// A test that runs a subject of one's own beside its model, on traces that proptest draws and memtwin shrinks. Needs the
+/// feature `proptest`. The subject runs in the test's own process, so a crash takes the test with it: [`main!`] is for those.
+///
+/// ```
+/// use memtwin::models::brk_heap::BrkHeap;
+/// use memtwin::subjects::brk_heap::Hardened;
+///
+/// memtwin::proptest_subject!(hardened_agrees, BrkHeap, Hardened);
+/// ```
+///
+/// A fourth argument is proptest's configuration, in place of the one that the environment gives.
+#[cfg(feature = "proptest")]
+#[macro_export]
+macro_rules! proptest_subject {
+    ($name:ident, $component:ty, $subject:ty $(,)?) => {
+        $crate::proptest_subject!($name, $component, $subject, $crate::proptest::ProptestConfig::default());
+    };
+    ($name:ident, $component:ty, $subject:ty, $config:expr $(,)?) => {
+        #[test]
+        fn $name() {
+            $crate::proptest::check::<$component, $subject>(&$config);
         }
     };
 }

@@ -2,6 +2,7 @@
 //! and a target, never a component. Per subject only the batch loop is compiled anew.
 
 use crate::engines::TraceSource;
+use crate::engines::exhaustive::SmallTraces;
 use crate::engines::random::Generated;
 use crate::explain::Narrator;
 use crate::finding::{Failure, Signature, Step};
@@ -42,6 +43,8 @@ pub trait Dialect: Sync {
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
     /// Cuts its traces into ops.
     fn cutter(&self) -> Box<dyn Cutter>;
+    /// All traces of at most `depth` ops over its small world.
+    fn small_traces(&self, depth: u32) -> SmallTraces;
     /// Shrinks a trace as long as `still_fails` says yes.
     fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8>;
 }
@@ -119,6 +122,10 @@ impl<C: Rig> Dialect for Spoken<C> {
 
     fn cutter(&self) -> Box<dyn Cutter> {
         Box::new(ComponentCutter::<C>::new())
+    }
+
+    fn small_traces(&self, depth: u32) -> SmallTraces {
+        SmallTraces::new::<C>(&C::small(), depth)
     }
 
     fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8> {

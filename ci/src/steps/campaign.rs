@@ -35,6 +35,12 @@ pub(super) fn seeds(room: &Room) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Every short trace over the small worlds, on every sound subject.
+pub(super) fn exhaustive(room: &Room) -> Result<(), Trouble> {
+    let out = tempfile::tempdir()?;
+    memtwin(room).with(["exhaustive", "--depth", "3", "--out"]).with([out.path()]).pass()
+}
+
 /// The same seed and op budget with one worker and with two: the same run file but for times, the same files.
 pub(super) fn workers(room: &Room) -> Result<(), Trouble> {
     for component in components() {

@@ -50,6 +50,7 @@ pub(crate) const STEPS: &[Step] = &[
     fast("libfuzzer", "libFuzzer on stable finds nothing, and dies of GM-01 as it should", fuzzers::stable),
     full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),
     full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
+    full("exhaustive", "every trace of at most three ops over the small worlds agrees", campaign::exhaustive),
     full("workers", "one worker and two find the same, byte for byte", campaign::workers),
     full("witness", "KVM and the x86_64 crate translate as the model of page_walk does", witness::built_in),
     full("witness-emulator", "QEMU's memory management translates as the model of temp_map does", witness::emulator),

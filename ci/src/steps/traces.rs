@@ -31,7 +31,9 @@ pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
     let text = program().with(arguments).with([out.path()]).keep()?.success()?;
     let run = run_file::parse(&text)?;
     run_file::as_expected(&run, &["own_memory"])?;
-    program().with(["list"]).pass()
+    program().with(["list"]).pass()?;
+    let test = Run::cargo(&folder, ["test", "--release", "--quiet", "--locked", "--target-dir"]);
+    test.with([room.target()]).env("PROPTEST_RNG_SEED", "7").pass()
 }
 
 /// memtwin itself, built for release.

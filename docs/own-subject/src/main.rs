@@ -12,6 +12,9 @@ use std::ops::Range;
 
 memtwin::main![Pair::<GuestMemory, OwnMemory>::NEW, Pair::<GuestMemory, OwnMemory<OffByOne>>::NEW];
 
+#[cfg(test)]
+memtwin::proptest_subject!(own_memory_agrees, GuestMemory, OwnMemory);
+
 /// The largest memory that is served, in bytes.
 const LARGEST_MEMORY_BYTES: u64 = 1 << 20;
 

@@ -2,12 +2,14 @@
 //! and deduplicates findings, and files them. It judges nothing and prints nothing: it tells what happens as events.
 
 mod epoch;
+mod exhaustive;
 mod files;
 mod merge;
 mod queue;
 pub mod run_file;
 
 pub(crate) use epoch::shrink_wire;
+pub use exhaustive::{Exhausted, exhaust};
 pub(crate) use files::file_finding;
 pub use files::{Filed, write_atomically};
 
@@ -88,6 +90,8 @@ pub enum Event<'a> {
 pub enum CampaignError {
     #[error(transparent)]
     Isolation(#[from] IsolationError),
+    #[error("there are more traces of {depth} ops than can be counted; ask for a smaller depth")]
+    TooDeep { depth: u32 },
     #[error("cannot write {path}: {source}; what was found before is kept below {}", .path.parent().unwrap_or(.path).display())]
     Write { path: PathBuf, source: std::io::Error },
 }

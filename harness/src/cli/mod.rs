@@ -3,7 +3,9 @@
 mod accept;
 mod check;
 mod convert;
+mod corpus;
 mod doctor;
+mod exhaustive;
 mod explain;
 mod fuzz;
 mod list;
@@ -64,6 +66,8 @@ enum Verb {
     Check(check::Check),
     /// Run subjects on random traces, looking for the first divergence
     Fuzz(fuzz::Fuzz),
+    /// Run every short trace over a small set of operands
+    Exhaustive(exhaustive::Exhaustive),
     /// List components and subjects, with what each claims
     List(list::List),
     /// Replay traces, or all traces of folders, and say which behave as expected
@@ -76,6 +80,8 @@ enum Verb {
     Convert(convert::Convert),
     /// Shrink a finding, name it, and file it under crashes/
     Accept(accept::Accept),
+    /// Minimise, merge, check or migrate a folder of engines' inputs
+    Corpus(corpus::Corpus),
     /// Compare the models' page walks with hardware and other projects' code
     Witness(witness::Witness),
     /// Say what this machine has for fuzzing, and how to get what is missing
@@ -116,12 +122,14 @@ pub fn main(registry: &Registry) -> ExitCode {
     let result = match &verb {
         Verb::Check(verb) => verb.run(&context),
         Verb::Fuzz(verb) => verb.run(&context),
+        Verb::Exhaustive(verb) => verb.run(&context),
         Verb::List(verb) => verb.run(&context),
         Verb::Replay(verb) => verb.run(&context),
         Verb::Explain(verb) => verb.run(&context),
         Verb::Shrink(verb) => verb.run(&context),
         Verb::Convert(verb) => verb.run(&context),
         Verb::Accept(verb) => verb.run(&context),
+        Verb::Corpus(verb) => verb.run(&context),
         Verb::Witness(verb) => verb.run(&context),
         Verb::Doctor(verb) => verb.run(),
         Verb::Completions { shell } => {

@@ -1,5 +1,6 @@
 //! Engines: where traces come from. An engine sees wire bytes, never a component.
 
+pub mod exhaustive;
 pub mod guided;
 pub mod in_process;
 pub mod random;

@@ -9,6 +9,7 @@ mod kept;
 mod sandbox;
 mod slot;
 mod supervised;
+mod survey;
 mod symbolise;
 mod window;
 mod worker;
@@ -16,6 +17,7 @@ mod zygote;
 
 pub use counters::ExtraCounters;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
+pub use survey::{Surveyed, TraceSurvey};
 pub use zygote::serve_if_asked;
 
 use crate::engines::Engine;
@@ -28,6 +30,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::personality::Persona;
 use slot::{JobKind, JobRecord, MAX_FRAMES, OUTPUT_BYTES, Report, SharedSlot};
 use std::io::{self, Read as _, Write as _};
+use std::ops::Range;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -195,6 +198,17 @@ impl Isolation {
             engine: batch.engine as u32,
             ..job(JobKind::Campaign, batch.target, audits)
         };
+        self.run_traces()
+    }
+
+    /// Runs small traces, in the order of their numbers, until they are done or one fails.
+    pub fn exhaust(&mut self, target: usize, depth: u32, traces: Range<u64>) -> Result<BatchEnd, IsolationError> {
+        let job = job(JobKind::Exhaust, target, Audits::Full);
+        self.slot.get_mut().job = JobRecord { first_trace: traces.start, end_trace: traces.end, depth, ..job };
+        self.run_traces()
+    }
+
+    fn run_traces(&mut self) -> Result<BatchEnd, IsolationError> {
         let Some(ending) = self.run_worker()? else { return Ok(BatchEnd::Interrupted) };
         let slot = self.slot.get();
         match ending {
@@ -425,6 +439,8 @@ fn job(kind: JobKind, target: usize, audits: Audits) -> JobRecord {
         stream: 0,
         first_trace: 0,
         ops_budget: 0,
+        end_trace: 0,
+        depth: 0,
         deadline_nanoseconds: u64::MAX,
         heap_limit_bytes: HEAP_LIMIT_BYTES,
         engine: Engine::Random as u32,

@@ -28,6 +28,10 @@ pub(super) enum JobKind {
     Replay = 1,
     Narrate = 2,
     Symbolise = 3,
+    /// Small traces, all of them.
+    Exhaust = 4,
+    /// The traces in the room for kept ones; the output says what each reached.
+    Survey = 5,
 }
 
 /// The job, in plain numbers.
@@ -41,6 +45,10 @@ pub(super) struct JobRecord {
     pub first_trace: u64,
     /// The worker ends after the trace that reaches this many ops, counted from the start of the epoch.
     pub ops_budget: u64,
+    /// The worker ends before this trace.
+    pub end_trace: u64,
+    /// The most ops of a small trace.
+    pub depth: u32,
     /// The worker ends after the group of traces during which this time passes (CLOCK_MONOTONIC, in nanoseconds).
     pub deadline_nanoseconds: u64,
     pub heap_limit_bytes: u64,

@@ -44,6 +44,10 @@ pub(super) fn work(slot: &mut SharedSlot, voice: &OwnedFd, registry: &Registry) 
             campaign(slot, target);
         } else if kind == JobKind::Replay as u32 {
             replay(slot, target);
+        } else if kind == JobKind::Exhaust as u32 {
+            exhaust(slot, target);
+        } else if kind == JobKind::Survey as u32 {
+            super::survey::run(slot, target);
         } else {
             narrate(slot, target);
         }
@@ -83,11 +87,7 @@ fn campaign(slot: &mut Slot, target: &dyn Target) {
     let strict = audits(job.audits) == Audits::EveryStep;
     while slot.ops.load(Ordering::Relaxed) < job.ops_budget {
         engine.traces().write(job.stream, index, &mut wire);
-        slot.trace.store(index, Ordering::Relaxed);
-        // The trace is on record before it runs.
-        slot.wire[..wire.len()].copy_from_slice(&wire);
-        #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
-        slot.wire_length.store(wire.len() as u32, Ordering::Release);
+        put_on_record(slot, index, &wire);
         let is_close_look = index.is_multiple_of(CLOSE_LOOK_EVERY);
         let audits = match is_close_look {
             _ if strict => Audits::EveryStep,
@@ -102,21 +102,60 @@ fn campaign(slot: &mut Slot, target: &dyn Target) {
         let mut journal = Journal { place, counts, features, ops: 0 };
         let ended = runner.run(&wire, audits, &mut journal);
         let ops = journal.ops;
-        slot.ops.fetch_add(ops, Ordering::Relaxed);
-        slot.traces.fetch_add(1, Ordering::Relaxed);
+        note_end(slot, ops, &ended);
         match ended {
             Ended::Agreed => engine.learn(&wire, slot),
-            Ended::Moot { .. } => {
-                slot.moot.fetch_add(1, Ordering::Relaxed);
-            }
-            Ended::Unsupported(_) => {
-                slot.unsupported.fetch_add(1, Ordering::Relaxed);
-            }
+            Ended::Moot { .. } | Ended::Unsupported(_) => {}
             Ended::Diverged { .. } => return report(slot, &ended),
         }
         index += 1;
         if job.deadline_nanoseconds <= super::monotonic_nanoseconds() {
             break;
+        }
+    }
+    let Slot { place, counts, .. } = &mut *slot;
+    runner.finish(&mut Journal { place, counts, features: None, ops: 0 });
+    slot.report.store(Report::Done as u32, Ordering::Release);
+}
+
+/// The trace is on record before it runs.
+pub(super) fn put_on_record(slot: &mut Slot, index: u64, wire: &[u8]) {
+    slot.trace.store(index, Ordering::Relaxed);
+    slot.wire[..wire.len()].copy_from_slice(wire);
+    #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
+    slot.wire_length.store(wire.len() as u32, Ordering::Release);
+}
+
+/// Counts a trace that came to its end.
+fn note_end(slot: &Slot, ops: u64, ended: &Ended) {
+    slot.ops.fetch_add(ops, Ordering::Relaxed);
+    slot.traces.fetch_add(1, Ordering::Relaxed);
+    match ended {
+        Ended::Moot { .. } => {
+            slot.moot.fetch_add(1, Ordering::Relaxed);
+        }
+        Ended::Unsupported(_) => {
+            slot.unsupported.fetch_add(1, Ordering::Relaxed);
+        }
+        Ended::Agreed | Ended::Diverged { .. } => {}
+    }
+}
+
+fn exhaust(slot: &mut Slot, target: &dyn Target) {
+    let job = slot.job;
+    let mut runner = target.runner();
+    let mut traces = target.dialect().small_traces(job.depth);
+    let mut wire = Vec::new();
+    for index in job.first_trace..job.end_trace {
+        traces.write(0, index, &mut wire);
+        put_on_record(slot, index, &wire);
+        let Slot { place, counts, .. } = &mut *slot;
+        let mut journal = Journal { place, counts, features: None, ops: 0 };
+        let ended = runner.run(&wire, Audits::Full, &mut journal);
+        let ops = journal.ops;
+        note_end(slot, ops, &ended);
+        if let Ended::Diverged { .. } = ended {
+            return report(slot, &ended);
         }
     }
     let Slot { place, counts, .. } = &mut *slot;
@@ -183,7 +222,7 @@ fn narrate(slot: &mut Slot, target: &dyn Target) {
     slot.report.store(Report::Done as u32, Ordering::Release);
 }
 
-fn report(slot: &mut Slot, ended: &Ended) {
+pub(super) fn report(slot: &mut Slot, ended: &Ended) {
     let report = match ended {
         Ended::Agreed => Report::Done,
         Ended::Moot { op, reason } => {

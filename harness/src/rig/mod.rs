@@ -44,6 +44,9 @@ pub trait Rig:
     /// The same order holds for their sum.
     fn simpler_together(setup: &Self::Setup, ops: &[Self::Op]) -> Vec<(Self::Setup, Vec<Self::Op>)>;
 
+    /// The starts and ops of the exhaustive engine: few, right and wrong ones, at the operands where something changes.
+    fn small() -> Small<Self>;
+
     /// The setup in the component's words.
     fn setup_words(setup: &Self::Setup) -> String;
     /// The op in the component's words.
@@ -54,6 +57,24 @@ pub trait Rig:
     fn scene(scene: &Scene<'_, Self>) -> Vec<String>;
     /// What is probably wrong, from the whole incident; `None` where nothing more than the law can be said.
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String>;
+}
+
+/// A small world, all of whose short traces are run.
+#[derive(Debug)]
+pub struct Small<C: Component> {
+    /// What every trace begins with.
+    pub starts: Vec<Start<C>>,
+    /// What may follow, in any order.
+    pub ops: Vec<C::Op>,
+}
+
+/// The beginning of a trace.
+#[derive(Debug)]
+pub struct Start<C: Component> {
+    /// The setup.
+    pub setup: C::Setup,
+    /// The ops that lead to where something can happen at all; none in most components.
+    pub opening: Vec<C::Op>,
 }
 
 /// Draws setups and ops with a stable stream: the same random numbers give the same ops on every platform.

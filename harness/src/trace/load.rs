@@ -44,9 +44,7 @@ pub fn load(registry: &Registry, path: &Path) -> Result<Loaded, TraceError> {
         let (dialect, header, wire) = from_json(registry, path, &bytes)?;
         (dialect, header, wire, true)
     } else {
-        // The nearest folder that is named after a component: fuzzers put folders of their own below it.
-        let folders = path.ancestors().skip(1).filter_map(Path::file_name).filter_map(|name| name.to_str());
-        let Some(dialect) = folders.filter_map(|folder| registry.dialect(folder)).next() else {
+        let Some(dialect) = path.parent().and_then(|folder| component_of(registry, folder)) else {
             return Err(TraceError::NotATrace { path: path.to_owned() });
         };
         let known_as_json = path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json");
@@ -59,6 +57,14 @@ pub fn load(registry: &Registry, path: &Path) -> Result<Loaded, TraceError> {
         return Err(TraceError::TooLong { path: path.to_owned(), bytes: wire.len() });
     }
     Ok(Loaded { path: path.to_owned(), dialect, header, wire, is_json })
+}
+
+/// The component that a folder, or the nearest one above it, is named after: fuzzers put folders of their own below it.
+pub(crate) fn component_of(registry: &Registry, folder: &Path) -> Option<&'static dyn Dialect> {
+    // A folder may be given from within, as `.`.
+    let folder = std::path::absolute(folder.join(".")).ok()?;
+    let names = folder.ancestors().filter_map(Path::file_name).filter_map(|name| name.to_str());
+    names.filter_map(|name| registry.dialect(name)).next()
 }
 
 /// Reads a JSON trace from bytes that begin with [`JSON_PREFIX`].

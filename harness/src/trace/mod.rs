@@ -7,14 +7,14 @@ pub mod wire;
 
 pub use jsonl::{Header, JSON_PREFIX, MAX_FILE_BYTES, TraceError};
 pub(crate) use jsonl::{parse, print};
-pub(crate) use load::from_json;
 pub use load::{Loaded, find_traces, load};
+pub(crate) use load::{component_of, from_json};
 
 use crate::rig::Rig;
+use std::fmt;
 use wire::{Reader, VERSION, Writer};
 
 /// A setup and the ops that follow.
-#[derive(Debug)]
 pub struct Trace<C: Rig> {
     /// What is fixed before the first op.
     pub setup: C::Setup,
@@ -25,6 +25,12 @@ pub struct Trace<C: Rig> {
 impl<C: Rig> Clone for Trace<C> {
     fn clone(&self) -> Self {
         Trace { setup: self.setup.clone(), ops: self.ops.clone() }
+    }
+}
+
+impl<C: Rig> fmt::Debug for Trace<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Trace").field("setup", &self.setup).field("ops", &self.ops).finish()
     }
 }
 

@@ -10,9 +10,10 @@ mod supervisor;
 use libtest_mimic::{Arguments, Failed, Trial};
 use memtwin::campaign::run_file::{RunFile, SubjectRun};
 use memtwin::campaign::{self, Budget, Event, Plan};
+use memtwin::corpus::{self, Trouble};
 use memtwin::finding::{Cause, Ending, Failure, FaultClass, Step};
 use memtwin::isolate::heap::CountingAllocator;
-use memtwin::isolate::{Isolation, serve_if_asked};
+use memtwin::isolate::{Isolation, Surveyed, TraceSurvey, serve_if_asked};
 use memtwin::lockstep::Audits;
 use memtwin::models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, Setup};
 use memtwin::subjects::guest_memory::PhysicalMemorySubject;
@@ -43,6 +44,9 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test("runaway_mmap", runaway_mmap));
     trials.push(Trial::test("hang_where_it_hangs", hang_where_it_hangs));
+    trials.push(Trial::test("a_survey_goes_on_after_a_death", a_survey_goes_on_after_a_death));
+    trials.push(Trial::test("a_corpus_keeps_and_names_what_kills", a_corpus_keeps_and_names_what_kills));
+    trials.push(Trial::test("small_traces_find_a_rogue_once", small_traces_find_a_rogue_once));
     trials.push(Trial::test("a_killed_supervisor_leaves_whole_files_and_no_process", supervisor::killed));
     trials.push(Trial::test("an_interrupt_keeps_what_was_found", supervisor::interrupted));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -211,6 +215,67 @@ fn hang_where_it_hangs() -> Result<(), Failed> {
     assert_eq!((failure.step, failure.cause.name()), (Step::Op(0), "hang"));
     let Cause::Fault(fault) = failure.cause else { return Err("not a fault".into()) };
     assert!(!fault.frames.is_empty(), "where it hangs is not on record");
+    Ok(())
+}
+
+fn wire(ops: &[Op]) -> Vec<u8> {
+    Trace::<GuestMemory> { setup: Setup::flat(64), ops: ops.to_vec() }.to_wire()
+}
+
+const READ: Op = Op::Read { owner: Owner::new_folded(0), address: GuestAddress(0), size: 1 };
+const WRITE: Op = Op::Write { owner: Owner::new_folded(0), address: GuestAddress(0), value: 1, size: 1 };
+
+fn a_survey_goes_on_after_a_death() -> Result<(), Failed> {
+    let registry = registry();
+    let index = registry.index_of("guest_memory", "segfault").ok_or("not in the registry")?;
+    let wires = [wire(&[WRITE]), wire(&[WRITE, READ]), wire(&[READ]), wire(&[WRITE, WRITE])];
+    let wires: Vec<&[u8]> = wires.iter().map(Vec::as_slice).collect();
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    let Surveyed::All(seen) = isolation.survey(index, &wires)? else { return Err("interrupted".into()) };
+    let [TraceSurvey::Reached(one), TraceSurvey::Failed(second), TraceSurvey::Failed(first), TraceSurvey::Reached(two)] =
+        &seen[..]
+    else {
+        return Err(format!("{seen:?}").into());
+    };
+    assert_eq!((second.step, first.step), (Step::Op(1), Step::Op(0)));
+    assert_eq!(second.cause.name(), "segfault");
+    assert!(!one.is_empty() && one.len() <= two.len(), "{one:?} {two:?}");
+    Ok(())
+}
+
+/// Some subject of this program dies of every trace: nothing says what a trace is worth, so nothing is deleted.
+fn a_corpus_keeps_and_names_what_kills() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let corpus = folder.path().join("guest_memory");
+    std::fs::create_dir(&corpus)?;
+    for name in ["one", "the-same"] {
+        std::fs::write(corpus.join(name), wire(&[WRITE]))?;
+    }
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    let done = corpus::minimize(&mut isolation, &registry(), &corpus, true)?.ok_or("interrupted")?;
+    assert_eq!(files_below(&corpus).len(), 2);
+    assert_eq!((done.after.files, done.promoted.len(), done.troubles.len()), (2, 0, 2));
+    let Trouble::Failed { target, signature, .. } = &done.troubles[0] else { return Err("not a failure".into()) };
+    assert_eq!(
+        (target.as_str(), signature.as_str()),
+        ("guest_memory/segfault_at_build", "guest_memory/segfault/construct")
+    );
+    Ok(())
+}
+
+fn small_traces_find_a_rogue_once() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let registry = registry();
+    let index = registry.index_of("guest_memory", "segfault").ok_or("not in the registry")?;
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    let done = campaign::exhaust(&mut isolation, &registry, index, 1, folder.path())?;
+    let [(signature, filed)] = &done.found[..] else { return Err(format!("{:?}", done.found).into()) };
+    assert_eq!((signature.as_str(), filed.ops, done.unconfirmed), ("guest_memory/segfault/read", 1, 0));
+    assert_eq!((done.is_complete, done.counts.traces), (true, done.traces), "it goes on after each death");
+    assert_eq!(files_below(folder.path()), std::slice::from_ref(&filed.path));
+    // Traces that share a prefix fail alike: after some dozens it is given up.
+    let done = campaign::exhaust(&mut isolation, &registry, index, 2, folder.path())?;
+    assert_eq!((done.is_complete, done.found.len()), (false, 1));
     Ok(())
 }
 

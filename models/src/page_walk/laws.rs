@@ -90,8 +90,10 @@ pub const BOOKKEEPING: Law =
 pub const TAIL: Law =
     Law { name: "tail", sentence: "the page tables in scratch equal the snapshot's tail that they were copied from" };
 /// Everything else in memory.
-pub const MEMORY: Law =
-    Law { name: "memory", sentence: "a byte of a backing changes through the ops that write it and through no other" };
+pub const MEMORY: Law = Law {
+    name: "memory",
+    sentence: "a byte of a backing changes through the ops that write it and through no other, and no byte before one changes",
+};
 
 /// Every law.
 pub const ALL: &[Law] = &[

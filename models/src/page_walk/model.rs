@@ -105,6 +105,7 @@ impl Model<PageWalk> for PageWalkModel {
     fn survey(&self, depth: Depth, view: &mut View) {
         view.wants_bytes = depth == Depth::Full;
         view.bookkeeping = None;
+        view.stray = None;
         view.entries.clear();
         for bytes in &mut view.backings {
             bytes.clear();
@@ -383,6 +384,9 @@ impl PageWalkModel {
             let is_tail = held.backing == Backing::Scratch && self.memory.layout().is_some_and(in_tail);
             let law = if is_tail { &TAIL } else { &MEMORY };
             return Err(Verdict::diverge_at(law, "state", place));
+        }
+        if let Some((_, distance)) = view.stray {
+            return Err(Verdict::diverge_at(&MEMORY, "stray", distance));
         }
         if !view.entries.is_empty() && view.entries != self.tables.entries() {
             let differs = view.entries.iter().zip(self.tables.entries()).position(|(seen, want)| seen != want);

@@ -234,6 +234,8 @@ pub struct View {
     pub bookkeeping: Option<[u64; 4]>,
     /// Every byte of every backing, by its index.
     pub backings: [Vec<u8>; Backing::COUNT],
+    /// A byte before a backing, of no backing itself, that was written: how far before which.
+    pub stray: Option<(Backing, u64)>,
     /// Every entry of every table.
     pub entries: Vec<u64>,
 }

@@ -148,7 +148,9 @@ impl BrkHeapGenerator {
     fn request(&self, random: &mut Random) -> BrkRequest {
         match random.below(8) {
             0 => BrkRequest::Query,
-            1 | 2 => BrkRequest::Grow(random.below(0x1_8000)),
+            1 => BrkRequest::Grow(random.below(0x1_8000)),
+            // Round the borders that the kernel rounds to, and nothing at all.
+            2 => BrkRequest::Grow(random.choose(&[0, 0, 1, 0xfff, 0x1000, 0x1001, 0xffff, 0x1_0000, 0x1_0001])),
             3 => BrkRequest::Grow(u32::try_from(random.magnitude(32)).unwrap_or(u32::MAX)),
             4 | 5 => BrkRequest::GiveBack,
             _ if random.one_in(4096) => BrkRequest::At(GuestAddress(self.edges[3] + random.magnitude(17))),

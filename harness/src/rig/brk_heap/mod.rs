@@ -4,12 +4,13 @@ mod bump;
 mod generate;
 mod scene;
 mod simplify;
+mod small;
 mod wire;
 mod words;
 
 pub use generate::BrkHeapGenerator;
 
-use crate::rig::{Incident, Rig, Scene};
+use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::brk_heap::{BrkHeap, EDGES, Op, Outcome, PAGE_BYTES, Setup};
 
@@ -54,6 +55,10 @@ impl Rig for BrkHeap {
 
     fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         simplify::together(ops).into_iter().map(|ops| (setup.clone(), ops)).collect()
+    }
+
+    fn small() -> Small<Self> {
+        small::small()
     }
 
     fn setup_words(setup: &Setup) -> String {

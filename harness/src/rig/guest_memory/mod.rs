@@ -4,12 +4,13 @@ mod diagnosis;
 mod generate;
 mod scene;
 mod simplify;
+mod small;
 mod wire;
 mod words;
 
 pub use generate::{GuestMemoryGenerator, Mix};
 
-use crate::rig::{Incident, Rig, Scene};
+use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::guest_memory::{EDGES, GuestMemory, Op, Outcome, Setup};
 
@@ -54,6 +55,10 @@ impl Rig for GuestMemory {
 
     fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         simplify::together(setup, ops)
+    }
+
+    fn small() -> Small<Self> {
+        small::small()
     }
 
     fn setup_words(setup: &Setup) -> String {

@@ -5,12 +5,13 @@ mod generate;
 mod moves;
 mod scene;
 mod simplify;
+mod small;
 mod wire;
 mod words;
 
 pub use generate::HeaderFreeGenerator;
 
-use crate::rig::{Incident, Rig, Scene};
+use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::header_free::{EDGES, HeaderFree, Op, Outcome, PAGE_BYTES, Setup};
 
@@ -55,6 +56,10 @@ impl Rig for HeaderFree {
 
     fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         simplify::together(ops).into_iter().map(|ops| (setup.clone(), ops)).collect()
+    }
+
+    fn small() -> Small<Self> {
+        small::small()
     }
 
     fn setup_words(setup: &Setup) -> String {

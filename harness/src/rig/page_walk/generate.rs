@@ -16,9 +16,10 @@ const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 2
 const TABLE: usize = 256;
 /// Clusters of virtual pages in a trace.
 const CLUSTERS: usize = 3;
-/// One in so many traces points a whole root at itself: walking that costs as much as hundreds of ops, or with full bounds as
-/// tens of thousands.
-const EXPLOSION_ONE_IN: u32 = 64;
+/// One in so many traces walks round a bound: that costs as much as a hundred ops, or with full bounds a hundred thousand.
+const BOUNDS_ONE_IN: u32 = 32;
+/// One in so many traces takes a snapshot before its mappings make more tables than a tail holds.
+const EARLY_SNAPSHOT_ONE_IN: u32 = 16;
 /// Raw entries of a trace that lead to tables.
 const LINKS: u32 = 6;
 /// Flags of leaves, besides present.
@@ -107,12 +108,15 @@ impl Generator<PageWalk> for PageWalkGenerator {
         // Without pages there is little to see.
         weights[OpKind::Map as usize] = weights[OpKind::Map as usize].max(WEIGHTS[OpKind::Map as usize] / 2);
         self.fill_kinds(&weights);
-        if random.one_in(EXPLOSION_ONE_IN) {
-            self.plan_explosion(random);
-        }
         for index in 0..CLUSTERS {
             let op = self.map_at(self.clusters[index], random);
             self.planned.push(op);
+        }
+        // Before any mapping it is known where the tables are.
+        if random.one_in(BOUNDS_ONE_IN) {
+            super::bounds::plan(setup, !self.contract.no_memory, random, &mut self.planned);
+        } else if !self.contract.no_memory && random.one_in(EARLY_SNAPSHOT_ONE_IN) {
+            self.planned.push(Op::Snapshot { slot: slot(random) });
         }
     }
 
@@ -145,20 +149,6 @@ impl PageWalkGenerator {
                 index = end;
             }
         }
-    }
-
-    /// A root that leads to itself everywhere, the walks that notice, and a root that is empty again.
-    fn plan_explosion(&mut self, random: &mut Random) {
-        let root = self.setup.table_base;
-        let itself = root | PRESENT | WRITABLE | random.choose(&[0, NO_EXECUTE]);
-        let has_memory = !self.contract.no_memory;
-        self.planned.push(Op::FillEntries { address: root, count: 512, value: 0 });
-        self.planned.push(match random.below(4) {
-            0 => Op::Walk { address: 0, length: 1 << 47 },
-            _ if has_memory => Op::Regions,
-            _ => Op::Walk { address: 0xffff_8000_0000_0000, length: 1 << 47 },
-        });
-        self.planned.push(Op::FillEntries { address: root, count: 512, value: itself });
     }
 
     fn note(&mut self, op: &Op) {
@@ -285,7 +275,11 @@ impl PageWalkGenerator {
             }
             4 => {
                 // Something is wrong with it, or it is large.
-                let phys = if random.one_in(2) { self.backed_page(random) } else { random.choose(&self.edges) };
+                let phys = match random.below(4) {
+                    0 | 1 => self.backed_page(random),
+                    2 => random.choose(&self.edges),
+                    _ => random.choose(&self.edges).wrapping_sub(PAGE_BYTES),
+                };
                 let virt = if random.one_in(2) { self.virtual_page(random) } else { random.choose(&self.edges) };
                 let length = match random.below(8) {
                     0 => 0,

@@ -1,16 +1,18 @@
 //! The rig of page walks.
 
+mod bounds;
 mod generate;
 mod layout;
 mod scene;
 mod setups;
 mod simplify;
+mod small;
 mod wire;
 mod words;
 
 pub use generate::PageWalkGenerator;
 
-use crate::rig::{Incident, Rig, Scene};
+use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::page_walk::{EDGES, Op, Outcome, PAGE_BYTES, PageWalk, Setup};
 
@@ -55,6 +57,10 @@ impl Rig for PageWalk {
 
     fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         simplify::together(setup, ops)
+    }
+
+    fn small() -> Small<Self> {
+        small::small()
     }
 
     fn setup_words(setup: &Setup) -> String {

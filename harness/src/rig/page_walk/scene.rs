@@ -199,6 +199,8 @@ fn diagnose_law(setup: &Setup, ops: &[Op], law: &str, field: &str) -> Option<&'s
         "The bound check of a host read adds offset and length without looking whether the sum wraps."
     } else if law == laws::HANDLES.name || law == laws::BOOKKEEPING.name {
         "Scratch was laid out without looking whether it is large enough for its bookkeeping words."
+    } else if law == laws::MEMORY.name && field == "stray" {
+        "A byte before the beginning of a backing was written: an offset was computed that lies below it."
     } else if law == laws::MEMORY.name {
         "Bytes of a backing are not what was last written there: something was left over, or written in passing."
     } else {

@@ -2,23 +2,38 @@
 //! for guest and host. Refuses to know what becomes of them.
 
 use crate::random::Random;
-use memtwin_models::page_walk::{GPA_END, MappedSetup, PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA, Setup, WorkBounds};
+use memtwin_models::page_walk::{
+    BOOKKEEPING_BYTES, FILE_MAPPING_LIST_BYTES, GPA_END, MappedSetup, PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA, Setup,
+    WorkBounds,
+};
+
+#[allow(clippy::cast_possible_truncation)] // below 256
+const LIST_BYTES: u32 = FILE_MAPPING_LIST_BYTES as u32;
+#[allow(clippy::cast_possible_truncation)] // below 256
+const WORDS_BYTES: u32 = BOOKKEEPING_BYTES as u32;
 
 /// Draws a setup.
 pub(super) fn draw(random: &mut Random) -> Setup {
     let pages = |random: &mut Random| 4096 * (1 + random.below(4));
     let odd = |random: &mut Random| 1 + random.below(0x4000);
     let snapshot_bytes = if random.one_in(3) { odd(random) } else { pages(random) };
-    let scratch_bytes = match random.below(8) {
-        0 => 1 + random.below(0x40),
-        1 => 1 + random.below(0x400),
-        2 | 3 => odd(random),
-        _ => 4096 * (1 + random.below(6)),
-    };
+    let tail_pages = random.choose(&[0, 0, 0, 1, 2]);
     let buffer_bytes = match random.below(8) {
-        0 => random.below(24),
-        1 => random.below(scratch_bytes + 1),
+        0 => random.choose(&[0, 1, 7, 8, 8, 9, 15, 16, 23]),
+        1 => random.below(0x4000),
         _ => random.choose(&[0x40, 0x80, 0x100, 0x200]),
+    };
+    // Where the list of file mappings ends, and where the bookkeeping words begin at the earliest.
+    let list_end = buffer_bytes.next_multiple_of(8) + LIST_BYTES;
+    let tail_bytes = u32::from(tail_pages) * 4096;
+    let least_words = if tail_pages == 0 { list_end } else { list_end.next_multiple_of(4096) + tail_bytes };
+    let scratch_bytes = match random.below(16) {
+        0..=2 => 1 + random.below(WORDS_BYTES),
+        3 => 1 + random.below(0x400),
+        4 => list_end + random.choose(&[0, 1, WORDS_BYTES - 1]),
+        5 => least_words + random.choose(&[WORDS_BYTES - 1, WORDS_BYTES, WORDS_BYTES, WORDS_BYTES + 1]),
+        6 | 7 => odd(random),
+        _ => tail_bytes + 4096 * (1 + random.below(5)),
     };
     // Where tables lie over backings, leaves of one level are tables of another: walks of that cost much.
     let table_base = match random.below(32) {
@@ -27,15 +42,16 @@ pub(super) fn draw(random: &mut Random) -> Setup {
         5..=8 => random.bits() >> 12,
         _ => 0x10_0000,
     };
-    let tail_pages = random.choose(&[0, 0, 0, 1, 2]);
     let visible_end = SNAPSHOT_GPA + u64::from(snapshot_bytes).next_multiple_of(PAGE_BYTES);
     let mut mapped: Vec<MappedSetup> = Vec::new();
     for _ in 0..random.choose(&[0, 1, 1, 2, 3]) {
         let bytes = if random.one_in(2) { odd(random) } else { pages(random) };
         let after = mapped.last().map_or(visible_end, |last| last.gpa + u64::from(last.bytes) + PAGE_BYTES - 1);
         let gpa = match random.below(8) {
-            0 => 0x2000,
+            // Round the snapshot's beginning, or in its middle.
+            0 => random.choose(&[0, 0x2000]),
             1 | 2 => visible_end,
+            3 if random.one_in(3) => after.saturating_sub(2 * PAGE_BYTES),
             3 => after,
             4 => GPA_END - u64::from(scratch_bytes).next_multiple_of(PAGE_BYTES) - u64::from(bytes),
             5 => GPA_END - u64::from(scratch_bytes),

@@ -4,13 +4,14 @@ mod generate;
 mod operands;
 mod scene;
 mod simplify;
+mod small;
 mod twin;
 mod wire;
 mod words;
 
 pub use generate::TempMapGenerator;
 
-use crate::rig::{Incident, Rig, Scene};
+use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::temp_map::{EDGES, Op, Outcome, PAGE_BYTES, Setup, TempMap};
 
@@ -54,6 +55,10 @@ impl Rig for TempMap {
 
     fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         simplify::together(ops).into_iter().map(|ops| (setup.clone(), ops)).collect()
+    }
+
+    fn small() -> Small<Self> {
+        small::small()
     }
 
     fn setup_words(setup: &Setup) -> String {

@@ -1,6 +1,6 @@
 //! The host memory behind the backings: one reserved range without access, of which only the backings' pages are
 //! accessible, each ending right before an inaccessible page. A byte too many is a real fault; refused is any check that
-//! would prevent it.
+//! would prevent it. What a backing leaves of its first page is slack: accessible, nobody's, and full of one byte.
 
 use crate::subjects::wild;
 use memtwin_models::Unsupported;
@@ -17,6 +17,9 @@ const ARENA_BYTES: u64 = Backing::COUNT as u64 * HOST_SLOT_BYTES;
 #[allow(clippy::cast_possible_truncation)] // 5 MiB
 const RESERVED_BYTES: usize = ARENA_BYTES as usize + 3 * GUARD_BYTES;
 
+/// What slack holds: no byte that a cleared scratch holds, so that a read of it shows as well.
+const SLACK: u8 = 0xb5;
+
 /// The reserved range. Addresses are simulated: distances from its base.
 #[derive(Debug)]
 pub(super) struct Arena {
@@ -24,6 +27,8 @@ pub(super) struct Arena {
     base: NonNull<u8>,
     /// The accessible pages, as (start, end).
     accessible: [(u64, u64); Backing::COUNT],
+    /// The slack before each backing, as (start, end).
+    slack: [(u64, u64); Backing::COUNT],
 }
 
 impl Arena {
@@ -37,15 +42,21 @@ impl Arena {
         // SAFETY: the reservation has room for a guard, the alignment, the arena and another guard.
         let base = unsafe { reservation.cast::<u8>().add(offset) };
         wild::register_arena(base.as_ptr() as u64, ARENA_BYTES);
-        let mut arena = Arena { reservation, base, accessible: [(0, 0); Backing::COUNT] };
+        let none = [(0, 0); Backing::COUNT];
+        let mut arena = Arena { reservation, base, accessible: none, slack: none };
         for index in 0..=u8::try_from(setup.mapped.len()).unwrap_or(u8::MAX).saturating_add(1) {
             let backing = Backing::new_folded(index);
-            let Some((start, end)) = setup.host_range(backing) else { continue };
-            let start = start & !(PAGE_BYTES - 1);
+            let Some((first, end)) = setup.host_range(backing) else { continue };
+            let start = first & !(PAGE_BYTES - 1);
             let end = end.next_multiple_of(PAGE_BYTES);
             arena.open(start, end);
             arena.accessible[backing.index()] = (start, end);
+            // What lies before an adjacent mapping is the snapshot's.
+            if !(setup.adjacent && backing == Backing::Mapped(0)) {
+                arena.slack[backing.index()] = (start, first);
+            }
         }
+        arena.fill_slack();
         Ok(arena)
     }
 
@@ -124,6 +135,21 @@ impl Arena {
             Some(target) => target.fill(byte),
             None => (0..length).for_each(|offset| self.store(address.wrapping_add(offset), byte)),
         }
+    }
+
+    /// Makes slack as it was at first.
+    pub(super) fn fill_slack(&mut self) {
+        for (start, end) in self.slack {
+            self.fill(start, end - start, SLACK);
+        }
+    }
+
+    /// The last byte of slack that is not as it was at first, with its backing's index, as the distance to the backing.
+    pub(super) fn changed_slack(&self) -> Option<(usize, u64)> {
+        self.slack.iter().enumerate().find_map(|(index, (start, end))| {
+            let changed = self.bytes(*start, end - start)?.iter().rposition(|byte| *byte != SLACK)?;
+            Some((index, end - start - changed as u64))
+        })
     }
 
     /// A word of eight bytes.

@@ -97,6 +97,7 @@ impl<D: Deviation> Sandbox<D> {
                 self.refill(index, start, end);
             }
         }
+        self.arena.fill_slack();
         for kept in &mut self.kept {
             kept.generation = None;
         }

@@ -49,6 +49,8 @@ impl<D: Deviation> Subject<PageWalk> for Host<D> {
             for (placed, bytes) in self.sandbox.backings.iter().zip(&mut view.backings) {
                 self.sandbox.arena.read(placed.host, placed.total, bytes);
             }
+            let changed = self.sandbox.arena.changed_slack();
+            view.stray = changed.map(|(index, distance)| (self.sandbox.backings[index].backing, distance));
             view.entries.extend_from_slice(self.sandbox.tables.entries());
         }
     }
