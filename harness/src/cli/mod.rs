@@ -1,6 +1,7 @@
 //! The command line. Each verb is a thin file of its own; only here and there anything is printed.
 
 mod accept;
+mod bench;
 mod check;
 mod convert;
 mod corpus;
@@ -82,6 +83,8 @@ enum Verb {
     Accept(accept::Accept),
     /// Minimise, merge, check or migrate a folder of engines' inputs
     Corpus(corpus::Corpus),
+    /// Measure how soon known defects are caught
+    Bench(bench::Bench),
     /// Compare the models' page walks with hardware and other projects' code
     Witness(witness::Witness),
     /// Say what this machine has for fuzzing, and how to get what is missing
@@ -130,6 +133,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Verb::Convert(verb) => verb.run(&context),
         Verb::Accept(verb) => verb.run(&context),
         Verb::Corpus(verb) => verb.run(&context),
+        Verb::Bench(verb) => verb.run(&context),
         Verb::Witness(verb) => verb.run(&context),
         Verb::Doctor(verb) => verb.run(),
         Verb::Completions { shell } => {

@@ -16,6 +16,15 @@ pub enum Engine {
     Random = 1,
 }
 
+impl std::fmt::Display for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Engine::Guided => "guided",
+            Engine::Random => "random",
+        })
+    }
+}
+
 /// A source of traces.
 pub trait TraceSource {
     /// Writes trace number `index` of a stream in wire bytes. The same stream and index give the same trace.

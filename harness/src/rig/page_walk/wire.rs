@@ -65,7 +65,7 @@ const ROWS: [Row; 32] = [
 
 const NOT_PAGING: u8 = 0x01;
 const ADJACENT: u8 = 0x02;
-const SMALL_BOUNDS: u8 = 0x04;
+const FULL_BOUNDS: u8 = 0x04;
 const WRITABLE: u8 = 0x01;
 const EXECUTABLE: u8 = 0x02;
 
@@ -136,15 +136,15 @@ pub(super) fn read_setup(reader: &mut Reader<'_>) -> Setup {
         table_base,
         mapped,
         adjacent: flags & ADJACENT != 0,
-        work_bounds: if flags & SMALL_BOUNDS == 0 { WorkBounds::Full } else { WorkBounds::Small },
+        work_bounds: if flags & FULL_BOUNDS == 0 { WorkBounds::Small } else { WorkBounds::Full },
     };
     setup.normalised()
 }
 
 pub(super) fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
     let bounds = match setup.work_bounds {
-        WorkBounds::Full => 0,
-        WorkBounds::Small => SMALL_BOUNDS,
+        WorkBounds::Full => FULL_BOUNDS,
+        WorkBounds::Small => 0,
     };
     writer.byte(if setup.paging { 0 } else { NOT_PAGING } | if setup.adjacent { ADJACENT } else { 0 } | bounds);
     writer.byte(setup.tail_pages | u8::try_from(setup.mapped.len()).unwrap_or(0) << 4);
