@@ -14,10 +14,13 @@ use memtwin::isolate::{Batch, Isolation};
 use memtwin::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal};
 use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::{GuestMemory, Op};
+use memtwin::models::header_free::HeaderFree;
+use memtwin::models::page_walk::PageWalk;
+use memtwin::models::temp_map::TempMap;
 use memtwin::models::{StateMap, Subject};
 use memtwin::rig::{Generator as _, Rig};
-use memtwin::subjects::brk_heap;
 use memtwin::subjects::guest_memory::PhysicalMemorySubject;
+use memtwin::subjects::{brk_heap, header_free, page_walk, temp_map};
 use memtwin::trace::Trace;
 use memtwin::{Pair, Registry, Target};
 use mixes::{MIXES, STREAM, TRACE_OPS, TRACES};
@@ -221,7 +224,10 @@ fn main() {
     let _ = write!(out, "\n{heading}{table}");
     if !profiling {
         let heading = "| component | subject | way | ns per op | ratio to alone |\n|---|---|---|---|---|\n";
-        let rows = drawn_rows::<BrkHeap, brk_heap::Hardened>(&mixes::brk_heap());
+        let rows = drawn_rows::<BrkHeap, brk_heap::Hardened>(&mixes::brk_heap())
+            + &drawn_rows::<HeaderFree, header_free::Hardened>(&mixes::header_free())
+            + &drawn_rows::<PageWalk, page_walk::Hardened>(&mixes::page_walk())
+            + &drawn_rows::<TempMap, temp_map::Hardened>(&mixes::temp_map());
         let _ = writeln!(out, "\n{heading}{rows}");
         let row = isolation_row().unwrap_or_else(|error| format!("no figure for isolation: {error}"));
         let heading = "| what | in process, ns per op | isolated, ns per op | overhead |\n|---|---|---|---|\n";

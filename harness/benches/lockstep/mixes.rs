@@ -3,9 +3,9 @@
 
 use memtwin::engines::TraceSource;
 use memtwin::engines::random::Generated;
-use memtwin::models::brk_heap;
 use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES, OpKind, Setup};
 use memtwin::models::{Contract as _, guest_memory::Op};
+use memtwin::models::{brk_heap, header_free, page_walk, temp_map};
 use memtwin::rig::guest_memory::{GuestMemoryGenerator, Mix};
 use memtwin::trace::Trace;
 
@@ -91,4 +91,26 @@ pub(crate) fn wires(source: &mut dyn TraceSource) -> Vec<Vec<u8>> {
 /// The brk heap that is measured: the report's layout with 1 MiB of frames.
 pub(crate) fn brk_heap() -> brk_heap::Setup {
     brk_heap::Setup { frames: 256, ..brk_heap::Setup::reported(0) }
+}
+
+/// The header_free allocator that is measured: preloaded, with its largest registry.
+pub(crate) fn header_free() -> header_free::Setup {
+    header_free::Setup {
+        mode: header_free::Mode::LdPreload,
+        superslab_log2: 20,
+        registry_log2: 4,
+        tiny_header: false,
+        mincore: header_free::MincorePlan::None,
+        libc: header_free::Libc::Ledger,
+    }
+}
+
+/// The page tables that are measured: 16 KiB of snapshot and of scratch, and small bounds of work.
+pub(crate) fn page_walk() -> page_walk::Setup {
+    page_walk::Setup { work_bounds: page_walk::WorkBounds::Small, ..page_walk::Setup::plain() }
+}
+
+/// The machine that is measured: 512 KiB from 4 MiB on.
+pub(crate) fn temp_map() -> temp_map::Setup {
+    temp_map::Setup { frames: 128, memory_start: temp_map::PhysicalAddress(0x40_0000), taken_slots: 0 }
 }

@@ -1,7 +1,7 @@
 //! One epoch: batches on one target from a seed of its own, each failure confirmed on a fresh subject, the first of its
 //! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
 
-use super::files::{Filed, file_finding};
+use super::files::{Filed, file_finding, file_unconfirmed};
 use super::merge::Ledger;
 use super::{CampaignError, Event, Plan, Task};
 use crate::feedback::Kept;
@@ -91,11 +91,15 @@ impl<'a> EpochRunner<'a> {
             };
             let seconds = started.elapsed().as_secs_f64();
             let counts = self.isolation.counts();
+            let seen = target.dialect().signature(&wire, &failure);
             let confirmed = self.confirm(task.target, target, &wire, failure)?;
             let is_hang = matches!(confirmed, Some((_, Some(FaultClass::Hang))));
             failures += if is_hang { WEIGHT_OF_A_HANG } else { 1 };
             match confirmed {
-                None => unconfirmed += 1,
+                None => {
+                    unconfirmed += 1;
+                    file_unconfirmed(&self.plan.out, target, &wire, &seen)?;
+                }
                 Some((signature, _)) if found.iter().any(|known| known.signature == signature) => {}
                 Some((signature, class)) => {
                     let filed = self.file(task, target, &wire, &signature, class, ledger)?;

@@ -27,8 +27,6 @@ pub(crate) fn file_finding(
     wire: &[u8],
     signature: &Signature,
 ) -> Result<Filed, CampaignError> {
-    let dialect = target.dialect();
-    let path = out.join(dialect.name()).join(format!("{}-{}.jsonl", target.subject(), signature.file_stem()));
     let header = Header {
         subject: Some(target.subject().to_owned()),
         expect: Some(signature.to_string()),
@@ -38,7 +36,26 @@ pub(crate) fn file_finding(
         },
         ..Header::plain()
     };
-    let text = dialect.print(wire, &header);
+    file(out, target, wire, &signature.file_stem(), &header)
+}
+
+/// Files a trace that failed once and agreed when it ran again, so that what led to it can be looked for.
+pub(crate) fn file_unconfirmed(
+    out: &Path,
+    target: &dyn Target,
+    wire: &[u8],
+    signature: &Signature,
+) -> Result<Filed, CampaignError> {
+    let story =
+        format!("Failed once as {signature} and agreed on a fresh subject: something outlived an earlier trace.");
+    let header = Header { subject: Some(target.subject().to_owned()), story: Some(story), ..Header::plain() };
+    file(out, target, wire, &format!("unconfirmed-{}", signature.file_stem()), &header)
+}
+
+fn file(out: &Path, target: &dyn Target, wire: &[u8], stem: &str, header: &Header) -> Result<Filed, CampaignError> {
+    let dialect = target.dialect();
+    let path = out.join(dialect.name()).join(format!("{}-{stem}.jsonl", target.subject()));
+    let text = dialect.print(wire, header);
     write_atomically(&path, text.as_bytes()).map_err(|source| CampaignError::Write { path: path.clone(), source })?;
     Ok(Filed { path, ops: dialect.op_count(wire), wire: wire.to_vec() })
 }

@@ -141,8 +141,7 @@ pub(super) fn shortfalls(
 ) -> Vec<String> {
     let mut shortfalls = Vec::new();
     if 0 < unconfirmed {
-        let what =
-            "failures did not repeat on a fresh subject: something outlives its reset, or chance has a part in it";
+        let what = "failures did not repeat on a fresh subject: something outlives its reset, or chance has a part in it; see the unconfirmed traces";
         shortfalls.push(format!("{unconfirmed} {what}"));
     }
     if traces < moot * 100 {

@@ -21,7 +21,7 @@ use memtwin::trace::{Trace, load};
 use memtwin::{Pair, Registry, Target};
 use rogues::{
     Abort, Breakpoint, BusError, CaughtPanic, Chatter, DivideByZero, Exit0, Exit3, FORBIDDEN_FILE, Hang,
-    IllegalInstruction, KilledBySelf, OwnThread, Panic, RaisedSegfault, ReadFile, Rogue, RunawayAllocation,
+    IllegalInstruction, KilledBySelf, Lingering, OwnThread, Panic, RaisedSegfault, ReadFile, Rogue, RunawayAllocation,
     RunawayMmap, Segfault, SegfaultAtBuild, SegfaultAtDrop, Socket, StackOverflow, WriteFile, WrongAnswer,
 };
 use std::path::{Path, PathBuf};
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
     for &target in PEACEFUL {
         trials.push(Trial::test(target.subject(), move || no_finding(target)));
     }
+    trials.push(Trial::test("lingering", what_does_not_repeat_is_kept));
     trials.push(Trial::test("runaway_mmap", runaway_mmap));
     trials.push(Trial::test("hang_where_it_hangs", hang_where_it_hangs));
     trials.push(Trial::test("a_survey_goes_on_after_a_death", a_survey_goes_on_after_a_death));
@@ -75,6 +76,9 @@ const ROGUES: &[(&dyn Target, &str)] = &[
     (Pair::<GuestMemory, Rogue<WrongAnswer>>::NEW, "guest_memory/memory_size/memory_size/value"),
 ];
 
+/// The rogue whose failure does not repeat.
+const LINGERING: &dyn Target = Pair::<GuestMemory, Rogue<Lingering>>::NEW;
+
 /// What a subject may do without being found.
 const PEACEFUL: &[&dyn Target] = &[
     Pair::<GuestMemory, Rogue<CaughtPanic>>::NEW,
@@ -91,7 +95,7 @@ const COMPANION: &dyn Target = Pair::<GuestMemory, PhysicalMemorySubject>::NEW;
 fn registry() -> Registry {
     let rogues = ROGUES.iter().map(|(target, _)| *target);
     let targets: Vec<_> =
-        rogues.chain(PEACEFUL.iter().copied()).chain(COSTLY.iter().copied()).chain([COMPANION]).collect();
+        rogues.chain(PEACEFUL.iter().copied()).chain(COSTLY.iter().copied()).chain([COMPANION, LINGERING]).collect();
     Registry::of(&targets)
 }
 
@@ -179,6 +183,25 @@ fn said_what_happened(subject: &str, failure: &Failure) {
     }
     let has_frames = !matches!(fault.class, FaultClass::Exit | FaultClass::Killed);
     assert_eq!(!fault.frames.is_empty(), has_frames, "{fault:?}");
+}
+
+/// A failure that does not repeat on a fresh subject is no finding, but a shortfall, and its trace is kept.
+fn what_does_not_repeat_is_kept() -> Result<(), Failed> {
+    let target = LINGERING;
+    let folder = tempfile::tempdir()?;
+    let (run, announced) = campaign_on(target, folder.path())?;
+    let rogue = part(&run, target)?;
+    assert_eq!((rogue.findings.len(), announced), (0, 0));
+    assert!(0 < rogue.unconfirmed && !run.totals.is_as_expected(), "{rogue:?}");
+    assert!(rogue.shortfalls[0].contains("did not repeat"), "{:?}", rogue.shortfalls);
+    let files = files_below(folder.path());
+    assert!(
+        !files.is_empty() && files.iter().all(|file| file.to_string_lossy().contains("lingering-unconfirmed-abort"))
+    );
+    // It is a trace like any other, and agrees when it runs alone.
+    let loaded = load(&registry(), &files[0])?;
+    assert_eq!((loaded.header.expect, loaded.header.subject.as_deref()), (None, Some("lingering")));
+    Ok(())
 }
 
 fn no_finding(target: &'static dyn Target) -> Result<(), Failed> {

@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, raise};
 use std::hint::black_box;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a rogue tries to create and must not.
 pub(super) const FORBIDDEN_FILE: &str = "/tmp/memtwin-a-worker-must-not-create-this";
@@ -107,6 +108,11 @@ at_each_read! {
     Panic "panic" { panic!("the text of a panic is in no signature") }
     Socket "socket" { let _ = black_box(std::net::UdpSocket::bind("127.0.0.1:0")); }
     WriteFile "write_file" { let _ = black_box(std::fs::File::create(FORBIDDEN_FILE)); }
+    /// Something of an earlier trace outlives its reset.
+    Lingering "lingering" {
+        static READS: AtomicU32 = AtomicU32::new(0);
+        if READS.fetch_add(1, Ordering::Relaxed) == 5000 { std::process::abort() }
+    }
     KilledBySelf "killed_by_self" { let _ = raise(Signal::SIGKILL); }
     CaughtPanic "caught_panic" {
         let caught = std::panic::catch_unwind(|| panic!("caught by the subject itself"));
