@@ -74,7 +74,7 @@ pub enum WorkBounds {
     /// 2^20 leaves and 2^16 visits of tables.
     #[default]
     Full,
-    /// 2^12 leaves and 2^8 visits: bounds that are met within microseconds, and so in many traces.
+    /// 2^12 leaves and 2^10 visits: bounds that are met within microseconds, and so in many traces.
     Small,
 }
 
@@ -95,7 +95,7 @@ impl WorkBounds {
     pub const fn table_visits(self) -> u64 {
         match self {
             WorkBounds::Full => 1 << 16,
-            WorkBounds::Small => 1 << 8,
+            WorkBounds::Small => 1 << 10,
         }
     }
 
