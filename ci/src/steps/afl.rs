@@ -19,7 +19,9 @@ pub(super) fn smoke(room: &Room) -> Result<(), Trouble> {
         return Err(Trouble::Skipped { why: "no cargo-afl".to_owned(), remedy });
     }
     let folder = room.root.join("fuzz/afl");
-    Run::cargo(&folder, ["afl", "build", "--release"]).pass()?;
+    // Where the programs are then looked for, whatever the caller's environment says.
+    let target = folder.join("target");
+    Run::cargo(&folder, ["afl", "build", "--release", "--target-dir"]).with([&target]).pass()?;
     for dialect in Registry::built_in().dialects() {
         let out = tempfile::tempdir()?;
         let crashes = fuzz(room, &folder, dialect.name(), None, out.path())?;
