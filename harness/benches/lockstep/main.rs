@@ -17,7 +17,7 @@ use memtwin::models::guest_memory::{GuestMemory, Op};
 use memtwin::models::header_free::HeaderFree;
 use memtwin::models::page_walk::PageWalk;
 use memtwin::models::temp_map::TempMap;
-use memtwin::models::{StateMap, Subject};
+use memtwin::models::{Model as _, StateMap, Subject};
 use memtwin::rig::{Generator as _, Rig};
 use memtwin::subjects::guest_memory::PhysicalMemorySubject;
 use memtwin::subjects::{brk_heap, header_free, page_walk, temp_map};
@@ -87,9 +87,12 @@ fn drawn_rows<C: Rig, S: Subject<C> + 'static>(setup: &C::Setup) -> String {
     let traces: Vec<_> = wires.iter().map(|wire| Trace::<C>::from_wire(wire)).collect();
     let mut subject = S::new(setup).unwrap_or_else(|refusal| panic!("{}: {}", S::NAME, refusal.0));
     let mut seen = C::Outcome::default();
+    // It prepares the outcome's buffers, without which they would hold what all ops before have shown.
+    let idle = C::Model::new(setup, &S::CONTRACT);
     let alone = || {
         for trace in &traces {
             for op in &trace.ops {
+                idle.arrange(op, &mut seen);
                 subject.apply(op, &mut seen);
             }
             assert!(subject.reset(setup), "{} is built anew for each trace", S::NAME);
