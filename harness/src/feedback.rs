@@ -90,6 +90,12 @@ const fn reached(feature: usize, class: u8) -> Reached {
     (feature * 8) as u16 | class as u16
 }
 
+/// Every feature of a map in its class; the map is cleared.
+pub(crate) fn take_reached(map: &mut [u8; StateMap::SIZE]) -> impl Iterator<Item = Reached> + '_ {
+    let hit = map.iter_mut().enumerate().filter(|(_, count)| **count != 0);
+    hit.map(|(feature, count)| reached(feature, class_of(std::mem::take(count))))
+}
+
 /// A trace that reached something first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {

@@ -235,6 +235,44 @@ fn fuzz_says_when_a_defect_is_missed() {
 }
 
 #[test]
+fn bench_catch_measures_each_engine() {
+    let room = Room::new();
+    let measured = room.json(0, &["bench", "catch", "brk_heap/BH-01", "guest_memory/GM-01", "--seeds", "2", "--json"]);
+    assert_eq!(measured["schema"], "memtwin-bench/1");
+    let engines = measured["engines"].as_array().unwrap();
+    assert_eq!(
+        engines.iter().map(|engine| engine["engine"].as_str()).collect::<Vec<_>>(),
+        [Some("guided"), Some("random")]
+    );
+    for engine in engines {
+        assert_eq!((&engine["runs"], &engine["caught"]), (&Value::from(4), &Value::from(4)));
+        assert!(
+            engine["subjects"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|subject| 1.0 <= subject["executions"]["median"].as_f64().unwrap())
+        );
+    }
+    room.complains(&["bench", "catch", "guest_memory/soft_mmu"], "there is no Broken subject");
+    room.complains(&["bench", "catch", "nosuch"], "unknown component");
+}
+
+#[test]
+fn witnesses_say_what_they_compared_or_why_not() {
+    let room = Room::new();
+    let said = room.expect(0, &["witness", "--probes", "400"]);
+    let witnesses: Vec<_> = said.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(witnesses.len(), 4, "{said}");
+    for line in witnesses {
+        assert!(line.contains(": skipped: ") || line.contains(" probes compared, 0 differences"), "{line}");
+    }
+    // This one needs no hardware and no feature.
+    assert!(said.contains("page_walk/x86_64 crate: 4"), "{said}");
+    room.complains(&["witness", "guest_memory"], "there are witnesses for page_walk, temp_map");
+}
+
+#[test]
 fn help_completions_and_doctor_work() {
     let room = Room::new();
     let help = room.expect(0, &["--help"]);

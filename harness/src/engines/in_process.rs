@@ -10,6 +10,7 @@
 
 use crate::campaign::{file_finding, shrink_wire};
 use crate::engines::TraceSource;
+use crate::feedback::take_reached;
 use crate::finding::{Cause, Ending};
 use crate::isolate::{self, ExtraCounters, FuzzerEnd, Isolation, Notes};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal, Runner};
@@ -201,12 +202,9 @@ impl FuzzTarget {
         length
     }
 
-    /// Tells the features of the last input, each with its magnitude (`feature * 8 + class`), and forgets them.
+    /// Tells the features of the last input, each with its class of magnitude, and forgets them.
     pub fn tell_features(&mut self, mut tell: impl FnMut(u32)) {
-        for (feature, count) in (0..).zip(self.features.map().iter_mut()).filter(|(_, count)| **count != 0) {
-            tell(feature * 8 + (7 - count.leading_zeros()));
-            *count = 0;
-        }
+        take_reached(self.features.map()).for_each(|reached| tell(reached.into()));
     }
 
     fn read_json(&self, bytes: &[u8]) -> Result<(usize, Vec<u8>), TraceError> {

@@ -4,7 +4,7 @@
 
 use super::slot::{JobKind, JobRecord, KEPT_BYTES, OUTPUT_BYTES, Report, Slot};
 use super::{Isolation, IsolationError, job, kept, worker};
-use crate::feedback::{Kept, Reach, Reached};
+use crate::feedback::{Kept, Reached, take_reached};
 use crate::finding::{Ending, Failure};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal};
 use crate::target::Target;
@@ -82,7 +82,8 @@ pub(super) fn run(slot: &mut Slot, target: &dyn Target) {
         if let Ended::Diverged { .. } = ended {
             return worker::report(slot, &ended);
         }
-        Reach::default().note(&mut map, &mut new);
+        new.clear();
+        new.extend(take_reached(&mut map));
         if !write_one(slot, &new) {
             break;
         }
@@ -113,9 +114,7 @@ fn read_all(mut output: &[u8], seen: &mut Vec<TraceSurvey>) {
     let mut next = || {
         let length = u32::from_le_bytes(*output.split_off(..4)?.as_array()?) as usize;
         let reached = output.split_off(..length.checked_mul(2)?)?;
-        let features = reached.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(*pair.as_array()?)));
-        // The features of a map, whatever a subject wrote here.
-        Some(features.filter(|reached| usize::from(reached >> 3) < StateMap::SIZE).collect())
+        Some(reached.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(*pair.as_array()?))).collect())
     };
     seen.extend(std::iter::from_fn(|| next().map(TraceSurvey::Reached)));
 }

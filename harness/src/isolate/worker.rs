@@ -105,7 +105,7 @@ fn campaign(slot: &mut Slot, target: &dyn Target) {
         note_end(slot, ops, &ended);
         match ended {
             Ended::Agreed => engine.learn(&wire, slot),
-            Ended::Moot { .. } | Ended::Unsupported(_) => {}
+            Ended::Moot { .. } | Ended::Unsupported(_) => engine.forget(),
             Ended::Diverged { .. } => return report(slot, &ended),
         }
         index += 1;
@@ -183,6 +183,13 @@ impl Source {
         match self {
             Source::Guided(guided, _) => &mut **guided,
             Source::Random(traces) => &mut **traces,
+        }
+    }
+
+    /// What a trace reached that says nothing is not the next one's.
+    fn forget(&mut self) {
+        if let Source::Guided(_, map) = self {
+            map.fill(0);
         }
     }
 
