@@ -12,6 +12,7 @@ pub mod header_free;
 pub mod hex;
 pub mod page_walk;
 pub mod payload;
+pub mod picture;
 mod state_map;
 pub mod temp_map;
 mod verdict;

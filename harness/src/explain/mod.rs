@@ -2,6 +2,7 @@
 //! allowed, what was seen, the place, and what is probably wrong. Never part of the hot loop.
 
 mod narrator;
+pub mod story;
 
 pub use narrator::Narrator;
 pub(crate) use narrator::narrate;
