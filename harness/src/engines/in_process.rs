@@ -6,7 +6,8 @@
 //! Inputs are changed op by op, and what the model saw is fed back as features: extra counters under libFuzzer, IJON under
 //! AFL++. `MEMTWIN_FEEDBACK=off` turns the features off, to see what they are worth.
 //!
-//! `MEMTWIN_SUBJECT` narrows a run to one subject. `MEMTWIN_SUPERVISED=1` turns the parent off.
+//! `MEMTWIN_SUBJECT` narrows a run to one subject. `MEMTWIN_SUPERVISED=1` turns the parent off, and set when the target is
+//! built, builds it without: for runners that watch over its processes and parse what it prints.
 
 use crate::campaign::{file_finding, shrink_wire};
 use crate::engines::TraceSource;
@@ -26,6 +27,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
 const SUPERVISED: &str = "MEMTWIN_SUPERVISED";
+/// [`SUPERVISED`] as it was when this was built.
+const BUILT_SUPERVISED: Option<&str> = option_env!("MEMTWIN_SUPERVISED");
 const SUBJECT: &str = "MEMTWIN_SUBJECT";
 const FEEDBACK: &str = "MEMTWIN_FEEDBACK";
 /// One mutation in so many is libFuzzer's own.
@@ -81,7 +84,8 @@ impl FuzzTarget {
     #[must_use]
     pub fn start(registry: &Registry, component: &'static str, counters: &'static ExtraCounters) -> Self {
         isolate::serve_if_asked(registry);
-        let notes = if std::env::var_os(SUPERVISED).is_some() {
+        let notes = if BUILT_SUPERVISED.is_some() || std::env::var_os(SUPERVISED).is_some() {
+            isolate::reserve_windows();
             None
         } else {
             let for_parent = registry.clone();

@@ -18,6 +18,7 @@ mod zygote;
 pub use counters::ExtraCounters;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use survey::{Surveyed, TraceSurvey};
+pub(crate) use window::reserve as reserve_windows;
 pub use zygote::serve_if_asked;
 
 use crate::engines::Engine;

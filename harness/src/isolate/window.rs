@@ -5,8 +5,9 @@ use crate::subjects::wild::WINDOW_END;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use std::num::NonZeroUsize;
 
-/// Reserves what is free between the lowest mappable address and the end of the window. Called once, in the zygote.
-pub(super) fn reserve() {
+/// Reserves what is free between the lowest mappable address and the end of the window. Called once, in the zygote or in a
+/// fuzzer's process.
+pub(crate) fn reserve() {
     let lowest = std::fs::read_to_string("/proc/sys/vm/mmap_min_addr")
         .ok()
         .and_then(|text| text.trim().parse::<u64>().ok())
