@@ -87,6 +87,17 @@ impl Run {
         self
     }
 
+    /// Takes the caller's environment away, but for these variables. Call it before [`Run::env`].
+    pub(crate) fn with_only_environment(mut self, kept: &[&str]) -> Self {
+        self.command.env_clear();
+        for name in kept {
+            if let Some(value) = std::env::var_os(name) {
+                self.command.env(name, value);
+            }
+        }
+        self
+    }
+
     /// Whether it can be run and says yes; shows nothing.
     pub(crate) fn probe(mut self) -> bool {
         self.command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())

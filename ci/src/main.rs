@@ -5,10 +5,12 @@
 mod command;
 mod generate;
 mod matrix;
+mod oss_fuzz;
 mod report;
 mod room;
 mod run_file;
 mod steps;
+mod toolchain;
 
 use clap::{Parser, Subcommand};
 use memtwin::Registry;
@@ -37,6 +39,8 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Build the fuzz targets as ClusterFuzzLite and OSS-Fuzz do, and hold the result to their contract
+    OssFuzzCheck(oss_fuzz::OssFuzzCheck),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         Verb::Ci(ci) => ci.run(&room),
         Verb::Generate { check } => generate::generate(&room, check),
+        Verb::OssFuzzCheck(check) => check.run(&room),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -32,6 +32,11 @@ impl Room {
         files(&self.root.join("crashes").join(component), |path| path.extension() == Some(OsStr::new("jsonl")))
     }
 
+    /// The workflows of GitHub, in the order of their names.
+    pub(crate) fn workflows(&self) -> io::Result<Vec<PathBuf>> {
+        files(&self.root.join(".github/workflows"), |path| path.extension() == Some(OsStr::new("yml")))
+    }
+
     /// The committed seeds of a component, in the order of their names.
     pub(crate) fn seeds(&self, component: &str) -> io::Result<Vec<PathBuf>> {
         let is_seed =

@@ -11,6 +11,7 @@ use std::process::Command;
 const TOP: &[&str] = &[
     ".cargo",
     ".ci",
+    ".clusterfuzzlite",
     ".git",
     ".github",
     ".gitignore",

@@ -4,9 +4,11 @@
 mod afl;
 mod campaign;
 mod fuzzers;
+mod oss_fuzz;
 mod source;
 mod traces;
 mod witness;
+mod workflows;
 
 use crate::command::Trouble;
 use crate::room::Room;
@@ -56,6 +58,8 @@ pub(crate) const STEPS: &[Step] = &[
     full("witness-emulator", "QEMU's memory management translates as the model of temp_map does", witness::emulator),
     full("asan", "libFuzzer with AddressSanitizer finds nothing, and dies of GM-01", fuzzers::address_sanitizer),
     full("afl", "AFL++ keeps no crash of sound subjects, and finds a defect", afl::smoke),
+    full("oss-fuzz", "ClusterFuzzLite and OSS-Fuzz can build, run and measure the fuzz targets", oss_fuzz::contract),
+    full("workflows", "the workflows are what GitHub takes for workflows", workflows::valid),
     full("miri-models", "the models' tests under Miri", source::miri_models),
     full("miri-wire", "the wire code's tests under Miri", source::miri_wire),
     full("bench", "the benchmarks compile and run, in short", source::bench),

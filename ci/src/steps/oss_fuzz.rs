@@ -1,0 +1,10 @@
+//! The step that builds the fuzz targets as ClusterFuzzLite and OSS-Fuzz do: to fuzz, and to report coverage.
+
+use crate::command::Trouble;
+use crate::oss_fuzz::{Sanitizer, check};
+use crate::room::Room;
+
+pub(super) fn contract(room: &Room) -> Result<(), Trouble> {
+    check(room, Sanitizer::Address)?;
+    check(room, Sanitizer::Coverage)
+}
