@@ -3,6 +3,7 @@
 
 use crate::command::{Run, Trouble, last_lines};
 use crate::room::Room;
+use crate::toolchain::nightly;
 use memtwin::Registry;
 use memtwin::trace::load;
 use std::path::Path;
@@ -18,11 +19,11 @@ const LEAST_INPUTS: u64 = 500;
 
 /// A compiler and what it instruments.
 #[derive(Clone, Copy)]
-enum Flavour {
+enum Flavour<'a> {
     /// The toolchain in use, no sanitizer.
     Stable,
-    /// Nightly with AddressSanitizer.
-    AddressSanitizer,
+    /// This nightly with AddressSanitizer.
+    AddressSanitizer(&'a str),
 }
 
 pub(super) fn stable(room: &Room) -> Result<(), Trouble> {
@@ -30,14 +31,10 @@ pub(super) fn stable(room: &Room) -> Result<(), Trouble> {
 }
 
 pub(super) fn address_sanitizer(room: &Room) -> Result<(), Trouble> {
-    if !Run::cargo_of(&room.root, "nightly", ["--version"]).probe() {
-        let remedy = "rustup toolchain install nightly --profile minimal".to_owned();
-        return Err(Trouble::Skipped { why: "no nightly Rust".to_owned(), remedy });
-    }
-    smoke(room, Flavour::AddressSanitizer)
+    smoke(room, Flavour::AddressSanitizer(&nightly(room)?))
 }
 
-fn smoke(room: &Room, flavour: Flavour) -> Result<(), Trouble> {
+fn smoke(room: &Room, flavour: Flavour<'_>) -> Result<(), Trouble> {
     if !Run::cargo(&room.root, ["fuzz", "--version"]).probe() {
         let remedy = "cargo install cargo-fuzz --locked".to_owned();
         return Err(Trouble::Skipped { why: "no cargo-fuzz".to_owned(), remedy });
@@ -51,7 +48,7 @@ fn smoke(room: &Room, flavour: Flavour) -> Result<(), Trouble> {
     dies_of(room, flavour, &registry, &room.crash("guest_memory", "GM-01"))
 }
 
-fn finds_nothing(room: &Room, flavour: Flavour, component: &str) -> Result<(), Trouble> {
+fn finds_nothing(room: &Room, flavour: Flavour<'_>, component: &str) -> Result<(), Trouble> {
     // libFuzzer writes what it finds interesting to the corpus it is given; the committed one must stay as it is.
     let corpus = tempfile::tempdir()?;
     for seed in room.seeds(component)? {
@@ -72,7 +69,7 @@ fn finds_nothing(room: &Room, flavour: Flavour, component: &str) -> Result<(), T
 }
 
 /// The target dies of the trace, and says so with the signature that the trace expects.
-fn dies_of(room: &Room, flavour: Flavour, registry: &Registry, trace: &Path) -> Result<(), Trouble> {
+fn dies_of(room: &Room, flavour: Flavour<'_>, registry: &Registry, trace: &Path) -> Result<(), Trouble> {
     let loaded = load(registry, trace)?;
     let expected = loaded.header.expect.unwrap_or_default();
     let printed = cargo_fuzz(room, flavour, "run", loaded.dialect.name()).with([trace]).keep()?;
@@ -84,9 +81,9 @@ fn dies_of(room: &Room, flavour: Flavour, registry: &Registry, trace: &Path) -> 
     Err(Trouble::Failed(format!("{}: exit code {:?}, expected {expected}: {end}", trace.display(), printed.code)))
 }
 
-fn cargo_fuzz(room: &Room, flavour: Flavour, verb: &str, target: &str) -> Run {
+fn cargo_fuzz(room: &Room, flavour: Flavour<'_>, verb: &str, target: &str) -> Run {
     match flavour {
         Flavour::Stable => Run::cargo(&room.root, ["fuzz", verb, "-s", "none", target]),
-        Flavour::AddressSanitizer => Run::cargo_of(&room.root, "nightly", ["fuzz", verb, target]),
+        Flavour::AddressSanitizer(nightly) => Run::cargo_of(&room.root, nightly, ["fuzz", verb, target]),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::command::{Run, Trouble};
 use crate::room::Room;
+use crate::toolchain::nightly;
 use std::sync::OnceLock;
 
 /// Manifests outside the workspace.
@@ -105,11 +106,12 @@ pub(super) fn miri_wire(room: &Room) -> Result<(), Trouble> {
 }
 
 fn miri(room: &Room, what: &[&str]) -> Result<(), Trouble> {
-    if !Run::cargo_of(&room.root, "nightly", ["miri", "--version"]).probe() {
-        let remedy = "rustup toolchain install nightly --component miri --component rust-src";
-        return Err(skipped("no Miri", remedy));
+    let nightly = nightly(room)?;
+    if !Run::cargo_of(&room.root, &nightly, ["miri", "--version"]).probe() {
+        let remedy = format!("rustup toolchain install {nightly} --component miri --component rust-src");
+        return Err(skipped("no Miri", &remedy));
     }
-    Run::cargo_of(&room.root, "nightly", ["miri", "test", "--locked"])
+    Run::cargo_of(&room.root, &nightly, ["miri", "test", "--locked"])
         .with(what)
         // Property tests look for their regression files; Miri is some hundred times slower than the machine.
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")
