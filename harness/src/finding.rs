@@ -1,7 +1,7 @@
 //! How a run of one trace ends, and what a finding is: data, never a panic of ours.
 
 use memtwin_models::Divergence;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How the run of one trace on one subject ended.
@@ -166,7 +166,7 @@ impl Cause {
 
 /// What makes two findings the same: component, law or fault class, op kind, and the diverging field. Never a panic's
 /// text, an address or a frame: those change with inlining and sanitizers.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Signature(String);
 

@@ -81,15 +81,9 @@ pub fn catch(
         let mut catalogue_seconds = Vec::new();
         for &seed in &plan.seeds {
             listener(engine, seed);
-            let campaign = Plan {
-                targets: plan.targets.clone(),
-                seed,
-                budget: Budget::Ops(MOST_OPS),
-                workers: plan.workers,
-                strict: false,
-                engine,
-                out: plan.out.clone(),
-            };
+            let budget = Budget::Ops(MOST_OPS);
+            let campaign =
+                Plan { workers: plan.workers, engine, ..Plan::new(plan.targets.clone(), seed, budget, &plan.out) };
             let started = Instant::now();
             let run = campaign::run(registry, &campaign, interrupted, &|_: Event<'_>| {})?;
             if interrupted.load(Ordering::Relaxed) {

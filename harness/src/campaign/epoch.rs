@@ -2,15 +2,16 @@
 //! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
 
 use super::files::{Filed, file_finding, file_unconfirmed};
-use super::merge::Ledger;
+use super::ledger::{Ledger, Tally};
+use super::log::Log;
 use super::{CampaignError, Event, Plan, Task};
 use crate::feedback::Kept;
 use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};
-use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError, monotonic_nanoseconds};
+use crate::isolate::{Batch, BatchEnd, Isolation, IsolationError, monotonic_nanoseconds};
 use crate::lockstep::Audits;
 use crate::random::{hash_name, mix};
-use crate::registry::Registry;
 use crate::target::Target;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -26,14 +27,14 @@ const SHRINK_RUNS_OF_A_HANG: usize = 40;
 
 /// Runs epochs, one after the other, with one worker at a time.
 pub(super) struct EpochRunner<'a> {
-    registry: &'a Registry,
     plan: &'a Plan,
-    isolation: Isolation,
+    pub(super) isolation: Isolation,
+    log: Option<&'a Log>,
     listener: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
 /// A finding of one epoch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Found {
     pub signature: Signature,
     /// Traces of this epoch up to and with the one that failed.
@@ -45,29 +46,30 @@ pub(super) struct Found {
 }
 
 /// What an epoch found and counted.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct EpochResult {
-    pub counts: Counts,
+    pub tally: Tally,
     pub found: Vec<Found>,
     /// Traces that reached something new.
     pub kept: Vec<Kept>,
-    pub unconfirmed: u64,
-    pub seconds: f64,
 }
 
 impl<'a> EpochRunner<'a> {
     pub(super) fn start(
-        registry: &'a Registry,
         plan: &'a Plan,
+        log: Option<&'a Log>,
         interrupted: &Arc<AtomicBool>,
         listener: &'a (dyn Fn(Event<'_>) + Sync),
     ) -> Result<Self, IsolationError> {
-        Ok(EpochRunner { registry, plan, isolation: Isolation::start(Arc::clone(interrupted))?, listener })
+        Ok(EpochRunner { plan, isolation: Isolation::start(Arc::clone(interrupted))?, log, listener })
     }
 
-    pub(super) fn run(&mut self, task: &Task, ledger: &Mutex<Ledger>) -> Result<EpochResult, CampaignError> {
-        let target =
-            self.registry.get(task.target).unwrap_or_else(|| unreachable!("a plan holds targets of its registry"));
+    pub(super) fn run(
+        &mut self,
+        task: &Task,
+        target: &dyn Target,
+        ledger: &Mutex<Ledger>,
+    ) -> Result<EpochResult, CampaignError> {
         let stream = mix(mix(self.plan.seed, hash_name(&target.name())), task.epoch);
         let started = Instant::now();
         let mut found: Vec<Found> = Vec::new();
@@ -103,15 +105,8 @@ impl<'a> EpochRunner<'a> {
                 Some((signature, _)) if found.iter().any(|known| known.signature == signature) => {}
                 Some((signature, class)) => {
                     let filed = self.file(task, target, &wire, &signature, class, ledger)?;
-                    (self.listener)(Event::Found {
-                        target: task.target,
-                        signature: &signature,
-                        trace: &filed.path,
-                        ops: filed.ops,
-                        executions: counts.traces,
-                        seconds,
-                    });
                     found.push(Found { signature, executions: counts.traces, ops: counts.ops, seconds, filed });
+                    self.report(task.target, target, &found[found.len() - 1])?;
                 }
             }
             let is_over = task.deadline_nanoseconds <= monotonic_nanoseconds();
@@ -120,14 +115,29 @@ impl<'a> EpochRunner<'a> {
             }
             batch.first_trace = trace + 1;
         }
-        let counts = self.isolation.counts();
-        let kept = self.isolation.kept(known);
-        Ok(EpochResult { counts, found, kept, unconfirmed, seconds: started.elapsed().as_secs_f64() })
+        let tally = Tally::of(&self.isolation.counts(), unconfirmed, started.elapsed().as_secs_f64());
+        Ok(EpochResult { tally, found, kept: self.isolation.kept(known) })
+    }
+
+    /// Logs a finding, then tells of it: what was told is never lost.
+    pub(super) fn report(&self, index: usize, target: &dyn Target, found: &Found) -> Result<(), CampaignError> {
+        if let Some(log) = self.log {
+            log.found(target, found)?;
+        }
+        (self.listener)(Event::Found {
+            target: index,
+            signature: &found.signature,
+            trace: &found.filed.path,
+            ops: found.filed.ops,
+            executions: found.executions,
+            seconds: found.seconds,
+        });
+        Ok(())
     }
 
     /// Runs the trace again on a fresh subject in a fresh worker: what a stray write of an earlier trace left behind is no
     /// finding of this one. What the second run shows is the truth.
-    fn confirm(
+    pub(super) fn confirm(
         &mut self,
         index: usize,
         target: &dyn Target,
@@ -151,7 +161,7 @@ impl<'a> EpochRunner<'a> {
         if self.plan.strict { Audits::EveryStep } else { Audits::Full }
     }
 
-    /// Files the finding as it is, then shrinks it and files it again: nothing that was found can be lost.
+    /// Files the finding, unless an earlier epoch did.
     fn file(
         &mut self,
         task: &Task,
@@ -162,12 +172,21 @@ impl<'a> EpochRunner<'a> {
         ledger: &Mutex<Ledger>,
     ) -> Result<Filed, CampaignError> {
         let known = ledger.lock().unwrap_or_else(PoisonError::into_inner).earlier(task, signature);
-        if let Some(filed) = known {
-            return Ok(filed);
-        }
+        known.map_or_else(|| self.file_and_shrink(task.target, target, wire, signature, class), Ok)
+    }
+
+    /// Files the finding as it is, then shrinks it and files it again: nothing that was found can be lost.
+    pub(super) fn file_and_shrink(
+        &mut self,
+        index: usize,
+        target: &dyn Target,
+        wire: &[u8],
+        signature: &Signature,
+        class: Option<FaultClass>,
+    ) -> Result<Filed, CampaignError> {
         file_finding(&self.plan.out, target, wire, signature)?;
         let audits = self.audits();
-        let small = shrink_wire(&mut self.isolation, task.target, target, wire, signature, class, audits)?;
+        let small = shrink_wire(&mut self.isolation, index, target, wire, signature, class, audits)?;
         file_finding(&self.plan.out, target, &small, signature)
     }
 }

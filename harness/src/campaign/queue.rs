@@ -1,9 +1,10 @@
 //! The epochs that are left, and who gets the next. Broken subjects come first and one epoch at a time, for each ends at its
 //! first catch; sound ones take turns. It runs nothing.
 
-use super::{Budget, Plan};
+use super::{Budget, Plan, Shard};
 use crate::isolate::monotonic_nanoseconds;
 use crate::registry::Registry;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,8 +13,9 @@ use std::time::Duration;
 const SOUND_EPOCH_OPS: u64 = 4_000_000;
 /// Ops of an epoch of a Broken subject: it ends at the first catch anyway.
 const BROKEN_EPOCH_OPS: u64 = 1_000_000;
-/// The length of an epoch with a time budget.
+/// The length of an epoch with a time budget in the first round; doubled with each round, for ever less is new, up to the longest.
 const TIMED_EPOCH: Duration = Duration::from_millis(400);
+const LONGEST_TIMED_EPOCH: Duration = Duration::from_secs(6);
 /// Epochs of the first round, and of the longest. What a round kept is shared when all of it is done, so that the number of
 /// workers shows in nothing but the time; rounds grow, because ever less is new.
 const FIRST_ROUND: u64 = 8;
@@ -25,7 +27,10 @@ const INTERRUPT_CHECK: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Task {
     pub(super) target: usize,
+    /// The epoch's number in the whole campaign: it seeds the traces.
     pub(super) epoch: u64,
+    /// Its number among those of this shard, without gaps.
+    pub(super) own: u64,
     pub(super) ops_budget: u64,
     pub(super) deadline_nanoseconds: u64,
 }
@@ -36,7 +41,9 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Told whenever an epoch is given back.
     changed: Condvar,
-    counts_ops: bool,
+    /// The ops of each target, in all shards; `None` where time counts.
+    ops: Option<u64>,
+    shard: Shard,
     deadline_nanoseconds: u64,
 }
 
@@ -52,8 +59,11 @@ struct State {
 struct Line {
     target: usize,
     is_sound: bool,
-    next_epoch: u64,
-    ops_left: u64,
+    /// The next epoch, by its number in this shard.
+    next: u64,
+    /// Epochs that an earlier run of this campaign has done.
+    past: BTreeSet<u64>,
+    needs_no_more: bool,
     running: u32,
     done: u64,
 }
@@ -69,22 +79,33 @@ pub(super) fn round_end(epoch: u64) -> u64 {
 }
 
 impl Queue {
-    pub(super) fn new(registry: &Registry, plan: &Plan) -> Self {
+    /// What is left after the epochs of `past`, pairs of a target and a number in this shard, and after the time they took.
+    pub(super) fn new(registry: &Registry, plan: &Plan, past: &BTreeSet<(usize, u64)>, elapsed: Duration) -> Self {
         let (ops, deadline_nanoseconds) = match plan.budget {
-            Budget::Ops(ops) => (ops, u64::MAX),
-            Budget::Time(time) => (u64::MAX, monotonic_nanoseconds().saturating_add(nanoseconds(time))),
-            Budget::Endless => (u64::MAX, u64::MAX),
+            Budget::Ops(ops) => (Some(ops), u64::MAX),
+            Budget::Time(time) => {
+                (None, monotonic_nanoseconds().saturating_add(nanoseconds(time.saturating_sub(elapsed))))
+            }
+            Budget::Endless => (None, u64::MAX),
         };
         let line = |&target: &usize| {
             let is_sound = registry.get(target).is_some_and(crate::target::Target::is_sound);
-            Line { target, is_sound, next_epoch: 0, ops_left: ops, running: 0, done: 0 }
+            let past: BTreeSet<u64> = past.range((target, 0)..=(target, u64::MAX)).map(|&(_, own)| own).collect();
+            Line { target, is_sound, next: 0, done: past.len() as u64, past, needs_no_more: false, running: 0 }
         };
         Queue {
             state: Mutex::new(State { lines: plan.targets.iter().map(line).collect(), turn: 0 }),
             changed: Condvar::new(),
-            counts_ops: matches!(plan.budget, Budget::Ops(_)),
+            ops,
+            shard: plan.shard,
             deadline_nanoseconds,
         }
+    }
+
+    /// This target needs no more.
+    pub(super) fn close(&self, target: usize) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.lines.iter_mut().filter(|line| line.target == target).for_each(|line| line.needs_no_more = true);
     }
 
     /// The next epoch; `None` when there is none left, the time is up, or the campaign was interrupted. Waits where a
@@ -92,10 +113,10 @@ impl Queue {
     pub(super) fn next(&self, interrupted: &AtomicBool) -> Option<Task> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while !interrupted.load(Ordering::Relaxed) && monotonic_nanoseconds() < self.deadline_nanoseconds {
-            if let Some(index) = state.choose() {
+            if let Some(index) = state.choose(self) {
                 return Some(self.take(&mut state.lines[index]));
             }
-            if !state.lines.iter().any(|line| 0 < line.running && 0 < line.ops_left) {
+            if !state.lines.iter().any(|line| 0 < line.running && self.has_epoch(line)) {
                 return None;
             }
             let waited = self.changed.wait_timeout(state, INTERRUPT_CHECK).unwrap_or_else(PoisonError::into_inner);
@@ -104,25 +125,36 @@ impl Queue {
         None
     }
 
+    /// The line's next epoch in the whole campaign. A Broken subject has all its epochs in one shard.
+    fn epoch(&self, line: &Line) -> u64 {
+        if line.is_sound { self.shard.epoch(line.next) } else { line.next }
+    }
+
+    /// The ops of the line's next epoch; 0 when the budget is used up.
+    fn ops_budget(&self, line: &Line) -> u64 {
+        let most = if line.is_sound { SOUND_EPOCH_OPS } else { BROKEN_EPOCH_OPS };
+        self.ops.map_or(u64::MAX, |ops| ops.saturating_sub(self.epoch(line).saturating_mul(most)).min(most))
+    }
+
+    fn has_epoch(&self, line: &Line) -> bool {
+        !line.needs_no_more && 0 < self.ops_budget(line)
+    }
+
     fn take(&self, line: &mut Line) -> Task {
-        let (epoch_ops, deadline_nanoseconds) = match (self.counts_ops, line.is_sound) {
-            (true, true) => (SOUND_EPOCH_OPS, u64::MAX),
-            (true, false) => (BROKEN_EPOCH_OPS, u64::MAX),
-            (false, _) => {
-                let end = monotonic_nanoseconds().saturating_add(nanoseconds(TIMED_EPOCH));
-                (u64::MAX, end.min(self.deadline_nanoseconds))
-            }
+        let deadline_nanoseconds = if self.ops.is_some() {
+            u64::MAX
+        } else {
+            let end = monotonic_nanoseconds().saturating_add(nanoseconds(timed_epoch(line.next)));
+            end.min(self.deadline_nanoseconds)
         };
         let task = Task {
             target: line.target,
-            epoch: line.next_epoch,
-            ops_budget: epoch_ops.min(line.ops_left),
+            epoch: self.epoch(line),
+            own: line.next,
+            ops_budget: self.ops_budget(line),
             deadline_nanoseconds,
         };
-        line.next_epoch += 1;
-        if self.counts_ops {
-            line.ops_left -= task.ops_budget;
-        }
+        line.next += 1;
         line.running += 1;
         task
     }
@@ -133,9 +165,7 @@ impl Queue {
         if let Some(line) = state.lines.iter_mut().find(|line| line.target == task.target) {
             line.running -= 1;
             line.done += 1;
-            if needs_no_more {
-                line.ops_left = 0;
-            }
+            line.needs_no_more |= needs_no_more;
         }
         self.changed.notify_all();
     }
@@ -143,10 +173,15 @@ impl Queue {
 
 impl State {
     /// The line whose turn it is.
-    fn choose(&mut self) -> Option<usize> {
+    fn choose(&mut self, queue: &Queue) -> Option<usize> {
+        for line in &mut self.lines {
+            while line.past.remove(&line.next) {
+                line.next += 1;
+            }
+        }
         let count = self.lines.len();
         let is_idle = |line: &Line| {
-            0 < line.ops_left && (line.is_sound || line.running == 0) && line.next_epoch < round_end(line.done)
+            queue.has_epoch(line) && (line.is_sound || line.running == 0) && line.next < round_end(line.done)
         };
         let broken = self.lines.iter().position(|line| !line.is_sound && is_idle(line));
         let turns = (0..count).map(|step| (self.turn + step) % count);
@@ -155,6 +190,16 @@ impl State {
         self.turn = index + 1;
         Some(index)
     }
+}
+
+/// The length of a shard's epoch where time counts.
+fn timed_epoch(own: u64) -> Duration {
+    let (mut length, mut end) = (TIMED_EPOCH, round_end(0));
+    while end <= own && length < LONGEST_TIMED_EPOCH {
+        length *= 2;
+        end = round_end(end);
+    }
+    length.min(LONGEST_TIMED_EPOCH)
 }
 
 fn nanoseconds(time: Duration) -> u64 {

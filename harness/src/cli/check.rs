@@ -4,8 +4,7 @@ use super::fuzz::{conclude, default_workers, parse_time, run_campaign};
 use super::screen::{BOLD, DIM, Screen};
 use super::{Context, Exit, Failed};
 use crate::campaign::run_file::RunFile;
-use crate::campaign::{Budget, Plan};
-use crate::engines::Engine;
+use crate::campaign::{Budget, Campaign, Plan};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -47,14 +46,9 @@ impl Check {
             env!("CARGO_PKG_VERSION"),
             components.join(", ")
         ))?;
-        let plan = |targets: Vec<usize>, budget: Budget| Plan {
-            targets,
-            seed: SEED,
-            budget,
-            workers: default_workers(),
-            strict: false,
-            engine: Engine::default(),
-            out: self.out.clone(),
+        let begin = |targets: Vec<usize>, budget: Budget| {
+            let plan = Plan { workers: default_workers(), ..Plan::new(targets, SEED, budget, &self.out) };
+            Campaign::begin(registry, plan)
         };
         let broken = of_health(false);
         let mut run: Option<RunFile> = None;
@@ -63,7 +57,7 @@ impl Check {
                 "{} Broken subjects, each with a known defect. Memtwin must catch every one:\n{DIM}  subject                           time to catch       what was found, in how many ops, where{DIM:#}",
                 broken.len()
             ))?;
-            run = Some(run_campaign(context, &plan(broken, Budget::Ops(BROKEN_OPS)), &screen)?);
+            run = Some(run_campaign(context, begin(broken, Budget::Ops(BROKEN_OPS))?, &screen)?);
         }
         let sound = of_health(true);
         if !sound.is_empty() && !context.interrupted.load(Ordering::Relaxed) {
@@ -73,7 +67,7 @@ impl Check {
                 sound.len(),
                 left.as_secs_f64()
             ))?;
-            let second = run_campaign(context, &plan(sound, Budget::Time(left)), &screen)?;
+            let second = run_campaign(context, begin(sound, Budget::Time(left))?, &screen)?;
             run = Some(match run {
                 Some(first) => first.followed_by(second),
                 None => second,

@@ -3,7 +3,7 @@
 use super::screen::{BAD, BOLD, DIM, GOOD, Screen, count, time};
 use super::{Context, Exit, Failed, select};
 use crate::campaign::run_file::{RunFile, SubjectRun};
-use crate::campaign::{self, Budget, Event, Plan};
+use crate::campaign::{Budget, Campaign, Event, Plan, Shard};
 use crate::engines::Engine;
 use clap::Args;
 use std::path::PathBuf;
@@ -39,6 +39,15 @@ pub(super) struct Fuzz {
     /// Where the traces come from
     #[arg(long, value_enum, default_value_t)]
     engine: Engine,
+    /// A folder of corpora, one a component: start from what is there, and add what is kept
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Do one part of the campaign, such as 2/5: the second of five machines; give all the same seed
+    #[arg(long, value_name = "I/N", requires = "seed", default_value = "1/1")]
+    shard: Shard,
+    /// Take up the campaign in --out that was killed or interrupted; what it was asked to do is known
+    #[arg(long, conflicts_with_all = ["targets", "time", "ops", "seed", "broken", "strict", "engine", "corpus", "shard"])]
+    resume: bool,
     /// Print the run file (schema memtwin-run/1) on standard output, everything else on standard error
     #[arg(long)]
     json: bool,
@@ -46,27 +55,42 @@ pub(super) struct Fuzz {
 
 impl Fuzz {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
-        let plan = Plan {
-            targets: select::targets(context.registry, &self.targets, self.broken)?,
-            seed: self.seed.unwrap_or_else(rand::random),
-            budget: match self.ops {
-                Some(ops) => Budget::Ops(ops),
-                None if self.time.is_zero() => Budget::Endless,
-                None => Budget::Time(self.time),
-            },
-            workers: self.workers.map_or_else(default_workers, usize::from),
-            strict: self.strict,
-            engine: self.engine,
-            out: self.out.clone(),
-        };
         let screen = Screen::new(self.json);
+        let campaign = self.campaign(context)?;
+        let plan = campaign.plan();
         screen.line(&format!("{BOLD}memtwin fuzz{BOLD:#} {} subjects, seed {}", plan.targets.len(), plan.seed))?;
-        let run = run_campaign(context, &plan, &screen)?;
+        if self.resume {
+            screen.line(&format!("taken up after {} epochs", campaign.epochs_done()))?;
+        }
+        let run = run_campaign(context, campaign, &screen)?;
         if self.json {
             use std::io::Write as _;
             writeln!(std::io::stdout(), "{}", serde_json::to_string(&run)?)?;
         }
         conclude(context, &screen, &run)
+    }
+
+    fn campaign<'a>(&self, context: &Context<'a>) -> Result<Campaign<'a>, Failed> {
+        let workers = self.workers.map_or_else(default_workers, usize::from);
+        if self.resume {
+            return Ok(Campaign::take_up(context.registry, &self.out, workers)?);
+        }
+        let targets = select::targets(context.registry, &self.targets, self.broken)?;
+        let budget = match self.ops {
+            Some(ops) => Budget::Ops(ops),
+            None if self.time.is_zero() => Budget::Endless,
+            None => Budget::Time(self.time),
+        };
+        let plan = Plan {
+            shard: self.shard,
+            workers,
+            strict: self.strict,
+            engine: self.engine,
+            corpus: self.corpus.clone(),
+            log: true,
+            ..Plan::new(targets, self.seed.unwrap_or_else(rand::random), budget, &self.out)
+        };
+        Ok(Campaign::begin(context.registry, plan)?)
     }
 }
 
@@ -76,7 +100,7 @@ pub(super) fn default_workers() -> usize {
 }
 
 /// Runs a campaign and shows what happens.
-pub(super) fn run_campaign(context: &Context<'_>, plan: &Plan, screen: &Screen) -> Result<RunFile, Failed> {
+pub(super) fn run_campaign(context: &Context<'_>, campaign: Campaign<'_>, screen: &Screen) -> Result<RunFile, Failed> {
     let started = Instant::now();
     let ops_so_far = AtomicU64::new(0);
     let listener = |event: Event<'_>| match event {
@@ -92,6 +116,10 @@ pub(super) fn run_campaign(context: &Context<'_>, plan: &Plan, screen: &Screen) 
                 trace.display()
             ));
         }
+        Event::Opened { target, kept } => {
+            let name = context.registry.get(target).map(crate::target::Target::name).unwrap_or_default();
+            let _ = screen.line(&format!("  {name:<30} starts from {kept} traces of the corpus"));
+        }
         Event::Progress { target, ops } => {
             let total = ops_so_far.fetch_add(ops, Ordering::Relaxed) + ops;
             let Some(target) = context.registry.get(target) else { return };
@@ -100,7 +128,7 @@ pub(super) fn run_campaign(context: &Context<'_>, plan: &Plan, screen: &Screen) 
             screen.progress(format!("{} {} ops, {rate_words} ops/s, {}", time(seconds), count(total), target.name()));
         }
     };
-    let run = campaign::run(context.registry, plan, &context.interrupted, &listener);
+    let run = campaign.run(&context.interrupted, &listener);
     screen.finish();
     Ok(run?)
 }

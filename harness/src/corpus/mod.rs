@@ -4,7 +4,7 @@
 
 mod cover;
 
-use crate::campaign::write_atomically;
+use crate::campaign::{write_atomically, write_unsynced};
 use crate::isolate::{Isolation, IsolationError};
 use crate::registry::Registry;
 use crate::target::Dialect;
@@ -244,6 +244,21 @@ pub fn merge(
         merged.added.push(path);
     }
     Ok(Some(merged))
+}
+
+/// The wire bytes of the inputs of a component's folder that decode.
+pub(crate) fn wires(registry: &Registry, folder: &Path) -> Result<Vec<Vec<u8>>, CorpusError> {
+    Ok(read(registry, folder)?.0.into_iter().map(|input| input.wire).collect())
+}
+
+/// Adds an input to a component's folder, under a name made of what it holds: whole, or not at all.
+pub(crate) fn add(folder: &Path, wire: &[u8]) -> Result<(), CorpusError> {
+    let path = folder.join(short_hash(wire));
+    // A power cut may have left a part of it.
+    if std::fs::read(&path).is_ok_and(|bytes| bytes == wire) {
+        return Ok(());
+    }
+    write_unsynced(&path, wire).map_err(|source| CorpusError::Write { path, source })
 }
 
 /// The traces of a folder in canonical wire form, and what does not decode.

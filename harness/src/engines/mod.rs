@@ -5,8 +5,11 @@ pub mod guided;
 pub mod in_process;
 pub mod random;
 
+use serde::{Deserialize, Serialize};
+
 /// An engine that campaigns run in workers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u32)]
 pub enum Engine {
     /// Keeps traces that reach new features and makes most new traces out of those.

@@ -105,13 +105,8 @@ fn campaign_on(target: &'static dyn Target, out: &Path) -> Result<(RunFile, usiz
     let index = |target: &dyn Target| registry.index_of("guest_memory", target.subject()).ok_or("not in the registry");
     let rogue = index(target)?;
     let plan = Plan {
-        targets: vec![rogue, index(COMPANION)?],
-        seed: 7,
-        budget: Budget::Ops(100_000),
-        workers: 1,
-        strict: false,
         engine: memtwin::engines::Engine::Random,
-        out: out.to_owned(),
+        ..Plan::new(vec![rogue, index(COMPANION)?], 7, Budget::Ops(100_000), out)
     };
     let announced = AtomicUsize::new(0);
     let listener = |event: Event<'_>| match event {
@@ -119,7 +114,7 @@ fn campaign_on(target: &'static dyn Target, out: &Path) -> Result<(RunFile, usiz
             assert_eq!(target, rogue, "something was found of the wrong subject");
             announced.fetch_add(1, Ordering::Relaxed);
         }
-        Event::Progress { .. } => {}
+        Event::Opened { .. } | Event::Progress { .. } => {}
     };
     let run = campaign::run(&registry, &plan, &Arc::new(AtomicBool::new(false)), &listener)?;
     let companion = part(&run, COMPANION)?;
