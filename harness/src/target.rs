@@ -6,7 +6,7 @@ use crate::engines::exhaustive::SmallTraces;
 use crate::engines::random::Generated;
 use crate::explain::Narrator;
 use crate::finding::{Failure, Signature, Step};
-use crate::lockstep::{Lockstep, Runner};
+use crate::lockstep::{Ended, Lockstep, Runner};
 use crate::mutate::{ComponentCutter, Cutter};
 use crate::rig::{Incident, Rig};
 use crate::shrink;
@@ -150,7 +150,7 @@ pub trait Target: Sync {
     /// The random engine's traces for this subject's contract.
     fn traces(&self) -> Box<dyn TraceSource>;
     /// Runs one trace and tells its story step by step.
-    fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>);
+    fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended;
 
     /// `component/subject`, as on the command line.
     fn name(&self) -> String {
@@ -200,7 +200,7 @@ impl<C: Rig, S: Subject<C> + 'static> Target for Pair<C, S> {
         Box::new(Generated::<C>::new(&S::CONTRACT))
     }
 
-    fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) {
-        crate::explain::narrate::<C, S>(wire, narrator);
+    fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended {
+        crate::explain::narrate::<C, S>(wire, narrator)
     }
 }

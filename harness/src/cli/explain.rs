@@ -2,7 +2,7 @@
 
 use super::screen::printable;
 use super::{Context, Exit, Failed, select};
-use crate::explain::explain;
+use crate::explain::{tell, terminal};
 use crate::isolate::Isolation;
 use crate::trace::load;
 use clap::Args;
@@ -29,10 +29,10 @@ impl Explain {
             None => select::targets(context.registry, &[component.to_owned()], false)?[0],
         };
         let mut isolation = Isolation::start(Arc::clone(&context.interrupted))?;
-        let Some(explanation) = explain(&mut isolation, context.registry, index, &loaded)? else {
+        let Some(story) = tell(&mut isolation, context.registry, index, &loaded)? else {
             return Ok(Exit::Interrupted);
         };
-        write!(anstream::stdout(), "{}", printable(&explanation.text))?;
+        write!(anstream::stdout(), "{}", printable(&terminal::text(&story)))?;
         Ok(Exit::Clean)
     }
 }

@@ -1,209 +1,208 @@
 //! Explaining: one trace is run again, slowly, and told for a person: each op in the component's words, the law, what was
 //! allowed, what was seen, the place, and what is probably wrong. Never part of the hot loop.
 
+mod bound;
+mod frames;
 mod narrator;
 pub mod story;
+pub mod terminal;
 
+pub use bound::MOST_STORY_BYTES;
 pub use narrator::Narrator;
 pub(crate) use narrator::narrate;
 
-use crate::finding::{Cause, Ending, Failure, Signature, Step};
+use crate::finding::{Cause, Ending, Failure, Step};
 use crate::isolate::{Isolation, IsolationError};
+use crate::lockstep::Audits;
 use crate::registry::Registry;
-use crate::trace::Loaded;
+use crate::target::{Dialect, Target};
+use crate::trace::{Header, Loaded};
 use memtwin_models::Health;
 use narrator::Told;
-use std::fmt::Write as _;
+use story::{Came, End, Story, ToldStep};
 
-/// Steps before the failure that are shown; earlier ones are counted.
-const SHOWN_STEPS: usize = 24;
-/// Frames of a fault that are shown.
-const SHOWN_FRAMES: usize = 8;
+/// The most steps of a story: the last ones matter, earlier ones are counted.
+const TOLD_STEPS: usize = 48;
 
-/// The story of one trace on one subject.
-#[derive(Debug)]
-pub struct Explanation {
-    /// The story, in lines for a terminal.
-    pub text: String,
-    /// How it ended.
-    pub ending: Ending,
-    /// The signature, if it failed.
-    pub signature: Option<Signature>,
+/// A trace that is to be told, in a file or not.
+#[derive(Clone, Copy)]
+pub struct Telling<'a> {
+    /// The component's dialect.
+    pub dialect: &'static dyn Dialect,
+    /// The wire bytes.
+    pub wire: &'a [u8],
+    /// What the header says.
+    pub header: &'a Header,
+    /// The trace's file, as the story calls it.
+    pub name: &'a str,
 }
 
-/// Runs the trace on the target at `index` of the registry and tells its story; `None` when interrupted.
-pub fn explain(
+impl std::fmt::Debug for Telling<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Telling")
+            .field("name", &self.name)
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Runs a trace from a file on the target at `index` of the registry and tells its story; `None` when interrupted.
+pub fn tell(
     isolation: &mut Isolation,
     registry: &Registry,
     index: usize,
     loaded: &Loaded,
-) -> Result<Option<Explanation>, IsolationError> {
-    let Some(target) = registry.get(index) else { return Ok(None) };
-    let dialect = loaded.dialect;
-    let Some((output, ended)) = isolation.narrate(index, &loaded.wire)? else { return Ok(None) };
-    let told: Vec<Told> =
-        output.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    let ending = true_ending(&told, ended);
-    let (setup, ops) = dialect.words(&loaded.wire);
-
-    let mut text = format!("{} runs {}\n", target.name(), loaded.path.display());
-    let subject_story = match target.health() {
-        Health::Sound => None,
-        Health::Broken { story, .. } => Some(story),
-    };
-    if let Some(story) = loaded.header.story.as_deref().filter(|story| Some(*story) != subject_story) {
-        let _ = writeln!(text, "  story    {story}");
-    }
-    if let Some(story) = subject_story {
-        let _ = writeln!(text, "  subject  {story}");
-    }
-    let _ = writeln!(text, "  setup    {setup}\n");
-    write_steps(&mut text, &ops, &told, &ending);
-
-    let mut signature = None;
-    match &ending {
-        Ending::Agreed => text.push_str("\nThe subject agreed with the model at every step.\n"),
-        Ending::Moot { op, reason } => {
-            let _ = writeln!(text, "\nFrom op {op} on the contract says nothing: {reason}. The rest is not judged.");
-        }
-        Ending::Unsupported(reason) => {
-            let _ = writeln!(text, "\nThe subject cannot serve this setup: {reason}. Nothing was judged.");
-        }
-        Ending::Failed(failure) => {
-            let found = dialect.signature(&loaded.wire, failure);
-            write_failure(&mut text, isolation, dialect.laws(), &told, failure)?;
-            if let Some(diagnosis) = dialect.diagnose(&loaded.wire, failure) {
-                let _ = writeln!(text, "\nDiagnosis: {diagnosis}");
-            }
-            let _ = writeln!(text, "\nSignature: {found}");
-            signature = Some(found);
-        }
-    }
-    let name = target.subject();
-    let _ = writeln!(text, "Replay:    memtwin replay {} --subject {name}", loaded.path.display());
-    Ok(Some(Explanation { text, ending, signature }))
+) -> Result<Option<Story>, IsolationError> {
+    let name = loaded.path.to_string_lossy();
+    let telling = Telling { dialect: loaded.dialect, wire: &loaded.wire, header: &loaded.header, name: &name };
+    tell_trace(isolation, registry, index, &telling)
 }
 
-/// What the narrator told last outranks a quiet end of the worker.
-fn true_ending(told: &[Told], ended: Ending) -> Ending {
-    let ops = told.iter().filter(|told| matches!(told, Told::Allowed { .. })).count();
-    let op = u32::try_from(ops.saturating_sub(1)).unwrap_or(u32::MAX);
-    match (ended, told.last()) {
-        (Ending::Agreed, Some(Told::Diverged { words, law, field, place, .. })) => {
-            let step = if words.starts_with("the state") { Step::Audit } else { Step::Op(op) };
-            let cause = Cause::Law { law: law.clone(), field: field.clone(), place: *place };
-            Ending::Failed(Failure { step, cause })
-        }
-        (Ending::Agreed, Some(Told::Moot { reason, .. })) => Ending::Moot { op, reason: reason.clone() },
-        (Ending::Agreed, Some(Told::Unsupported { reason })) => Ending::Unsupported(reason.clone()),
-        (ended, _) => ended,
-    }
-}
-
-fn write_steps(text: &mut String, ops: &[String], told: &[Told], ending: &Ending) {
-    let seen: Vec<&str> = told
-        .iter()
-        .filter_map(|told| match told {
-            Told::Agreed { words } | Told::Diverged { words, .. } | Told::Moot { words, .. } => Some(words.as_str()),
-            Told::Allowed { .. } | Told::Unsupported { .. } | Told::Audited => None,
-        })
-        .collect();
-    let last = match ending {
-        Ending::Failed(Failure { step: Step::Op(index), .. }) | Ending::Moot { op: index, .. } => *index as usize + 1,
-        Ending::Failed(Failure { step: Step::Construct, .. }) | Ending::Unsupported(_) => 0,
-        Ending::Failed(_) | Ending::Agreed => ops.len(),
-    }
-    .min(ops.len());
-    let first = last.saturating_sub(SHOWN_STEPS);
-    if 0 < first {
-        let _ = writeln!(text, "  … {first} earlier ops agreed");
-    }
-    for (index, op) in ops.iter().enumerate().take(last).skip(first) {
-        let mark = if index + 1 == last && matches!(ending, Ending::Failed(Failure { step: Step::Op(_), .. })) {
-            "✗"
-        } else {
-            "✓"
-        };
-        let _ = writeln!(text, "{mark} op {index:<4} {op}");
-        let _ = writeln!(text, "          {}", seen.get(index).copied().unwrap_or("no answer"));
-    }
-    if last < ops.len() {
-        let _ = writeln!(text, "  … {} later ops did not run", ops.len() - last);
-    }
-}
-
-fn write_failure(
-    text: &mut String,
+/// Runs a trace on the target at `index` of the registry and tells its story; `None` when interrupted.
+pub fn tell_trace(
     isolation: &mut Isolation,
-    laws: &[memtwin_models::Law],
-    told: &[Told],
-    failure: &Failure,
-) -> Result<(), IsolationError> {
+    registry: &Registry,
+    index: usize,
+    telling: &Telling<'_>,
+) -> Result<Option<Story>, IsolationError> {
+    let Telling { dialect, wire, header, name } = *telling;
+    let Some(target) = registry.get(index) else { return Ok(None) };
+    let (setup, ops) = dialect.words(wire);
+    let Some(first) = first_told(isolation, index, wire, ops.len())? else { return Ok(None) };
+    let Some((output, ending)) = isolation.narrate(index, wire, first)? else { return Ok(None) };
+    let told = output.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    let told: Vec<Told> = told.collect();
+
+    let defect = match target.health() {
+        Health::Sound => None,
+        Health::Broken { story, .. } => Some(story.to_owned()),
+    };
+    let shows = header.story.clone().filter(|story| defect.as_ref() != Some(story));
+    let (steps, scene) = steps(&ops[first.min(ops.len())..], told, came(&ending));
+    let failure = match &ending {
+        Ending::Failed(failure) => Some(failure),
+        Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) => None,
+    };
+    let mut story = Story {
+        component: dialect.name().to_owned(),
+        subject: target.subject().to_owned(),
+        defect,
+        shows,
+        trace: name.to_owned(),
+        setup,
+        earlier: first,
+        later: ops.len() - first - steps.len(),
+        diagnosis: failure.and_then(|failure| dialect.diagnose(wire, failure)),
+        signature: failure.map(|failure| dialect.signature(wire, failure).as_str().to_owned()),
+        replay: format!("memtwin replay {name} --subject {}", target.subject()),
+        end: end(isolation, target, &ending, &steps, scene)?,
+        steps,
+    };
+    bound::keep_small(&mut story);
+    Ok(Some(story))
+}
+
+/// The first op of the story; `None` when interrupted. Only the last ops of a long trace are told, and which one is the
+/// last is known after a run.
+fn first_told(
+    isolation: &mut Isolation,
+    index: usize,
+    wire: &[u8],
+    ops: usize,
+) -> Result<Option<usize>, IsolationError> {
+    if ops <= TOLD_STEPS {
+        return Ok(Some(0));
+    }
+    let Some(ending) = isolation.replay(index, wire, Audits::Full)? else { return Ok(None) };
+    let run = match ending {
+        Ending::Moot { op, .. } | Ending::Failed(Failure { step: Step::Op(op), .. }) => (op as usize + 1).min(ops),
+        Ending::Unsupported(_) | Ending::Failed(Failure { step: Step::Construct, .. }) => 0,
+        Ending::Agreed | Ending::Failed(_) => ops,
+    };
+    Ok(Some(run.saturating_sub(TOLD_STEPS)))
+}
+
+/// What came of the last told step.
+fn came(ending: &Ending) -> Came {
+    match ending {
+        Ending::Failed(Failure { step: Step::Op(_), cause: Cause::Law { .. } }) => Came::Diverged,
+        Ending::Failed(Failure { step: Step::Op(_), cause: Cause::Fault(_) }) => Came::Died,
+        Ending::Moot { .. } => Came::Moot,
+        Ending::Failed(_) | Ending::Agreed | Ending::Unsupported(_) => Came::Agreed,
+    }
+}
+
+/// The told steps of these ops, and the place.
+fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, Vec<String>) {
+    let mut steps: Vec<ToldStep> = Vec::new();
+    let mut place = Vec::new();
+    for told in told {
+        match told {
+            Told::Allowed { words: allowed } => {
+                let Some(op) = ops.get(steps.len()).cloned() else { break };
+                steps.push(ToldStep { op, allowed, seen: None, came: Came::Agreed, picture: None });
+            }
+            Told::Seen { words } => {
+                if let Some(step) = steps.last_mut() {
+                    step.seen = Some(words);
+                }
+            }
+            Told::Place { scene } => place = scene,
+        }
+    }
+    if let Some(step) = steps.last_mut() {
+        step.came = came;
+    }
+    (steps, place)
+}
+
+fn end(
+    isolation: &mut Isolation,
+    target: &dyn Target,
+    ending: &Ending,
+    steps: &[ToldStep],
+    scene: Vec<String>,
+) -> Result<End, IsolationError> {
+    let failure = match ending {
+        Ending::Agreed => return Ok(End::Agreed),
+        Ending::Moot { op, reason } => return Ok(End::Moot { op: *op, reason: reason.clone() }),
+        Ending::Unsupported(reason) => return Ok(End::Unsupported { reason: reason.clone() }),
+        Ending::Failed(failure) => failure,
+    };
     let place = match failure.step {
         Step::Construct => "while the subject was built".to_owned(),
         Step::Op(index) => format!("at op {index}"),
         Step::Audit => "at the audit after the last op".to_owned(),
         Step::Teardown => "while the subject was torn down".to_owned(),
     };
-    let allowed = told.iter().rev().find_map(|told| match told {
-        Told::Allowed { words } => Some(words.as_str()),
-        Told::Agreed { .. } | Told::Diverged { .. } | Told::Moot { .. } | Told::Unsupported { .. } | Told::Audited => {
-            None
-        }
-    });
-    match &failure.cause {
-        Cause::Law { law, field, .. } => {
-            let sentence = laws.iter().find(|known| known.name == law).map_or("", |known| known.sentence);
-            let _ = writeln!(text, "\nDivergence {place}\n  law      {law}: {sentence}\n  field    {field}");
-            if let (Some(allowed), Step::Op(_)) = (allowed, failure.step) {
-                let _ = writeln!(text, "  allowed  {allowed}");
-            }
-            if let Some(Told::Diverged { words, scene, .. }) = told.last() {
-                let _ = writeln!(text, "  seen     {words}");
-                for (index, line) in scene.iter().enumerate() {
-                    let _ = writeln!(text, "  {:<8} {line}", if index == 0 { "place" } else { "" });
-                }
-            }
-        }
-        Cause::Fault(fault) => {
-            let _ = writeln!(text, "\nFault {place}\n  fault    {}", fault.class.words());
-            if let (Some(allowed), Step::Op(_)) = (allowed, failure.step) {
-                let _ = writeln!(text, "  allowed  {allowed}");
-            }
-            if let Some(address) = fault.address {
-                let _ = writeln!(text, "  address  {address:#x}");
-            }
-            for (index, line) in fault.message.lines().take(4).enumerate() {
-                let _ = writeln!(text, "  {:<8} {line}", if index == 0 { "said" } else { "" });
-            }
-            let frames = isolation.symbolise(&fault.frames)?;
-            for (index, frame) in telling_frames(&frames).enumerate() {
-                let _ = writeln!(text, "  {:<8} {frame}", if index == 0 { "frames" } else { "" });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The frames of the subject: without the fault handler and the panic machinery inside, without the harness outside, and
-/// without the standard library between.
-fn telling_frames(frames: &[String]) -> impl Iterator<Item = String> + '_ {
-    const OUTSIDE: [&str; 3] = ["/src/lockstep.rs:", "/src/explain/narrator.rs:", "/src/isolate/worker.rs:"];
-    const HANDLER: &str = "/src/isolate/fault.rs:";
-    const STANDARD_LIBRARY: &str = "/rustc/";
-    let from = frames.iter().rposition(|frame| frame.contains(HANDLER)).map_or(0, |index| index + 1);
-    // A panic's hook lies in the worker's file, between the handler and the panic.
-    let hook = frames.get(from).is_some_and(|frame| frame.contains(OUTSIDE[2]));
-    let subject = frames.iter().skip(from + usize::from(hook));
-    let subject = subject.take_while(|frame| !OUTSIDE.iter().any(|file| frame.contains(file)));
-    subject.filter(|frame| !frame.contains(STANDARD_LIBRARY)).take(SHOWN_FRAMES).map(|frame| readable(frame))
-}
-
-/// `function at file:line`, without type parameters and without what lies above the working directory.
-fn readable(frame: &str) -> String {
-    let Some((name, place)) = frame.split_once(" at ") else { return frame.to_owned() };
-    let name = if name.starts_with('<') { name } else { name.split('<').next().unwrap_or(name) };
-    let here = std::env::current_dir().unwrap_or_default();
-    let place = place.strip_prefix(&format!("{}/", here.display())).unwrap_or(place);
-    format!("{name} at {place}")
+    let last = steps.last().filter(|_| matches!(failure.step, Step::Op(_)));
+    let allowed = last.map(|step| step.allowed.clone());
+    Ok(match &failure.cause {
+        Cause::Law { law, field, .. } => End::Diverged {
+            place,
+            law: law.clone(),
+            sentence: target
+                .dialect()
+                .laws()
+                .iter()
+                .find(|known| known.name == law)
+                .map_or("", |law| law.sentence)
+                .to_owned(),
+            field: field.clone(),
+            allowed,
+            seen: last.and_then(|step| step.seen.clone()).unwrap_or_else(|| "the state shown at the audit".to_owned()),
+            scene,
+            bytes: None,
+        },
+        Cause::Fault(fault) => End::Died {
+            place,
+            class: fault.class.name().to_owned(),
+            words: fault.class.words().to_owned(),
+            allowed,
+            address: fault.address.map(|address| format!("{address:#x}")),
+            said: fault.message.lines().take(4).map(str::to_owned).collect(),
+            frames: frames::telling(&isolation.symbolise(&fault.frames)?),
+        },
+    })
 }

@@ -2,10 +2,10 @@
 //! before a fault survives it.
 
 use crate::finding::Step;
-use crate::lockstep::{audit, place_of};
+use crate::lockstep::{Ended, audit, place_of};
 use crate::rig::{Rig, Scene};
 use crate::trace::Trace;
-use memtwin_models::{Component, Depth, Divergence, Effect, Model as _, Subject, Verdict};
+use memtwin_models::{Component, Depth, Effect, Model as _, Subject, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,29 +15,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(super) enum Told {
     /// What the model allows for the next op.
     Allowed { words: String },
-    /// What the subject showed, and that the model agreed.
-    Agreed { words: String },
-    /// What the subject showed, and which law that broke.
-    Diverged { words: String, law: String, field: String, place: Option<u64>, scene: Vec<String> },
-    /// From here on the contract says nothing.
-    Moot { words: String, reason: String },
-    /// The subject cannot serve the setup.
-    Unsupported { reason: String },
-    /// The audit of the final state agreed.
-    Audited,
+    /// What the subject showed of it.
+    Seen { words: String },
+    /// What was seen of the place where a law was broken.
+    Place { scene: Vec<String> },
 }
 
 /// Writes the story to the slot.
 #[derive(Debug)]
 pub struct Narrator<'a> {
+    /// The ops before this one are run and not told.
+    first: usize,
     place: &'a AtomicU32,
     output: &'a mut [u8],
     length: &'a AtomicU32,
 }
 
 impl<'a> Narrator<'a> {
-    pub(crate) fn new(place: &'a AtomicU32, output: &'a mut [u8], length: &'a AtomicU32) -> Self {
-        Narrator { place, output, length }
+    pub(crate) fn new(first: usize, place: &'a AtomicU32, output: &'a mut [u8], length: &'a AtomicU32) -> Self {
+        Narrator { first, place, output, length }
     }
 
     fn at(&self, step: Step) {
@@ -57,62 +53,65 @@ impl<'a> Narrator<'a> {
     }
 }
 
-/// Runs a trace on subject `S` and tells its story.
-pub(crate) fn narrate<C: Rig, S: Subject<C>>(wire: &[u8], narrator: &mut Narrator<'_>) {
+/// Runs a trace on subject `S` and tells its story. Ends as [`crate::lockstep::Runner::run`] does.
+pub(crate) fn narrate<C: Rig, S: Subject<C>>(wire: &[u8], narrator: &mut Narrator<'_>) -> Ended {
     let trace = Trace::<C>::from_wire(wire);
-    let mut model = C::Model::new(&trace.setup, &S::CONTRACT);
     narrator.at(Step::Construct);
     let mut subject = match S::new(&trace.setup) {
         Ok(subject) => subject,
-        Err(unsupported) => return narrator.tell(&Told::Unsupported { reason: unsupported.0.to_owned() }),
+        Err(unsupported) => return Ended::Unsupported(unsupported.0),
     };
+    let ended = play(&trace, &mut subject, narrator);
+    narrator.at(Step::Teardown);
+    if !matches!(ended, Ended::Diverged { .. }) {
+        subject.reset(&trace.setup);
+    }
+    ended
+}
+
+fn play<C: Rig, S: Subject<C>>(trace: &Trace<C>, subject: &mut S, narrator: &mut Narrator<'_>) -> Ended {
+    let Trace { setup, ops } = trace;
+    let mut model = C::Model::new(setup, &S::CONTRACT);
     let mut seen = C::Outcome::default();
-    let mut view = C::View::default();
     let mut succeeded = Vec::new();
-    for (index, op) in trace.ops.iter().enumerate() {
-        narrator.tell(&Told::Allowed { words: model.allowed(op) });
-        model.arrange(op, &mut seen);
+    for (position, op) in ops.iter().enumerate() {
         #[allow(clippy::cast_possible_truncation)] // a trace has fewer ops than wire bytes
-        narrator.at(Step::Op(index as u32));
+        let index = position as u32;
+        let is_told = narrator.first <= position;
+        if is_told {
+            narrator.tell(&Told::Allowed { words: model.allowed(op) });
+        }
+        model.arrange(op, &mut seen);
+        narrator.at(Step::Op(index));
         subject.apply(op, &mut seen);
-        let words = C::seen_words(op, &seen);
-        match model.judge(op, &seen) {
-            Verdict::Agree => narrator.tell(&Told::Agreed { words }),
+        let verdict = model.judge(op, &seen);
+        if is_told {
+            narrator.tell(&Told::Seen { words: C::seen_words(op, &seen) });
+        }
+        match verdict {
+            Verdict::Agree => {}
             Verdict::Diverge(divergence) => {
-                let ops = &trace.ops[..=index];
-                let scene = Scene {
-                    setup: &trace.setup,
-                    ops,
-                    succeeded: &succeeded,
-                    seen: &seen,
-                    view: None,
-                    divergence: &divergence,
-                };
-                return narrator.tell(&diverged(words, &divergence, C::scene(&scene)));
+                let ops = &ops[..=position];
+                let scene =
+                    Scene { setup, ops, succeeded: &succeeded, seen: &seen, view: None, divergence: &divergence };
+                narrator.tell(&Told::Place { scene: C::scene(&scene) });
+                return Ended::Diverged { step: Step::Op(index), divergence };
             }
-            Verdict::Moot(reason) => return narrator.tell(&Told::Moot { words, reason: reason.to_owned() }),
+            Verdict::Moot(reason) => return Ended::Moot { op: index, reason },
         }
         succeeded.push(<C as Component>::OUTCOME_CLASSES[C::outcome_class(&seen)].effect == Effect::Success);
     }
     narrator.at(Step::Audit);
-    match audit::<C, S>(&model, &mut subject, &mut view, Depth::Full) {
-        Verdict::Agree | Verdict::Moot(_) => narrator.tell(&Told::Audited),
+    let mut view = C::View::default();
+    match audit::<C, S>(&model, subject, &mut view, Depth::Full) {
+        Verdict::Agree => Ended::Agreed,
+        #[allow(clippy::cast_possible_truncation)] // as above
+        Verdict::Moot(reason) => Ended::Moot { op: ops.len() as u32, reason },
         Verdict::Diverge(divergence) => {
-            let scene = Scene {
-                setup: &trace.setup,
-                ops: &trace.ops,
-                succeeded: &succeeded,
-                seen: &seen,
-                view: Some(&view),
-                divergence: &divergence,
-            };
-            return narrator.tell(&diverged("the state shown at the audit".to_owned(), &divergence, C::scene(&scene)));
+            let view = Some(&view);
+            let scene = Scene { setup, ops, succeeded: &succeeded, seen: &seen, view, divergence: &divergence };
+            narrator.tell(&Told::Place { scene: C::scene(&scene) });
+            Ended::Diverged { step: Step::Audit, divergence }
         }
     }
-    narrator.at(Step::Teardown);
-}
-
-fn diverged(words: String, divergence: &Divergence, scene: Vec<String>) -> Told {
-    let Divergence { law, field, place } = *divergence;
-    Told::Diverged { words, law: law.to_owned(), field: field.to_owned(), place, scene }
 }

@@ -236,9 +236,15 @@ impl Isolation {
         self.run_worker()
     }
 
-    /// Runs one trace and returns what the narrator wrote, with how the worker ended.
-    pub fn narrate(&mut self, target: usize, wire: &[u8]) -> Result<Option<(Vec<u8>, Ending)>, IsolationError> {
+    /// Runs one trace and returns what the narrator wrote of the ops from number `first` on, with how the worker ended.
+    pub fn narrate(
+        &mut self,
+        target: usize,
+        wire: &[u8],
+        first: usize,
+    ) -> Result<Option<(Vec<u8>, Ending)>, IsolationError> {
         self.load(JobKind::Narrate, target, wire, Audits::Full);
+        self.slot.get_mut().job.first_trace = first as u64;
         let Some(ending) = self.run_worker()? else { return Ok(None) };
         Ok(Some((self.output(), ending)))
     }

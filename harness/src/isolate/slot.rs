@@ -42,6 +42,7 @@ pub(super) struct JobRecord {
     pub target: u32,
     pub audits: u32,
     pub stream: u64,
+    /// The first trace's number; of a narration, the first op's that is told.
     pub first_trace: u64,
     /// The worker ends after the trace that reaches this many ops, counted from the start of the epoch.
     pub ops_budget: u64,

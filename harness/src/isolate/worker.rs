@@ -224,9 +224,10 @@ fn replay(slot: &mut Slot, target: &dyn Target) {
 fn narrate(slot: &mut Slot, target: &dyn Target) {
     let length = slot.wire_length.load(Ordering::Acquire) as usize;
     let wire = slot.wire[..length].to_vec();
-    let Slot { place, output, output_length, .. } = slot;
-    target.narrate(&wire, &mut Narrator::new(place, output, output_length));
-    slot.report.store(Report::Done as u32, Ordering::Release);
+    let Slot { job, place, output, output_length, .. } = &mut *slot;
+    let first = usize::try_from(job.first_trace).unwrap_or(usize::MAX);
+    let ended = target.narrate(&wire, &mut Narrator::new(first, place, output, output_length));
+    report(slot, &ended);
 }
 
 pub(super) fn report(slot: &mut Slot, ended: &Ended) {
