@@ -21,6 +21,7 @@ pub use payload::Payload;
 pub use state_map::StateMap;
 pub use verdict::{Divergence, Law, Verdict};
 
+use picture::{ByteRows, Picture};
 use std::fmt::Debug;
 
 /// A kind of memory code: its words, its laws and its model.
@@ -112,6 +113,13 @@ pub trait Model<C: Component>: Sized {
 
     /// What [`Model::judge`] would allow for this op in this state, in words. Only explaining runs call it.
     fn allowed(&self, op: &C::Op) -> String;
+
+    /// The state as a picture, with what the op asks for. Only explaining runs call it, before each op and at the audit.
+    fn picture(&self, op: Option<&C::Op>) -> Picture;
+
+    /// The bytes that [`Model::judge`] would hold against each other, in this state; `None` where the outcome shows none.
+    /// Bytes that the model does not know are those that were seen. Only explaining runs call it.
+    fn byte_rows(&self, op: &C::Op, seen: &C::Outcome) -> Option<ByteRows>;
 
     /// Writes into the view what the audit wants to be shown.
     fn survey(&self, depth: Depth, view: &mut C::View);

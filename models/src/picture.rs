@@ -1,6 +1,10 @@
 //! Pictures: a model's state drawn for a person, as maps of address ranges and tables. Only explaining runs make them; nothing
 //! is judged by them. They say what is there, never how it looks.
 
+mod layers;
+
+pub use layers::{Layers, MOST_ITEMS};
+
 use serde::{Deserialize, Serialize};
 
 /// A component's state at one moment. The panels of one component are the same ones in the same order at every step, so that
@@ -87,4 +91,15 @@ pub enum Tone {
     Asked,
     /// What is wrong.
     Wrong,
+}
+
+/// Bytes that an op shows, beside those that the model knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByteRows {
+    /// The address, or the offset, of the first byte.
+    pub start: u64,
+    /// What is allowed.
+    pub allowed: Vec<u8>,
+    /// What was seen.
+    pub seen: Vec<u8>,
 }

@@ -18,6 +18,9 @@ pub(super) struct Explain {
     /// Run on this subject instead of the one the trace names
     #[arg(long, value_name = "S")]
     subject: Option<String>,
+    /// Print the story as JSON, with a picture of the model before each op
+    #[arg(long)]
+    json: bool,
 }
 
 impl Explain {
@@ -32,7 +35,11 @@ impl Explain {
         let Some(story) = tell(&mut isolation, context.registry, index, &loaded)? else {
             return Ok(Exit::Interrupted);
         };
-        write!(anstream::stdout(), "{}", printable(&terminal::text(&story)))?;
+        if self.json {
+            writeln!(std::io::stdout(), "{}", serde_json::to_string(&story)?)?;
+        } else {
+            write!(anstream::stdout(), "{}", printable(&terminal::text(&story)))?;
+        }
         Ok(Exit::Clean)
     }
 }

@@ -15,9 +15,10 @@ pub(super) fn keep_small(story: &mut Story) {
     cut_texts(story);
     let mut excess = bytes_of(story).saturating_sub(MOST_STORY_BYTES);
     for step in &mut story.steps {
-        if 0 < excess
-            && let Some(picture) = step.picture.take()
-        {
+        if excess == 0 {
+            break;
+        }
+        if let Some(picture) = step.picture.take() {
             excess = excess.saturating_sub(bytes_of(&picture));
         }
     }

@@ -18,8 +18,9 @@ use crate::registry::Registry;
 use crate::target::{Dialect, Target};
 use crate::trace::{Header, Loaded};
 use memtwin_models::Health;
+use memtwin_models::picture::Picture;
 use narrator::Told;
-use story::{Came, End, Story, ToldStep};
+use story::{ByteDifference, Came, End, Story, ToldStep};
 
 /// The most steps of a story: the last ones matter, earlier ones are counted.
 const TOLD_STEPS: usize = 48;
@@ -79,7 +80,7 @@ pub fn tell_trace(
         Health::Broken { story, .. } => Some(story.to_owned()),
     };
     let shows = header.story.clone().filter(|story| defect.as_ref() != Some(story));
-    let (steps, scene) = steps(&ops[first.min(ops.len())..], told, came(&ending));
+    let (steps, told_place) = steps(&ops[first.min(ops.len())..], told, came(&ending));
     let failure = match &ending {
         Ending::Failed(failure) => Some(failure),
         Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) => None,
@@ -96,7 +97,7 @@ pub fn tell_trace(
         diagnosis: failure.and_then(|failure| dialect.diagnose(wire, failure)),
         signature: failure.map(|failure| dialect.signature(wire, failure).as_str().to_owned()),
         replay: format!("memtwin replay {name} --subject {}", target.subject()),
-        end: end(isolation, target, &ending, &steps, scene)?,
+        end: end(isolation, target, &ending, &steps, told_place)?,
         steps,
     };
     bound::keep_small(&mut story);
@@ -133,22 +134,30 @@ fn came(ending: &Ending) -> Came {
     }
 }
 
+/// What was told of the place of a divergence.
+#[derive(Debug, Default)]
+struct Place {
+    scene: Vec<String>,
+    bytes: Option<ByteDifference>,
+    picture: Option<Picture>,
+}
+
 /// The told steps of these ops, and the place.
-fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, Vec<String>) {
+fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, Place) {
     let mut steps: Vec<ToldStep> = Vec::new();
-    let mut place = Vec::new();
+    let mut place = Place::default();
     for told in told {
         match told {
-            Told::Allowed { words: allowed } => {
+            Told::Before { allowed, picture } => {
                 let Some(op) = ops.get(steps.len()).cloned() else { break };
-                steps.push(ToldStep { op, allowed, seen: None, came: Came::Agreed, picture: None });
+                steps.push(ToldStep { op, allowed, seen: None, came: Came::Agreed, picture: Some(picture) });
             }
             Told::Seen { words } => {
                 if let Some(step) = steps.last_mut() {
                     step.seen = Some(words);
                 }
             }
-            Told::Place { scene } => place = scene,
+            Told::Place { scene, bytes, picture } => place = Place { scene, bytes, picture },
         }
     }
     if let Some(step) = steps.last_mut() {
@@ -162,7 +171,7 @@ fn end(
     target: &dyn Target,
     ending: &Ending,
     steps: &[ToldStep],
-    scene: Vec<String>,
+    told: Place,
 ) -> Result<End, IsolationError> {
     let failure = match ending {
         Ending::Agreed => return Ok(End::Agreed),
@@ -192,8 +201,9 @@ fn end(
             field: field.clone(),
             allowed,
             seen: last.and_then(|step| step.seen.clone()).unwrap_or_else(|| "the state shown at the audit".to_owned()),
-            scene,
-            bytes: None,
+            scene: told.scene,
+            bytes: told.bytes,
+            picture: told.picture,
         },
         Cause::Fault(fault) => End::Died {
             place,

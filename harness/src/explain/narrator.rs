@@ -1,10 +1,12 @@
 //! The narrator: inside a worker, tells the story of one trace step by step into shared memory, so that what was told
 //! before a fault survives it.
 
+use super::story::ByteDifference;
 use crate::finding::Step;
 use crate::lockstep::{Ended, audit, place_of};
 use crate::rig::{Rig, Scene};
 use crate::trace::Trace;
+use memtwin_models::picture::Picture;
 use memtwin_models::{Component, Depth, Effect, Model as _, Subject, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,12 +15,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "told", rename_all = "snake_case")]
 pub(super) enum Told {
-    /// What the model allows for the next op.
-    Allowed { words: String },
+    /// The model before the next op, and what it allows for it.
+    Before { allowed: String, picture: Picture },
     /// What the subject showed of it.
     Seen { words: String },
-    /// What was seen of the place where a law was broken.
-    Place { scene: Vec<String> },
+    /// What was seen of the place where a law was broken; at the audit with the model's state.
+    Place { scene: Vec<String>, bytes: Option<ByteDifference>, picture: Option<Picture> },
 }
 
 /// Writes the story to the slot.
@@ -79,11 +81,12 @@ fn play<C: Rig, S: Subject<C>>(trace: &Trace<C>, subject: &mut S, narrator: &mut
         let index = position as u32;
         let is_told = narrator.first <= position;
         if is_told {
-            narrator.tell(&Told::Allowed { words: model.allowed(op) });
+            narrator.tell(&Told::Before { allowed: model.allowed(op), picture: model.picture(Some(op)) });
         }
         model.arrange(op, &mut seen);
         narrator.at(Step::Op(index));
         subject.apply(op, &mut seen);
+        let rows = if is_told { model.byte_rows(op, &seen) } else { None };
         let verdict = model.judge(op, &seen);
         if is_told {
             narrator.tell(&Told::Seen { words: C::seen_words(op, &seen) });
@@ -94,7 +97,8 @@ fn play<C: Rig, S: Subject<C>>(trace: &Trace<C>, subject: &mut S, narrator: &mut
                 let ops = &ops[..=position];
                 let scene =
                     Scene { setup, ops, succeeded: &succeeded, seen: &seen, view: None, divergence: &divergence };
-                narrator.tell(&Told::Place { scene: C::scene(&scene) });
+                let bytes = rows.and_then(|rows| ByteDifference::of(&rows));
+                narrator.tell(&Told::Place { scene: C::scene(&scene), bytes, picture: None });
                 return Ended::Diverged { step: Step::Op(index), divergence };
             }
             Verdict::Moot(reason) => return Ended::Moot { op: index, reason },
@@ -110,7 +114,8 @@ fn play<C: Rig, S: Subject<C>>(trace: &Trace<C>, subject: &mut S, narrator: &mut
         Verdict::Diverge(divergence) => {
             let view = Some(&view);
             let scene = Scene { setup, ops, succeeded: &succeeded, seen: &seen, view, divergence: &divergence };
-            narrator.tell(&Told::Place { scene: C::scene(&scene) });
+            let picture = Some(model.picture(None));
+            narrator.tell(&Told::Place { scene: C::scene(&scene), bytes: None, picture });
             Ended::Diverged { step: Step::Audit, divergence }
         }
     }

@@ -1,7 +1,8 @@
 //! The story of one trace on one subject, as data: what the terminal, the HTML report and others tell in their own ways.
 
-use memtwin_models::picture::Picture;
+use memtwin_models::picture::{ByteRows, Picture};
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 
 /// The story of one trace on one subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +108,9 @@ pub enum End {
         /// The bytes that differ, where bytes do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bytes: Option<ByteDifference>,
+        /// The model's state, at an audit; at an op it is the last step's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        picture: Option<Picture>,
     },
     /// The process died.
     Died {
@@ -140,4 +144,60 @@ pub struct ByteDifference {
     pub seen: String,
     /// The index of the first byte that differs.
     pub first: usize,
+}
+
+/// The most bytes of a difference.
+const SHOWN_BYTES: usize = 64;
+/// How many bytes a line of a difference has where lines are short; a difference begins at a multiple of it.
+pub const LINE_BYTES: usize = 16;
+
+impl ByteDifference {
+    /// Where two rows of bytes differ first; `None` where they do not. What one row lacks is no difference.
+    #[must_use]
+    pub fn of(rows: &ByteRows) -> Option<ByteDifference> {
+        let length = rows.allowed.len().min(rows.seen.len());
+        let (allowed, seen) = (&rows.allowed[..length], &rows.seen[..length]);
+        let first = allowed.iter().zip(seen).position(|(allowed, seen)| allowed != seen)?;
+        let from = (first - first % LINE_BYTES).saturating_sub(LINE_BYTES);
+        let to = length.min(from + SHOWN_BYTES);
+        let digits = |bytes: &[u8]| {
+            bytes.iter().fold(String::new(), |mut digits, byte| {
+                // Writing to a string cannot fail.
+                let _ = write!(digits, "{byte:02x}");
+                digits
+            })
+        };
+        Some(ByteDifference {
+            start: format!("{:#x}", rows.start.wrapping_add(from as u64)),
+            allowed: digits(&allowed[from..to]),
+            seen: digits(&seen[from..to]),
+            first: first - from,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_shown_with_the_line_before_it() {
+        let allowed = vec![0; 1000];
+        let mut seen = allowed.clone();
+        (seen[100], seen[130]) = (1, 2);
+        let rows = ByteRows { start: 0x1000, allowed, seen };
+        let difference = ByteDifference::of(&rows).unwrap();
+        assert_eq!((difference.start.as_str(), difference.first), ("0x1050", 20));
+        assert_eq!((difference.allowed.len(), difference.seen.len()), (128, 128));
+        assert_eq!(&difference.seen[40..42], "01");
+    }
+
+    #[test]
+    fn equal_bytes_and_missing_ones_are_no_difference() {
+        assert_eq!(ByteDifference::of(&ByteRows { start: 0, allowed: vec![1, 2, 3], seen: vec![1, 2] }), None);
+        let short = ByteRows { start: 7, allowed: vec![1], seen: vec![2] };
+        let expected =
+            ByteDifference { start: "0x7".to_owned(), allowed: "01".to_owned(), seen: "02".to_owned(), first: 0 };
+        assert_eq!(ByteDifference::of(&short), Some(expected));
+    }
 }

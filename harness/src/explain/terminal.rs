@@ -1,6 +1,6 @@
 //! A story as lines for a terminal. Decides nothing about what is told, and escapes nothing: who prints does.
 
-use super::story::{Came, End, Story};
+use super::story::{ByteDifference, Came, End, LINE_BYTES, Story};
 use std::fmt::Write as _;
 
 /// The story, in lines for a terminal.
@@ -60,12 +60,15 @@ fn write_end(text: &mut String, end: &End) -> std::fmt::Result {
         End::Unsupported { reason } => {
             writeln!(text, "\nThe subject cannot serve this setup: {reason}. Nothing was judged.")
         }
-        End::Diverged { place, law, sentence, field, allowed, seen, scene, .. } => {
+        End::Diverged { place, law, sentence, field, allowed, seen, scene, bytes, picture: _ } => {
             writeln!(text, "\nDivergence {place}\n  law      {law}: {sentence}\n  field    {field}")?;
             if let Some(allowed) = allowed {
                 writeln!(text, "  allowed  {allowed}")?;
             }
             writeln!(text, "  seen     {seen}")?;
+            if let Some(bytes) = bytes {
+                write_lines(text, "bytes", &byte_lines(bytes))?;
+            }
             write_lines(text, "place", scene)
         }
         End::Died { place, words, allowed, address, said, frames, .. } => {
@@ -88,4 +91,51 @@ fn write_lines(text: &mut String, head: &str, lines: &[String]) -> std::fmt::Res
         writeln!(text, "  {:<8} {line}", if index == 0 { head } else { "" })?;
     }
     Ok(())
+}
+
+/// Both rows of bytes, line by line, with carets below those that differ. A line without a difference is shown once.
+fn byte_lines(difference: &ByteDifference) -> Vec<String> {
+    let start = u64::from_str_radix(difference.start.trim_start_matches("0x"), 16).unwrap_or(0);
+    let rows =
+        difference.allowed.as_bytes().chunks(2 * LINE_BYTES).zip(difference.seen.as_bytes().chunks(2 * LINE_BYTES));
+    let mut lines = Vec::new();
+    for (index, (allowed, seen)) in (0..).zip(rows) {
+        let address = format!("{:#x}", start.wrapping_add(index * LINE_BYTES as u64));
+        let words = |digits: &[u8]| {
+            digits.chunks(2).map(|byte| String::from_utf8_lossy(byte).into_owned()).collect::<Vec<_>>().join(" ")
+        };
+        if allowed == seen {
+            lines.push(format!("{address:>18}  both     {}", words(seen)));
+            continue;
+        }
+        lines.push(format!("{address:>18}  allowed  {}", words(allowed)));
+        lines.push(format!("{:>18}  seen     {}", "", words(seen)));
+        let carets =
+            allowed.chunks(2).zip(seen.chunks(2)).map(|(allowed, seen)| if allowed == seen { "  " } else { "^^" });
+        lines.push(format!("{:>18}           {}", "", carets.collect::<Vec<_>>().join(" ")).trim_end().to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_told_with_carets_below_what_differs() {
+        let bytes = ByteDifference {
+            start: "0xff0".to_owned(),
+            allowed: format!("{}000102", "aa".repeat(16)),
+            seen: format!("{}000202", "aa".repeat(16)),
+            first: 17,
+        };
+        let both = format!("             0xff0  both     {}", ["aa"; 16].join(" "));
+        let expected = [
+            both.as_str(),
+            "            0x1000  allowed  00 01 02",
+            "                    seen     00 02 02",
+            "                                ^^",
+        ];
+        assert_eq!(byte_lines(&bytes), expected);
+    }
 }

@@ -18,6 +18,7 @@
 
 mod blocks;
 mod kernel_twin;
+mod picture;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the heaps of tests are small
 mod tests;
@@ -29,6 +30,7 @@ use super::laws::{
 };
 use super::op::MAX_SHOWN_BYTES;
 use super::{BrkHeap, BrkHeapContract, BrkRequest, Op, Outcome, PAGE_BYTES, STACK_LOW, Seen, Setup, Slot, Unit, View};
+use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use blocks::{Block, Blocks};
 use kernel_twin::{Answered, KernelTwin};
@@ -38,6 +40,7 @@ type Judged = Result<(), Verdict>;
 /// The model of a brk heap.
 #[derive(Debug, Clone)]
 pub struct BrkHeapModel {
+    setup: Setup,
     contract: BrkHeapContract,
     kernel: KernelTwin,
     blocks: Blocks,
@@ -54,6 +57,7 @@ pub struct BrkHeapModel {
 impl Model<BrkHeap> for BrkHeapModel {
     fn new(setup: &Setup, contract: &BrkHeapContract) -> Self {
         BrkHeapModel {
+            setup: setup.clone(),
             contract: *contract,
             kernel: KernelTwin::new(setup),
             blocks: Blocks::default(),
@@ -65,6 +69,7 @@ impl Model<BrkHeap> for BrkHeapModel {
     }
 
     fn reset(&mut self, setup: &Setup) {
+        self.setup.clone_from(setup);
         self.kernel = KernelTwin::new(setup);
         self.blocks.clear();
         self.granted_end = 0;
@@ -89,6 +94,14 @@ impl Model<BrkHeap> for BrkHeapModel {
 
     fn allowed(&self, op: &Op) -> String {
         words::allowed(self, op)
+    }
+
+    fn picture(&self, op: Option<&Op>) -> Picture {
+        picture::picture(self, op)
+    }
+
+    fn byte_rows(&self, op: &Op, seen: &Outcome) -> Option<ByteRows> {
+        picture::byte_rows(self, op, seen)
     }
 
     fn survey(&self, _depth: Depth, view: &mut View) {

@@ -24,6 +24,7 @@ mod device_twins;
 mod expect;
 mod features;
 mod flat_memory;
+mod picture;
 mod poison;
 mod reservations;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use super::laws::{ANSWER, BOUNDS, DEVICE_CALLS, DUMP, ERROR_CLASS, FLAT_MEMORY, 
 use super::{
     DUMP_LIMIT_BYTES, GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Owner, Seen, Setup, TransferLength, View,
 };
+use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Model, Payload, StateMap, Verdict};
 use access::{Layout, Refusal, Route};
 use device_twins::DeviceTwins;
@@ -99,6 +101,14 @@ impl Model<GuestMemory> for GuestMemoryModel {
 
     fn allowed(&self, op: &Op) -> String {
         words::allowed(self, op)
+    }
+
+    fn picture(&self, op: Option<&Op>) -> Picture {
+        picture::picture(self, op)
+    }
+
+    fn byte_rows(&self, op: &Op, seen: &Outcome) -> Option<ByteRows> {
+        picture::byte_rows(self, op, seen)
     }
 
     fn survey(&self, depth: Depth, view: &mut View) {

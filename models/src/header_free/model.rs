@@ -16,6 +16,7 @@
 //! leak).
 
 mod ledger;
+mod picture;
 mod superslabs;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the numbers of tests are small
@@ -30,6 +31,7 @@ use super::{
     Alignment, BLOCKS, CELLS, HeaderFree, HeaderFreeContract, Kind, Mode, Op, Outcome, PAGE_BYTES, Protection, Route,
     Seen, Setup, Slot, View, forged_header,
 };
+use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use ledger::{Held, Ledger, Owner};
 use superslabs::SuperSlabs;
@@ -82,6 +84,14 @@ impl Model<HeaderFree> for HeaderFreeModel {
 
     fn allowed(&self, op: &Op) -> String {
         words::allowed(self, op)
+    }
+
+    fn picture(&self, op: Option<&Op>) -> Picture {
+        picture::picture(self, op)
+    }
+
+    fn byte_rows(&self, op: &Op, seen: &Outcome) -> Option<ByteRows> {
+        picture::byte_rows(self, op, seen)
     }
 
     fn survey(&self, depth: Depth, view: &mut View) {

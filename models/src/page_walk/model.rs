@@ -15,6 +15,7 @@
 //! The place of a divergence is the index of a span or region, the offset of a byte, an address, or a number of bytes.
 
 mod memory;
+mod picture;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use super::{
     Backing, HostRange, MAX_FILLED, MAX_READ_BYTES, MAX_TABLES, Op, OpKind, Outcome, PageWalk, PageWalkContract,
     Refusal, Region, RegionKind, Seen, Setup, Span, View,
 };
+use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Law, Model, Payload, StateMap, Verdict};
 use memory::Memory;
 use tables::{Range, Tables};
@@ -100,6 +102,14 @@ impl Model<PageWalk> for PageWalkModel {
         let mut next = self.clone();
         next.step(op);
         words::allowed(&next, op)
+    }
+
+    fn picture(&self, op: Option<&Op>) -> Picture {
+        picture::picture(self, op)
+    }
+
+    fn byte_rows(&self, op: &Op, seen: &Outcome) -> Option<ByteRows> {
+        picture::byte_rows(self, op, seen)
     }
 
     fn survey(&self, depth: Depth, view: &mut View) {

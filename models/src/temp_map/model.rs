@@ -26,6 +26,7 @@ mod audit;
 mod elf;
 mod frames;
 mod pages;
+mod picture;
 mod slots;
 mod spaces;
 mod system_calls;
@@ -39,6 +40,7 @@ use super::mmu::PRESENT;
 use super::op::{Cpu, Hold, Process, Space as SpaceName};
 use super::setup::{BOOT_FRAMES, CPUS};
 use super::{HOLDS, Op, Outcome, PhysicalAddress, SPACES, Seen, Setup, TempMap, TempMapContract, View};
+use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use frames::{FrameIndex, Frames};
 use slots::{Slots, TempMapping};
@@ -105,6 +107,14 @@ impl Model<TempMap> for TempMapModel {
 
     fn allowed(&self, op: &Op) -> String {
         words::allowed(self, op)
+    }
+
+    fn picture(&self, op: Option<&Op>) -> Picture {
+        picture::picture(self, op)
+    }
+
+    fn byte_rows(&self, op: &Op, seen: &Outcome) -> Option<ByteRows> {
+        picture::byte_rows(self, op, seen)
     }
 
     fn survey(&self, depth: Depth, view: &mut View) {

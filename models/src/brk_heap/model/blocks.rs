@@ -76,6 +76,23 @@ impl Block {
         });
     }
 
+    /// The known bytes from the block's beginning on, at most so many. For explanations: it makes a copy.
+    pub(super) fn known_bytes(&self, most: u64) -> Vec<u8> {
+        let mut bytes: Vec<u8> = Vec::new();
+        for segment in &self.segments {
+            let end = usize::try_from(segment.end.min(most)).unwrap_or(usize::MAX);
+            let start = bytes.len();
+            if end <= start {
+                break;
+            }
+            bytes.resize(end, 0);
+            if let Source::Pattern { payload, base } = segment.source {
+                payload.fill(start as u64 - base, &mut bytes[start..]);
+            }
+        }
+        bytes
+    }
+
     /// The offset of the first of the block's beginning bytes that is not as it is known to be.
     pub(super) fn first_difference(&self, shown: &[u8]) -> Option<u64> {
         let mut start = 0;

@@ -29,6 +29,11 @@ impl SuperSlabs {
         self.known.len()
     }
 
+    /// Each SuperSlab's first address, class and live blocks.
+    pub(super) fn each(&self) -> impl Iterator<Item = (u64, usize, u32)> + '_ {
+        self.known.iter().map(|superslab| (superslab.base, superslab.class, superslab.live))
+    }
+
     pub(super) fn add_block(&mut self, base: u64, class: usize) {
         match self.known.iter_mut().find(|superslab| superslab.base == base) {
             Some(superslab) => superslab.live += 1,

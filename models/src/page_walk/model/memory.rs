@@ -187,6 +187,11 @@ impl Memory {
         Ok(())
     }
 
+    /// The size of the buffer in scratch.
+    pub(super) fn buffer_bytes(&self) -> u32 {
+        self.setup.buffer_bytes
+    }
+
     /// Where the list of file mappings begins in scratch.
     fn list_offset(&self) -> u64 {
         u64::from(self.setup.buffer_bytes).next_multiple_of(8)

@@ -78,6 +78,10 @@ impl Tables {
         &self.entries
     }
 
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
     fn index(&self, address: u64) -> Option<usize> {
         let offset = address.checked_sub(self.base).filter(|offset| offset.is_multiple_of(8))?;
         usize::try_from(offset / 8).ok().filter(|index| *index < self.entries.len())

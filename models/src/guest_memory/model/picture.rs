@@ -1,0 +1,145 @@
+//! The model as a picture: shards, devices, reservations and the bytes at the op's address. Only explaining runs come here;
+//! nothing is judged.
+
+use super::super::op::{OWNERS, Op, OpKind, Owner};
+use super::super::outcome::{Outcome, Seen};
+use super::super::setup::{DUMP_LIMIT_BYTES, SHARDS};
+use super::GuestMemoryModel;
+use super::access::Route;
+use crate::picture::{ByteRows, Layers, Mark, Panel, Picture, Row, Tone};
+
+/// Bytes in a row of the table of bytes.
+const ROW_BYTES: u64 = 16;
+/// Rows of the table of bytes.
+const BYTE_ROWS: u64 = 4;
+
+/// The state before an op.
+pub(super) fn picture(model: &GuestMemoryModel, op: Option<&Op>) -> Picture {
+    Picture { panels: vec![memory(model, op), reservations(model, op), bytes(model, op)] }
+}
+
+/// The bytes that an op shows.
+pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
+    let scalar = |route: Route, address: u64, size: u8| {
+        let Seen::Value(value) = seen.result else { return None };
+        if !matches!(route, Route::Memory | Route::Open) {
+            return None;
+        }
+        let seen = value.to_le_bytes()[..usize::from(size)].to_vec();
+        Some(ByteRows { start: address, allowed: of_memory(model, address, seen.len()), seen })
+    };
+    match *op {
+        Op::Read { address, size, .. } => scalar(model.layout.scalar(address.0, size), address.0, size),
+        Op::FetchInstruction { address, .. } => scalar(model.layout.scalar(address.0, 4), address.0, 4),
+        Op::LoadReserved { address, size, .. } => scalar(model.layout.reserved(address.0, size), address.0, size),
+        Op::ReadBulk { address, length, .. } if seen.result == Seen::Done => {
+            let seen = seen.buffer_bytes()[..length.bytes() as usize].to_vec();
+            let allowed = match model.layout.bulk(address.0, length.bytes()) {
+                Route::Memory => of_memory(model, address.0, seen.len()),
+                Route::Device { index, offset } => {
+                    let mut devices = model.devices.clone();
+                    devices.read_bytes(index, offset, length.bytes());
+                    devices.calls().iter().map(|call| call.value.to_le_bytes()[0]).collect()
+                }
+                Route::Open | Route::Refused(_) => return None,
+            };
+            Some(ByteRows { start: address.0, allowed, seen })
+        }
+        Op::Dump { .. } if seen.result == Seen::Done && model.layout.memory_size <= DUMP_LIMIT_BYTES => {
+            Some(ByteRows { start: 0, allowed: of_memory(model, 0, seen.dump.len()), seen: seen.dump.clone() })
+        }
+        Op::Write { .. }
+        | Op::StoreConditional { .. }
+        | Op::InvalidateReservation { .. }
+        | Op::ReadBulk { .. }
+        | Op::WriteBulk { .. }
+        | Op::MemorySize { .. }
+        | Op::Dump { .. }
+        | Op::Restore { .. }
+        | Op::RestoreDump { .. } => None,
+    }
+}
+
+/// So many bytes of memory, or as many as there are.
+fn of_memory(model: &GuestMemoryModel, address: u64, length: usize) -> Vec<u8> {
+    let length = model.layout.memory_size.saturating_sub(address).min(length as u64);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    model.memory.copy_to(address, &mut bytes);
+    bytes
+}
+
+/// Shards that were written to, runs of those that were not, devices, and what the op asks for.
+fn memory(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
+    let (size, shard_size) = (model.layout.memory_size, model.layout.shard_size);
+    let mut is_written = vec![false; usize::try_from(SHARDS).unwrap_or(0)];
+    model.memory.visit_touched(|address, length| {
+        for shard in address / shard_size..=(address + length - 1) / shard_size {
+            if let Some(is_written) = usize::try_from(shard).ok().and_then(|shard| is_written.get_mut(shard)) {
+                *is_written = true;
+            }
+        }
+    });
+    let mut layers = Layers::new("no memory is here");
+    let asked = op.and_then(Op::range).map_or(0..0, |(address, length)| address..address.saturating_add(length));
+    let begin = |shard: usize| (shard as u64 * shard_size).min(size);
+    let mut shard = 0;
+    while shard < is_written.len() {
+        let is_plain =
+            |shard: &usize| !is_written[*shard] && (asked.end <= begin(*shard) || begin(*shard + 1) <= asked.start);
+        let run = (shard..is_written.len()).take_while(is_plain).count().max(1);
+        let next = shard + run;
+        let (tone, state) =
+            if is_written[shard] { (Tone::Live, "written to") } else { (Tone::Plain, "never written to") };
+        let name = if run == 1 { format!("shard {shard}") } else { format!("shards {shard} to {}", next - 1) };
+        layers.lay(begin(shard), begin(next) - begin(shard), tone, format!("{name}, {state}"));
+        shard = next;
+    }
+    for (index, device) in model.layout.devices.iter().enumerate() {
+        layers.lay(device.base, device.size.into(), Tone::Guarded, format!("device {index}"));
+    }
+    if let Some((op, (address, length))) = op.and_then(|op| Some((op, op.range()?))) {
+        layers.ask(address, length, OpKind::NAMES[op.kind() as usize]);
+    }
+    let end = Mark { at: size, label: "memory ends".to_owned(), tone: Tone::Plain };
+    layers.into_map("guest physical memory", vec![end])
+}
+
+fn reservations(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
+    let asks = |owner: Owner| match op {
+        Some(Op::LoadReserved { owner: asking, .. } | Op::StoreConditional { owner: asking, .. }) => *asking == owner,
+        Some(_) | None => false,
+    };
+    let rows = (0..OWNERS).map(|index| {
+        let owner = Owner::new_folded(index);
+        let held = model.reservations.of(owner);
+        let tone = match held {
+            _ if asks(owner) => Tone::Asked,
+            Some(_) => Tone::Live,
+            None => Tone::Absent,
+        };
+        let (address, size) = match held {
+            Some(held) => (format!("{:#x}", held.address), held.size.to_string()),
+            None => ("none".to_owned(), String::new()),
+        };
+        Row::new(tone, [format!("vCPU {index}"), address, size])
+    });
+    Panel::table("live reservations", &["owner", "address", "size"], rows.collect())
+}
+
+/// What memory holds where the op asks.
+fn bytes(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
+    let (address, length) = op.and_then(Op::range).unwrap_or((0, 0));
+    let end = address.saturating_add(length).min(model.layout.memory_size);
+    let mut rows = Vec::new();
+    let mut start = address;
+    while start < end && (rows.len() as u64) < BYTE_ROWS {
+        let row = of_memory(model, start, usize::try_from(ROW_BYTES.min(end - start)).unwrap_or(0));
+        let words: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        rows.push(Row::new(Tone::Asked, [format!("{start:#x}"), words.join(" ")]));
+        start += ROW_BYTES;
+    }
+    if start < end {
+        rows.push(Row::new(Tone::Plain, [format!("and {} bytes more", end - start), String::new()]));
+    }
+    Panel::table("memory at the op's address, by the model", &["address", "bytes"], rows)
+}
