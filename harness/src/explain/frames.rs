@@ -8,13 +8,16 @@ const SHOWN_FRAMES: usize = 8;
 pub(super) fn telling(frames: &[String]) -> Vec<String> {
     const OUTSIDE: [&str; 3] = ["/src/lockstep.rs:", "/src/explain/narrator.rs:", "/src/isolate/worker.rs:"];
     const HANDLER: &str = "/src/isolate/fault.rs:";
-    const STANDARD_LIBRARY: &str = "/rustc/";
+    const STANDARD_LIBRARY: [&str; 4] = ["core::", "alloc::", "std::", "<core::"];
+    const ITS_SOURCE: &str = "/rustc/";
     let from = frames.iter().rposition(|frame| frame.contains(HANDLER)).map_or(0, |index| index + 1);
     // A panic's hook lies in the worker's file, between the handler and the panic.
     let hook = frames.get(from).is_some_and(|frame| frame.contains(OUTSIDE[2]));
     let subject = frames.iter().skip(from + usize::from(hook));
     let subject = subject.take_while(|frame| !OUTSIDE.iter().any(|file| frame.contains(file)));
-    let subject = subject.filter(|frame| !frame.contains(STANDARD_LIBRARY));
+    let is_standard =
+        |frame: &str| frame.contains(ITS_SOURCE) || STANDARD_LIBRARY.iter().any(|name| frame.starts_with(name));
+    let subject = subject.filter(|frame| !is_standard(frame));
     subject.take(SHOWN_FRAMES).map(|frame| readable(frame)).collect()
 }
 

@@ -137,6 +137,7 @@ fn came(ending: &Ending) -> Came {
 /// What was told of the place of a divergence.
 #[derive(Debug, Default)]
 struct Place {
+    state: Option<String>,
     scene: Vec<String>,
     bytes: Option<ByteDifference>,
     picture: Option<Picture>,
@@ -157,7 +158,7 @@ fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, Place) 
                     step.seen = Some(words);
                 }
             }
-            Told::Place { scene, bytes, picture } => place = Place { scene, bytes, picture },
+            Told::Place { state, scene, bytes, picture } => place = Place { state, scene, bytes, picture },
         }
     }
     if let Some(step) = steps.last_mut() {
@@ -200,7 +201,7 @@ fn end(
                 .to_owned(),
             field: field.clone(),
             allowed,
-            seen: last.and_then(|step| step.seen.clone()).unwrap_or_else(|| "the state shown at the audit".to_owned()),
+            seen: last.and_then(|step| step.seen.clone()).or(told.state).unwrap_or_default(),
             scene: told.scene,
             bytes: told.bytes,
             picture: told.picture,

@@ -20,7 +20,7 @@ pub(super) enum Told {
     /// What the subject showed of it.
     Seen { words: String },
     /// What was seen of the place where a law was broken; at the audit with the model's state.
-    Place { scene: Vec<String>, bytes: Option<ByteDifference>, picture: Option<Picture> },
+    Place { state: Option<String>, scene: Vec<String>, bytes: Option<ByteDifference>, picture: Option<Picture> },
 }
 
 /// Writes the story to the slot.
@@ -98,7 +98,7 @@ fn play<C: Rig, S: Subject<C>>(trace: &Trace<C>, subject: &mut S, narrator: &mut
                 let scene =
                     Scene { setup, ops, succeeded: &succeeded, seen: &seen, view: None, divergence: &divergence };
                 let bytes = rows.and_then(|rows| ByteDifference::of(&rows));
-                narrator.tell(&Told::Place { scene: C::scene(&scene), bytes, picture: None });
+                narrator.tell(&Told::Place { state: None, scene: C::scene(&scene), bytes, picture: None });
                 return Ended::Diverged { step: Step::Op(index), divergence };
             }
             Verdict::Moot(reason) => return Ended::Moot { op: index, reason },
@@ -114,8 +114,8 @@ fn play<C: Rig, S: Subject<C>>(trace: &Trace<C>, subject: &mut S, narrator: &mut
         Verdict::Diverge(divergence) => {
             let view = Some(&view);
             let scene = Scene { setup, ops, succeeded: &succeeded, seen: &seen, view, divergence: &divergence };
-            let picture = Some(model.picture(None));
-            narrator.tell(&Told::Place { scene: C::scene(&scene), bytes: None, picture });
+            let (state, picture) = (Some(C::state_words(&scene)), Some(model.picture(None)));
+            narrator.tell(&Told::Place { state, scene: C::scene(&scene), bytes: None, picture });
             Ended::Diverged { step: Step::Audit, divergence }
         }
     }

@@ -20,21 +20,29 @@ fn write(text: &mut String, story: &Story) -> std::fmt::Result {
     if let Some(defect) = &story.defect {
         writeln!(text, "  subject  {defect}")?;
     }
-    writeln!(text, "  setup    {}\n", story.setup)?;
+    writeln!(text, "  setup    {}", story.setup)?;
+    if 0 < story.earlier + story.steps.len() + story.later {
+        writeln!(text)?;
+    }
     write_steps(text, story)?;
     write_end(text, &story.end)?;
     if let Some(diagnosis) = &story.diagnosis {
         writeln!(text, "\nDiagnosis: {diagnosis}")?;
     }
+    writeln!(text)?;
     if let Some(signature) = &story.signature {
-        writeln!(text, "\nSignature: {signature}")?;
+        writeln!(text, "Signature: {signature}")?;
     }
     writeln!(text, "Replay:    {}", story.replay)
 }
 
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 fn write_steps(text: &mut String, story: &Story) -> std::fmt::Result {
     if 0 < story.earlier {
-        writeln!(text, "  … {} earlier ops agreed", story.earlier)?;
+        writeln!(text, "  … {} agreed", counted(story.earlier, "earlier op"))?;
     }
     for (index, step) in (story.earlier..).zip(&story.steps) {
         let mark = match step.came {
@@ -46,20 +54,29 @@ fn write_steps(text: &mut String, story: &Story) -> std::fmt::Result {
         writeln!(text, "          {}", step.seen.as_deref().unwrap_or("no answer"))?;
     }
     if 0 < story.later {
-        writeln!(text, "  … {} later ops did not run", story.later)?;
+        writeln!(text, "  … {} did not run", counted(story.later, "later op"))?;
     }
     Ok(())
 }
 
 fn write_end(text: &mut String, end: &End) -> std::fmt::Result {
     match end {
-        End::Agreed => writeln!(text, "\nThe subject agreed with the model at every step."),
-        End::Moot { op, reason } => {
-            writeln!(text, "\nFrom op {op} on the contract says nothing: {reason}. The rest is not judged.")
+        End::Agreed => {
+            writeln!(
+                text,
+                "\nThe subject agreed with the model at every step, and in the state that it showed at the end."
+            )
         }
-        End::Unsupported { reason } => {
-            writeln!(text, "\nThe subject cannot serve this setup: {reason}. Nothing was judged.")
-        }
+        End::Moot { op, reason } => writeln!(
+            text,
+            "\nMoot: with op {op} the trace went where the contract says nothing: {reason}. From there on the subject may do \
+             what it likes, so that nothing more was judged. This is no finding: up to that op the subject agreed."
+        ),
+        End::Unsupported { reason } => writeln!(
+            text,
+            "\nUnsupported: the subject cannot serve this setup: {reason}. No op was run, and nothing judged. This is no \
+             finding."
+        ),
         End::Diverged { place, law, sentence, field, allowed, seen, scene, bytes, picture: _ } => {
             writeln!(text, "\nDivergence {place}\n  law      {law}: {sentence}\n  field    {field}")?;
             if let Some(allowed) = allowed {

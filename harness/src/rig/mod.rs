@@ -55,6 +55,8 @@ pub trait Rig:
     fn seen_words(op: &Self::Op, seen: &Self::Outcome) -> String;
     /// What a person should see of the place where a divergence was: a small map, which write a wrong byte came from.
     fn scene(scene: &Scene<'_, Self>) -> Vec<String>;
+    /// What the audit saw that broke the law, in a sentence.
+    fn state_words(scene: &Scene<'_, Self>) -> String;
     /// What is probably wrong, from the whole incident; `None` where nothing more than the law can be said.
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String>;
 }

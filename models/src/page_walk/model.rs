@@ -156,6 +156,12 @@ impl PageWalkModel {
         &self.want.regions
     }
 
+    /// The bytes of a backing.
+    #[must_use]
+    pub fn backing_bytes(&self, backing: Backing) -> &[u8] {
+        self.memory.held(backing).map_or(&[], |held| &held.bytes)
+    }
+
     /// The root that walks begin at, with its low bits.
     #[must_use]
     pub fn root(&self) -> u64 {

@@ -4,7 +4,7 @@ use super::bump::Bump;
 use super::words;
 use crate::finding::{Cause, FaultClass, Step};
 use crate::rig::{Incident, Scene};
-use memtwin_models::brk_heap::{BrkHeap, FIRST_EXTENT_BYTES, GUEST_END, Op, Setup, laws};
+use memtwin_models::brk_heap::{BrkHeap, FIRST_EXTENT_BYTES, GUEST_END, Op, Seen, Setup, laws};
 use std::fmt::Write as _;
 
 /// What a copy loop may add to a bad block's address before it faults, in bytes.
@@ -14,7 +14,7 @@ pub(super) fn lines(scene: &Scene<'_, BrkHeap>) -> Vec<String> {
     let bump = Bump::after(scene.setup, &scene.ops[..scene.succeeded.len().min(scene.ops.len())]);
     let mut marks = vec![(scene.setup.heap_start(), "the heap begins".to_owned())];
     for placed in &bump.blocks {
-        marks.push((placed.address, format!("slot {} by right ({} bytes)", placed.slot, placed.size)));
+        marks.push((placed.address, format!("the block of slot {} by the model, {} bytes", placed.slot, placed.size)));
     }
     let kept = words::registers(scene.setup);
     match scene.view {
@@ -26,7 +26,10 @@ pub(super) fn lines(scene: &Scene<'_, BrkHeap>) -> Vec<String> {
             marks.extend(view.unmapped_page.map(|address| (address, "◄ not mapped".to_owned())));
         }
         None => {
-            marks.push((bump.program_break, "break by right".to_owned()));
+            marks.push((bump.program_break, "break by the model".to_owned()));
+            if let Seen::Block(address) = scene.seen.result {
+                marks.push((address, "◄ the block that was given".to_owned()));
+            }
             let is_address = [&laws::INSIDE, &laws::ALIGNED, &laws::DISJOINT, &laws::REDZONE];
             if is_address.iter().any(|law| law.name == scene.divergence.law) {
                 marks.extend(scene.divergence.place.map(|address| (address, "◄ here".to_owned())));
@@ -38,6 +41,36 @@ pub(super) fn lines(scene: &Scene<'_, BrkHeap>) -> Vec<String> {
         lines.push(format!("registers: {kept}"));
     }
     lines
+}
+
+/// What the audit saw.
+pub(super) fn state_words(scene: &Scene<'_, BrkHeap>) -> String {
+    let law = scene.divergence.law;
+    let place = scene.divergence.place.unwrap_or(0);
+    let Some(view) = scene.view else { return String::new() };
+    let (head, end) = view.words.unwrap_or_default();
+    let program_break = view.program_break.unwrap_or(0);
+    if law == laws::WORDS.name {
+        let (left_head, left_end) = view.changed_words.unwrap_or_default();
+        format!("the words are head {head:#x}, end {end:#x}; the allocator left them as {left_head:#x}, {left_end:#x}")
+    } else if law == laws::REGISTERS.name {
+        format!("{} changed over a system call", register(place))
+    } else if law == laws::ORDER.name {
+        format!(
+            "the heap begins at {:#x}, head {head:#x}, end {end:#x}, break {program_break:#x}",
+            scene.setup.heap_start()
+        )
+    } else if law == laws::INSIDE.name {
+        format!("the block at {place:#x} ends beyond the heap's end {end:#x}")
+    } else if law == laws::MAPPED.name {
+        format!("the page at {place:#x}, below the break {program_break:#x}, is not mapped")
+    } else {
+        format!("pages that are mapped for blocks, by the kernel: {}", view.mmapped_pages.unwrap_or(0))
+    }
+}
+
+fn register(number: u64) -> String {
+    if number == 31 { "sp".to_owned() } else { format!("x{number}") }
 }
 
 /// The marks in order, one line an address.
@@ -75,7 +108,7 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
         return format!(
             "The fault at {address:#x} lies {} bytes into a block at {bad_block:#x}, which is the heap's start {start:#x} plus the \
              break {first_break:#x}: the size operand held brk's result. A register is not preserved over the system call: \
-             the gate's way back overwrites it. {}",
+             the gate's way back overwrites it.{}",
             address - bad_block,
             kept_words(setup)
         );
@@ -89,7 +122,12 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
     let before = Bump::after(setup, &ops[..ops.len().saturating_sub(1)]);
     let after = Bump::after(setup, ops);
     let nearest = match after.nearest(address) {
-        Some((placed, 0)) => format!("It lies in the block of slot {} at {:#x}.", placed.slot, placed.address),
+        Some((placed, _)) if (placed.address..placed.address + placed.size).contains(&address) => {
+            format!("It lies in the block of slot {} at {:#x}.", placed.slot, placed.address)
+        }
+        Some((placed, 0)) => {
+            format!("It is the first byte after the block of slot {} at {:#x}.", placed.slot, placed.address)
+        }
         Some((placed, distance)) => format!(
             "It lies in no block; the nearest is slot {} at {:#x} ({} bytes), {distance:#x} bytes away.",
             placed.slot, placed.address, placed.size
@@ -113,21 +151,26 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
 
 fn kept_words(setup: &Setup) -> String {
     let kept = words::registers(setup);
-    if kept.is_empty() { String::new() } else { format!("In this build {kept}.") }
+    if kept.is_empty() { String::new() } else { format!(" In this build {kept}.") }
 }
 
 fn diagnose_law(setup: &Setup, law: &str, place: Option<u64>) -> Option<String> {
     if law == laws::REGISTERS.name {
-        let register = match place? {
-            31 => "sp".to_owned(),
-            number => format!("x{number}"),
-        };
         return Some(format!(
-            "{register} is not preserved over the system call: what a compiler keeps there becomes something else. {}",
+            "{} is not preserved over the system call: what a compiler keeps there becomes something else.{}",
+            register(place?),
             kept_words(setup)
         ));
     }
-    let words = if law == laws::WORDS.name {
+    let words = if law == laws::ALIGNED.name {
+        "The head was not rounded up to the alignment asked for, or with a wrong mask: look at what the mask is made of, and \
+         at where the compiler keeps it over system calls."
+    } else if law == laws::INSIDE.name {
+        "A block was handed out of what the allocator never had: look at whether the answer of brk is checked, and at the sum \
+         of head and size."
+    } else if law == laws::CONTENTS.name || law == laws::REALLOC.name {
+        "Bytes that the program put there are gone: another block, or a copy that is too short or too long, wrote over them."
+    } else if law == laws::WORDS.name {
         "The allocator's words changed between two of its calls: a stray write, not a wrong computation."
     } else if law == laws::ORDER.name {
         "The allocator's own words are out of order, and nobody else changed them: it computed them wrong, mostly from an \

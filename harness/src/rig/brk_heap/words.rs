@@ -61,10 +61,14 @@ pub(super) fn op(op: &Op) -> String {
         }
         Op::Realloc { size, .. } => format!("slot {at} = realloc(slot {at}, {})", number(size)),
         Op::Dealloc { .. } => format!("dealloc(slot {at})"),
-        Op::Write { seed, length, .. } => format!("copy {length} bytes of pattern {seed} to slot {at}"),
+        Op::Write { seed, length, .. } => format!("copy {} of pattern {seed} to slot {at}", counted(length, "byte")),
         Op::Verify { .. } => format!("look at slot {at}"),
-        Op::PushString { seed, length, .. } => format!("slot {at}.push_str({length} bytes of pattern {seed})"),
-        Op::PushVec { seed, length, .. } => format!("slot {at}.extend({length} elements of pattern {seed})"),
+        Op::PushString { seed, length, .. } => {
+            format!("slot {at}.push_str({} of pattern {seed})", counted(length.into(), "byte"))
+        }
+        Op::PushVec { seed, length, .. } => {
+            format!("slot {at}.extend({} of pattern {seed})", counted(length.into(), "element"))
+        }
         Op::RawBrk { request } => match request {
             BrkRequest::Query => "another user: brk(0)".to_owned(),
             BrkRequest::Grow(bytes) => format!("another user: sbrk({bytes}), and fills it"),
@@ -115,6 +119,10 @@ pub(super) fn system_call(call: &SystemCall) -> String {
 
 fn answer(result: u64) -> String {
     if is_error_number(result) { format!("-{}", result.wrapping_neg()) } else { format!("{result:#x}") }
+}
+
+fn counted(count: u32, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Small numbers as people count, others in hex.

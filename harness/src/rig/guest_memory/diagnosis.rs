@@ -58,7 +58,23 @@ fn law_diagnosis(setup: &Setup, ops: &[Op], law: &str, place: Option<u64>) -> Op
     if law == laws::DEVICE_CALLS.name {
         return Some(device_diagnosis(setup, op?.range()?).to_owned());
     }
+    if law == laws::BOUNDS.name {
+        return bounds_diagnosis(setup, op?.range()?);
+    }
+    if law == laws::ERROR_CHANGES_NOTHING.name {
+        return Some(
+            "The call failed, as it must, but only after it had copied: check the whole range before the first byte moves."
+                .to_owned(),
+        );
+    }
     let place = place.filter(|_| law == laws::FLAT_MEMORY.name || law == laws::DUMP.name)?;
+    if let Some((index, op)) = failed_store(setup, ops, place) {
+        return Some(format!(
+            "Op {index}, {}, must fail and change nothing, and {place:#x} holds what it would have stored: it stored what \
+             fits before it failed. Check the whole range before the first byte moves.",
+            words::op(op)
+        ));
+    }
     let shard_size = setup.shard_size();
     let (start, _) = op.and_then(Op::range).unwrap_or((0, 0));
     let crosses = start / shard_size.max(1) != place / shard_size.max(1);
@@ -71,6 +87,40 @@ fn law_diagnosis(setup: &Setup, ops: &[Op], law: &str, place: Option<u64>) -> Op
          {shard_size:#x}. What crosses the border goes on at the wrong place, or not at all.",
         place / shard_size
     ))
+}
+
+/// Why an access succeeded, or failed, that must not.
+fn bounds_diagnosis(setup: &Setup, (start, length): (u64, u64)) -> Option<String> {
+    let Some(end) = start.checked_add(length) else {
+        return Some(format!(
+            "The range {start:#x} + {length} goes round the end of the address space: a bound check that adds without \
+             looking for overflow lets it pass."
+        ));
+    };
+    let meets_device = setup.devices.iter().any(|device| device.base < end && start < device.end());
+    if meets_device {
+        return Some(device_diagnosis(setup, (start, length)).to_owned());
+    }
+    let over = end.checked_sub(setup.memory_size).filter(|over| *over != 0);
+    over.map(|over| {
+        format!(
+            "The range ends {over:#x} bytes beyond the end of memory: the bound check must compare its end, not its start, \
+             and let it pass up to the end of memory and no further."
+        )
+    })
+}
+
+/// The last earlier write that must fail and whose range holds this place.
+fn failed_store<'a>(setup: &Setup, ops: &'a [Op], place: u64) -> Option<(usize, &'a Op)> {
+    let (_, earlier) = ops.split_last()?;
+    earlier.iter().enumerate().rev().find(|(_, op)| {
+        let (Op::Write { .. } | Op::WriteBulk { .. }, Some((start, length))) = (op, op.range()) else { return false };
+        let end = start.saturating_add(length);
+        let mixes = |device: &memtwin_models::guest_memory::DeviceSetup| {
+            device.base < end && start < device.end() && !(device.base <= start && end <= device.end())
+        };
+        (start..end).contains(&place) && (setup.memory_size < end || setup.devices.iter().any(mixes))
+    })
 }
 
 /// Why a store-conditional answered wrongly, from the ops before it.

@@ -77,6 +77,10 @@ impl Rig for GuestMemory {
         scene::lines(scene)
     }
 
+    fn state_words(scene: &Scene<'_, Self>) -> String {
+        scene::state_words(scene)
+    }
+
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         diagnosis::diagnose(incident)
     }

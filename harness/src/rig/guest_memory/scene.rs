@@ -28,6 +28,14 @@ pub(super) fn lines(scene: &Scene<'_, GuestMemory>) -> Vec<String> {
     lines
 }
 
+/// What the audit saw.
+pub(super) fn state_words(scene: &Scene<'_, GuestMemory>) -> String {
+    match scene.divergence.place {
+        Some(address) => format!("memory holds another byte at {}", location(scene.setup, address)),
+        None => "memory is not as it should be".to_owned(),
+    }
+}
+
 /// The device calls round the first that differs.
 fn calls_round(scene: &Scene<'_, GuestMemory>) -> Vec<String> {
     const SHOWN_BEFORE: usize = 2;

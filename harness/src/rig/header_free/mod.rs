@@ -78,6 +78,10 @@ impl Rig for HeaderFree {
         scene::lines(scene)
     }
 
+    fn state_words(scene: &Scene<'_, Self>) -> String {
+        scene::state_words(scene)
+    }
+
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         diagnosis::diagnose(incident)
     }

@@ -32,6 +32,24 @@ pub(super) fn lines(scene: &Scene<'_, HeaderFree>) -> Vec<String> {
     if lines.is_empty() { vec!["no slot holds anything".to_owned()] } else { lines }
 }
 
+/// What the audit saw.
+pub(super) fn state_words(scene: &Scene<'_, HeaderFree>) -> String {
+    let (law, field) = (scene.divergence.law, scene.divergence.field);
+    let place = scene.divergence.place.unwrap_or(0);
+    let kind = usize::try_from(place).ok().and_then(|index| Kind::ALL.get(index)).map_or("some", |kind| kind.name());
+    match (scene.view, field) {
+        (_, "state") => format!("the byte at {place:#x} is not the one that the program put there"),
+        (_, "books") => format!("by the books other {kind} blocks live than the program has"),
+        (Some(view), "libc") => format!("libc holds {} blocks", view.libc_blocks.unwrap_or(0)),
+        (Some(view), "mappings") => format!("the kernel holds {} mappings for mmap blocks", view.mappings.unwrap_or(0)),
+        (Some(view), "superslabs") => {
+            let (mapped, registered) = view.superslabs.unwrap_or_default();
+            format!("{mapped} SuperSlabs are mapped, {registered} are in the registry")
+        }
+        _ => format!("what the {law} law forbids"),
+    }
+}
+
 /// What the slots held before the last op, in the order in which they got it.
 pub(super) fn holders(ops: &[Op], succeeded: &[bool]) -> Vec<(Slot, String)> {
     let mut holders: Vec<(Slot, String)> = Vec::new();

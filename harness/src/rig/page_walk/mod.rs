@@ -79,6 +79,10 @@ impl Rig for PageWalk {
         scene::lines(scene)
     }
 
+    fn state_words(scene: &Scene<'_, Self>) -> String {
+        scene::state_words(scene)
+    }
+
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         scene::diagnose(incident)
     }

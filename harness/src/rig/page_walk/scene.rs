@@ -27,9 +27,7 @@ pub(super) fn lines(scene: &Scene<'_, PageWalk>) -> Vec<String> {
     let model = after(scene.setup, scene.ops);
     let mut lines = Vec::new();
     match scene.ops.last() {
-        _ if scene.view.is_some() => {
-            lines.extend(scene.divergence.place.map(|place| format!("at {place:#x}")));
-        }
+        _ if scene.view.is_some() => {}
         Some(Op::Walk { address, .. } | Op::Read { address, .. }) => {
             let law = scene.divergence.law;
             let index = usize::try_from(scene.divergence.place.unwrap_or(0)).unwrap_or(0);
@@ -43,7 +41,7 @@ pub(super) fn lines(scene: &Scene<'_, PageWalk>) -> Vec<String> {
             for (backing, start, end) in backings(scene.setup) {
                 lines.push(format!("{backing} has {:#x} bytes, at {start:#x} for the host", end - start));
             }
-            lines.extend(model.regions().iter().map(|region| format!("by right: {region}")));
+            lines.extend(model.regions().iter().map(|region| format!("by the model: {region}")));
         }
         _ => {}
     }
@@ -51,6 +49,30 @@ pub(super) fn lines(scene: &Scene<'_, PageWalk>) -> Vec<String> {
         lines.push("a table is reachable from itself".to_owned());
     }
     lines
+}
+
+/// What the audit saw.
+pub(super) fn state_words(scene: &Scene<'_, PageWalk>) -> String {
+    let (law, field) = (scene.divergence.law, scene.divergence.field);
+    let place = scene.divergence.place.unwrap_or(0);
+    let Some(view) = scene.view else { return String::new() };
+    if law == laws::BOOKKEEPING.name {
+        return format!("the bookkeeping word {place:#x} bytes before the end of scratch is another");
+    }
+    if field == "stray" {
+        return format!("a byte {place:#x} bytes away from a backing, which is nobody's, was written");
+    }
+    let model = after(scene.setup, scene.ops);
+    if law == laws::TABLES.name {
+        return format!("entry {place} of the table buffer is not what was written there");
+    }
+    let Ok(index) = usize::try_from(place) else { return String::new() };
+    let all = backings(scene.setup).map(|(backing, _, _)| backing);
+    let differs = all.zip(&view.backings).find_map(|(backing, seen)| {
+        let (seen, want) = (seen.get(index)?, model.backing_bytes(backing).get(index)?);
+        (seen != want).then(|| format!("byte {place:#x} of {backing} is {seen:02x}, and {want:02x} is right"))
+    });
+    differs.unwrap_or_else(|| format!("a backing ends at {place:#x}"))
 }
 
 /// The entries on the way to an address.
@@ -102,18 +124,20 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
     let behind = backings(setup).filter(|(_, _, end)| *end <= address && in_slot(*end)).max_by_key(|(_, _, end)| *end);
     if let Some((backing, start, end)) = behind {
         let beyond = address - end;
-        let place =
-            format!("{backing} ends at {end:#x} for the host, and {address:#x} is {beyond} bytes beyond its last");
+        let place = if beyond == 0 {
+            format!("{backing} ends at {end:#x} for the host, which is the address that was touched")
+        } else {
+            format!("{backing} ends at {end:#x} for the host, and {address:#x} is {beyond:#x} bytes further")
+        };
         if let Some(Op::Regions) = ops.last() {
             let model = after(setup, ops);
             let touching = |region: &&memtwin_models::page_walk::Region| {
                 region.host.backing == Some(backing) && start + region.host.offset + region.host.bytes == end
             };
             let region = model.regions().iter().find(touching);
-            let region = region.map_or(String::new(), |region| format!(" By right the region is {region}."));
+            let region = region.map_or(String::new(), |region| format!(" By the model the region is {region}."));
             return format!(
-                "Region longer than its backing: the host length was truncated, the coalesced end was not. {place}: the first byte \
-                 beyond it.{region}"
+                "Region longer than its backing: the host length was truncated, the coalesced end was not. {place}.{region}"
             );
         }
         return format!(
@@ -190,6 +214,11 @@ fn diagnose_law(setup: &Setup, ops: &[Op], law: &str, field: &str) -> Option<&'s
             "The list is not what is mapped: regions become one only within one backing, of one type and with the same flags, and \
              they hold what the guest can see and nothing else."
         }
+    } else if law == laws::BUFFER.name
+        && !ops.iter().any(|op| matches!(op, Op::GuestWrite { .. } | Op::GuestWord { .. }))
+    {
+        "Nobody but push and pop wrote to the buffer, and they disagree: what push takes pop must give back, whatever its \
+         length, and elements shorter than a prefix as well."
     } else if law == laws::BUFFER.name {
         "The buffer believed what a guest can write: a pointer or a prefix out of range must be an error that changes nothing, and \
          clearing must not depend on them."

@@ -36,20 +36,20 @@ pub(super) fn op(op: &Op) -> String {
     match *op {
         Op::Map { phys, virt, length, kind } => {
             let kind = match kind {
-                MappingKind::Unmapped => return format!("unmap {virt:#x} + {length:#x} (physical {phys:#x})"),
+                MappingKind::Unmapped => return format!("unmap {length:#x} bytes at {virt:#x} (physical {phys:#x})"),
                 MappingKind::Basic { w, x, .. } => {
                     format!("r{}{}", if w { "w" } else { "-" }, if x { "x" } else { "-" })
                 }
                 MappingKind::Cow { x, .. } => format!("r-{} copy-on-write", if x { "x" } else { "-" }),
             };
-            format!("map {virt:#x} + {length:#x} to {phys:#x} {kind}")
+            format!("map {length:#x} bytes at {virt:#x} to physical {phys:#x}, {kind}")
         }
         Op::AllocTable => "alloc_table()".to_owned(),
         Op::SetRoot { root } => format!("set_root({root:#x})"),
         Op::ReadEntry { address } => format!("read_entry({address:#x})"),
         Op::WriteEntry { address, value } => format!("write_entry({address:#x}, {value:#x})"),
         Op::FillEntries { address, count, value } => {
-            format!("write_entry({address:#x} and {count} in all, {value:#x})")
+            format!("write_entry({value:#x}) to {count} entries from {address:#x} on")
         }
         Op::Walk { address, length } => format!("virt_to_phys({address:#x}, {length:#x})"),
         Op::Read { address, length } => format!("read_guest_memory_by_gva({address:#x}, {length:#x})"),

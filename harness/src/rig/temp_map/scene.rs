@@ -13,6 +13,26 @@ pub(super) fn lines(scene: &Scene<'_, TempMap>) -> Vec<String> {
     }
 }
 
+/// What the audit saw.
+pub(super) fn state_words(scene: &Scene<'_, TempMap>) -> String {
+    let place = scene.divergence.place.unwrap_or(0);
+    let address = u32::try_from(place).map_or_else(|_| format!("{place:#x}"), words::at);
+    let is = |law: &memtwin_models::Law| scene.divergence.law == law.name;
+    if is(&laws::REFERENCES) || is(&laws::LEAK) {
+        format!("the reference count of frame {address} is another")
+    } else if is(&laws::SLOT_TABLE) {
+        format!("slot {place} is not allocated, or mapped, as was asked for")
+    } else if is(&laws::PAGE_MAP) {
+        format!("the entry of {address} is another")
+    } else if is(&laws::STALE) {
+        format!("a look-aside buffer keeps a translation of {address} that the tables no longer give")
+    } else if is(&laws::IN_FORCE) {
+        format!("processor {place} runs under another directory")
+    } else {
+        format!("the {} at {address} is not as it should be", scene.divergence.field)
+    }
+}
+
 /// The entries behind a step.
 fn step(scene: &Scene<'_, TempMap>) -> Vec<String> {
     let seen = scene.seen;
@@ -118,6 +138,20 @@ pub(super) fn diagnose(incident: &Incident<'_, TempMap>) -> Option<String> {
         format!(
             "A look-aside buffer still knows {at} as it was: the entry was changed without invlpg on every processor."
         )
+    } else if is(&laws::ACCESS) {
+        format!(
+            "{at} can be used as its page must not be, or cannot as it must: look at the flags that the entry was given, when \
+             it was mapped, forked or copied."
+        )
+    } else if is(&laws::REFUSAL) {
+        refusal_words(last?)
+    } else if is(&laws::COUNT) {
+        format!(
+            "The call moved another number of bytes than lie in pages that the program may use so: at {at} it should have \
+             stopped, or gone on. Look at the rights of each page, not of the first alone, and at the end of the range."
+        )
+    } else if is(&laws::PAGE_MAP) {
+        format!("{at} is not mapped as was asked for: look at which frame and flags the entry was made of.")
     } else if is(&laws::TEMP) {
         temp_words(last, &at)
     } else if is(&laws::REFERENCES) {
@@ -155,6 +189,33 @@ fn cow_words(field: &str, at: &str) -> String {
         ),
         _ => format!("The entry names the frame {at}, which was not handed out for the copy."),
     }
+}
+
+fn refusal_words(last: &Op) -> String {
+    let what = match last {
+        Op::MapTemp { .. } => {
+            "whether the slot is allocated and nothing is mapped there, and whether the address is a frame's start"
+        }
+        Op::FreeSlot { .. } => "whether the slot is allocated and nothing is mapped there",
+        Op::UnmapTemp { .. } => "whether anything is mapped at the slot",
+        Op::Destroy { .. } => "whether the directory is in force on any processor",
+        Op::ElfLoad { .. } => "the headers, the segments and the pages in use",
+        Op::Create { .. }
+        | Op::Fork { .. }
+        | Op::Switch { .. }
+        | Op::MapPage { .. }
+        | Op::UnmapPage { .. }
+        | Op::UnmapPageNoFree { .. }
+        | Op::GetPhysAddr { .. }
+        | Op::AllocFrame { .. }
+        | Op::FreeFrame { .. }
+        | Op::AllocSlot
+        | Op::Load { .. }
+        | Op::Store { .. }
+        | Op::SysWrite { .. }
+        | Op::SysRead { .. } => "every argument",
+    };
+    format!("A misuse was accepted, or a right use refused. Before it changes anything the call must check {what}.")
 }
 
 fn temp_words(last: Option<&Op>, at: &str) -> String {

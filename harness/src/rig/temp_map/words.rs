@@ -13,6 +13,9 @@ pub(super) fn setup(setup: &Setup) -> String {
     if setup.taken_slots != 0 {
         let _ = write!(text, "; the first {} of 256 slots are allocated to drivers", setup.taken_slots);
     }
+    text.push_str(
+        "; entries are shown as frame/flags: w writable, u the user's, a accessed, d dirty, s shared (copy-on-write)",
+    );
     text
 }
 

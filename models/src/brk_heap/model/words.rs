@@ -37,7 +37,7 @@ fn memory(model: &BrkHeapModel, size: u64, align: u64, more: &str) -> String {
         return format!("null: {size:#x} bytes aligned to {align:#x} do not fit the address space");
     }
     format!(
-        "a block of {size} bytes aligned to {align}, disjoint from the {} live blocks{more}; or null if the kernel refuses",
+        "a block of {size} bytes aligned to {align}, disjoint from every live block ({} of them){more}; or null if the kernel refuses",
         model.blocks.live()
     )
 }
@@ -48,7 +48,7 @@ fn push(model: &BrkHeapModel, slot: Slot, length: u8, unit: Unit) -> String {
         None if bytes == 0 => "done: nothing is pushed".to_owned(),
         None => memory(model, unit.grown_capacity_bytes(0, bytes), unit.bytes(), ""),
         Some(block) if block.known() + bytes <= block.size => {
-            format!("the block at {:#x}, which has room for {bytes} bytes more", block.address)
+            format!("the block at {:#x}, which has room for what is pushed", block.address)
         }
         Some(block) => memory(
             model,

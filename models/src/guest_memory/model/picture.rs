@@ -2,7 +2,7 @@
 //! nothing is judged.
 
 use super::super::op::{OWNERS, Op, OpKind, Owner};
-use super::super::outcome::{Outcome, Seen};
+use super::super::outcome::{Outcome, POISON, Seen};
 use super::super::setup::{DUMP_LIMIT_BYTES, SHARDS};
 use super::GuestMemoryModel;
 use super::access::Route;
@@ -32,9 +32,18 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
         Op::Read { address, size, .. } => scalar(model.layout.scalar(address.0, size), address.0, size),
         Op::FetchInstruction { address, .. } => scalar(model.layout.scalar(address.0, 4), address.0, 4),
         Op::LoadReserved { address, size, .. } => scalar(model.layout.reserved(address.0, size), address.0, size),
-        Op::ReadBulk { address, length, .. } if seen.result == Seen::Done => {
+        Op::ReadBulk { address, length, .. } => {
+            let answer = seen.result;
             let seen = seen.buffer_bytes()[..length.bytes() as usize].to_vec();
-            let allowed = match model.layout.bulk(address.0, length.bytes()) {
+            let route = model.layout.bulk(address.0, length.bytes());
+            if model.layout.bulk_read_fails(route, length.bytes()) && matches!(answer, Seen::Error(_)) {
+                // What the caller's buffer held before.
+                return Some(ByteRows { start: address.0, allowed: vec![POISON; seen.len()], seen });
+            }
+            if answer != Seen::Done {
+                return None;
+            }
+            let allowed = match route {
                 Route::Memory => of_memory(model, address.0, seen.len()),
                 Route::Device { index, offset } => {
                     let mut devices = model.devices.clone();
@@ -51,7 +60,6 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
         Op::Write { .. }
         | Op::StoreConditional { .. }
         | Op::InvalidateReservation { .. }
-        | Op::ReadBulk { .. }
         | Op::WriteBulk { .. }
         | Op::MemorySize { .. }
         | Op::Dump { .. }

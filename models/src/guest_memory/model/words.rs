@@ -28,16 +28,16 @@ pub(super) fn allowed(model: &GuestMemoryModel, op: &Op) -> String {
             or_skipped(text, model.layout.contract.no_reservations)
         }
         Op::InvalidateReservation { address, size, .. } => or_skipped(
-            format!("Done: reservations of the lines of the {} at {:#x} are gone", count(size.into()), address.0),
+            format!("Ok: reservations of the lines of the {} at {:#x} are gone", count(size.into()), address.0),
             model.layout.contract.no_reservations,
         ),
         Op::ReadBulk { address, length, .. } => read_bulk(model, address.0, length.bytes()),
         Op::WriteBulk { address, seed, length, .. } => write_bulk(model, address.0, payload_of(seed, length)),
-        Op::MemorySize { .. } => format!("Value({:#x}): the size of the memory", model.layout.memory_size),
+        Op::MemorySize { .. } => format!("Ok({:#x}): the size of the memory", model.layout.memory_size),
         Op::Dump { .. } => whole_memory(model, dump(model)),
         Op::Restore { payload, .. } => whole_memory(model, restore(model, payload)),
         Op::RestoreDump { .. } => {
-            whole_memory(model, "Done: the memory stays as it is; no reservation is left".to_string())
+            whole_memory(model, "Ok: the memory stays as it is; no reservation is left".to_string())
         }
     }
 }
@@ -46,12 +46,12 @@ fn load(model: &GuestMemoryModel, route: Route, address: u64, size: u8) -> Strin
     match route {
         Route::Memory | Route::Open => {
             let value = model.memory.load(address, size);
-            format!("Value({value:#x}): the {} at {address:#x}", count(size.into()))
+            format!("Ok({value:#x}): the {} at {address:#x}", count(size.into()))
         }
         Route::Device { index, offset } => {
             let call = model.devices.clone().read(index, offset, size);
             let place = format!("one read of {} at offset {offset:#x} of device {index}", count(size.into()));
-            if call.failed { device_fault(&place) } else { format!("Value({:#x}): the answer to {place}", call.value) }
+            if call.failed { device_fault(&place) } else { format!("Ok({:#x}): the answer to {place}", call.value) }
         }
         Route::Refused(refusal) => refused(model, refusal, address, size.into()),
     }
@@ -60,13 +60,13 @@ fn load(model: &GuestMemoryModel, route: Route, address: u64, size: u8) -> Strin
 fn store(model: &GuestMemoryModel, route: Route, address: u64, value: u64, size: u8) -> String {
     match route {
         Route::Memory | Route::Open => {
-            format!("Done: the {} at {address:#x} become {value:#x}, truncated to that size", count(size.into()))
+            format!("Ok: the {} at {address:#x} become {value:#x}, truncated to that size", count(size.into()))
         }
         Route::Device { index, offset } => {
             let call = model.devices.clone().write(index, offset, size, value & mask(size));
             let bytes = count(size.into());
             let place = format!("one write of {:#x}, {bytes}, at offset {offset:#x} of device {index}", call.value);
-            if call.failed { device_fault(&place) } else { format!("Done: {place}") }
+            if call.failed { device_fault(&place) } else { format!("Ok: {place}") }
         }
         Route::Refused(refusal) => refused(model, refusal, address, size.into()),
     }
@@ -79,13 +79,13 @@ fn store_conditional(model: &GuestMemoryModel, owner: Owner, address: u64, size:
     }
     match model.reservations.of(owner) {
         Some(held) if held.address == address && held.size == size => {
-            format!("Stored(true): vCPU {cpu} holds a reservation of {address:#x} with size {size}")
+            format!("Ok(true): vCPU {cpu} holds a reservation of {address:#x} with size {size}")
         }
         Some(held) => format!(
-            "Stored(false): vCPU {cpu} has no reservation of {address:#x} with size {size}, but one of {:#x} with size {}",
+            "Ok(false): vCPU {cpu} has no reservation of {address:#x} with size {size}, but one of {:#x} with size {}",
             held.address, held.size
         ),
-        None => format!("Stored(false): vCPU {cpu} has no reservation of {address:#x} with size {size}"),
+        None => format!("Ok(false): vCPU {cpu} has no reservation of {address:#x} with size {size}"),
     }
 }
 
@@ -95,7 +95,7 @@ fn read_bulk(model: &GuestMemoryModel, address: u64, length: u32) -> String {
             let mut shown = [0; SHOWN_BYTES];
             let shown = &mut shown[..SHOWN_BYTES.min(length as usize)];
             model.memory.copy_to(address, shown);
-            format!("Done: {} at {address:#x}{}", count(length.into()), beginning(shown))
+            format!("Ok: {} at {address:#x}{}", count(length.into()), beginning(shown))
         }
         Route::Device { index, offset } => {
             let mut devices = model.devices.clone();
@@ -104,7 +104,7 @@ fn read_bulk(model: &GuestMemoryModel, address: u64, length: u32) -> String {
                 devices.calls().iter().take(SHOWN_BYTES).map(|call| call.value.to_le_bytes()[0]).collect();
             device_bytes(model, "read", index, offset, length, &answers)
         }
-        Route::Open => format!("Done, or {}", refused(model, Refusal::Range, address, 0)),
+        Route::Open => format!("Ok, or {}", refused(model, Refusal::Range, address, 0)),
         Route::Refused(refusal) => refused(model, refusal, address, length.into()),
     }
 }
@@ -113,9 +113,9 @@ fn write_bulk(model: &GuestMemoryModel, address: u64, bytes: &[u8]) -> String {
     let length = u32::try_from(bytes.len()).expect("a transfer is at most 65536 bytes");
     let shown = &bytes[..SHOWN_BYTES.min(bytes.len())];
     match model.layout.bulk(address, length) {
-        Route::Memory => format!("Done: stores {} at {address:#x}{}", count(length.into()), beginning(shown)),
+        Route::Memory => format!("Ok: stores {} at {address:#x}{}", count(length.into()), beginning(shown)),
         Route::Device { index, offset } => device_bytes(model, "write", index, offset, length, shown),
-        Route::Open => format!("Done, or {}", refused(model, Refusal::Range, address, 0)),
+        Route::Open => format!("Ok, or {}", refused(model, Refusal::Range, address, 0)),
         Route::Refused(refusal) => refused(model, refusal, address, length.into()),
     }
 }
@@ -127,7 +127,7 @@ fn device_bytes(model: &GuestMemoryModel, verb: &str, index: u8, offset: u64, le
             counted(calls + 1, verb)
         )),
         None => format!(
-            "Done: {} of a byte each from offset {offset:#x} of device {index}{}",
+            "Ok: {} of a byte each from offset {offset:#x} of device {index}{}",
             counted(length.into(), verb),
             beginning(shown)
         ),
@@ -139,13 +139,13 @@ fn dump(model: &GuestMemoryModel) -> String {
     let mut shown = [0; SHOWN_BYTES];
     let shown = &mut shown[..usize::try_from(size).unwrap_or(SHOWN_BYTES).min(SHOWN_BYTES)];
     model.memory.copy_to(0, shown);
-    format!("Done: a dump of {}{}", count(size), beginning(shown))
+    format!("Ok: a dump of {}{}", count(size), beginning(shown))
 }
 
 fn restore(model: &GuestMemoryModel, payload: Payload) -> String {
     let size = model.layout.memory_size;
     if u64::from(payload.length) == size {
-        "Done: the bytes replace the whole memory; no reservation is left".to_string()
+        "Ok: the bytes replace the whole memory; no reservation is left".to_string()
     } else {
         format!("an error: {} cannot replace a memory of {size:#x}", count(payload.length.into()))
     }
@@ -162,15 +162,18 @@ fn whole_memory(model: &GuestMemoryModel, text: String) -> String {
 
 fn refused(model: &GuestMemoryModel, refusal: Refusal, address: u64, length: u64) -> String {
     let size = model.layout.memory_size;
-    let range_error =
-        if model.layout.contract.range_error_is_page_fault { "InvalidAddress or PageFault" } else { "InvalidAddress" };
+    let range_error = if model.layout.contract.range_error_is_page_fault {
+        "Err(InvalidAddress) or Err(PageFault)"
+    } else {
+        "Err(InvalidAddress)"
+    };
     let device = |index: u8| {
         let device = model.layout.devices[usize::from(index)];
         format!("device {index} at {:#x} to {:#x}", device.base, device.end())
     };
     match refusal {
-        Refusal::Size => format!("an alignment fault: the size is {length}"),
-        Refusal::Misaligned => format!("an alignment fault: {address:#x} is not a multiple of {length}"),
+        Refusal::Size => format!("Err(AlignmentFault): the size is {length}"),
+        Refusal::Misaligned => format!("Err(AlignmentFault): {address:#x} is not a multiple of {length}"),
         Refusal::Overflow => {
             format!("{range_error}: {address:#x} + {} is beyond the address space", count(length))
         }

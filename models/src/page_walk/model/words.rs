@@ -78,9 +78,9 @@ impl std::fmt::Display for Refusal {
 fn span(span: &Span) -> String {
     let access = &span.access;
     format!(
-        "{:#x} + {:#x} → {:#x} r{}{}{}",
-        span.start,
+        "{:#x} bytes at {:#x} → physical {:#x}, r{}{}{}",
         span.bytes,
+        span.start,
         span.phys,
         if access.writable { "w" } else { "-" },
         if access.executable { "x" } else { "-" },
@@ -91,14 +91,14 @@ fn span(span: &Span) -> String {
 fn region(region: &Region) -> String {
     let host = &region.host;
     let place = match host.backing {
-        Some(backing) => format!("{backing} + {:#x}", host.offset),
+        Some(backing) => format!("{backing} from {:#x} on", host.offset),
         None => format!("no backing ({:#x})", host.offset),
     };
     let length = if host.bytes == region.bytes { String::new() } else { format!(", {:#x} host bytes", host.bytes) };
     format!(
-        "{:#x} + {:#x} in {place}{length} r{}{} {}",
-        region.start,
+        "{:#x} bytes at {:#x} in {place}{length}, r{}{}, of type {}",
         region.bytes,
+        region.start,
         if region.writable { "w" } else { "-" },
         if region.executable { "x" } else { "-" },
         match region.kind {

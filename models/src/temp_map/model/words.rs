@@ -10,10 +10,10 @@ pub(super) fn allowed(model: &TempMapModel, op: &Op) -> String {
     let free = format!("{} frames and {} slots are free", model.free_frames(), model.slots.free_count());
     match *op {
         Op::Create { process } | Op::Fork { child: process, .. } if is_live(model, process) => {
-            format!("nothing: process {} is there already", process.index())
+            format!("nothing: {} is there already", name(process))
         }
         Op::Fork { parent, .. } if !is_live(model, parent) => {
-            format!("nothing: there is no process {}", parent.index())
+            format!("nothing: there is no {}", name(parent))
         }
         Op::Create { .. } => format!("done; {free}"),
         Op::Fork { parent, .. } => {
@@ -75,6 +75,10 @@ pub(super) fn allowed(model: &TempMapModel, op: &Op) -> String {
         }
         Op::ElfLoad { .. } => format!("done if the headers are right and the pages unused, else a refusal; {free}"),
     }
+}
+
+fn name(process: Process) -> String {
+    format!("process {}", char::from(b'A' + u8::from(process)))
 }
 
 fn is_live(model: &TempMapModel, process: Process) -> bool {
@@ -147,14 +151,25 @@ fn access(model: &TempMapModel, cpu: Cpu, mode: Mode, address: VirtualAddress, i
                 page.frame << 12
             ),
             Some(page) if is_store && !page.is_writable() => "a page fault: the page is read-only".to_owned(),
-            Some(page) => format!("success, at frame {:#x}", page.frame << 12),
+            Some(page) if is_store => format!("done, in frame {:#x}", page.frame << 12),
+            Some(page) => load(model, page.frame, address),
         };
     }
     let mapping = slots::at_address(address.0).and_then(|slot| model.slots.mapping(slot));
     match mapping.filter(|mapping| model.is_visible(*mapping, space)) {
         Some(_) if mode == Mode::User => "a page fault: the window is the kernel's".to_owned(),
-        Some(mapping) => format!("success, at frame {:#x}", mapping.frame << 12),
-        None if address.page() == KERNEL_PAGE && mode == Mode::Kernel => "success, at the kernel's page".to_owned(),
-        None => "a page fault".to_owned(),
+        Some(mapping) if is_store => format!("done, in frame {:#x}", mapping.frame << 12),
+        Some(mapping) => load(model, mapping.frame, address),
+        None if address.page() == KERNEL_PAGE && mode == Mode::Kernel => "success, on the kernel's page".to_owned(),
+        None => "a page fault: nothing is mapped there under the directory in force".to_owned(),
+    }
+}
+
+/// What a load from a frame shows.
+fn load(model: &TempMapModel, frame: u32, address: VirtualAddress) -> String {
+    let known = model.frames.index(frame).filter(|index| model.frames.is_owned(*index));
+    match known.and_then(|index| model.frames.word(index, address.offset() & !3)) {
+        Some(word) => format!("{word:#x}, from frame {:#x}", frame << 12),
+        None => format!("any word, from frame {:#x}: nobody said what is there", frame << 12),
     }
 }

@@ -358,17 +358,17 @@ fn allowed_is_said_in_words() {
         .after(&[write(0x1ffe, 0x1122_3344, 4), load_reserved(OTHER_CPU, 0x80, 8), write_bulk(0x800, 5, 300)])
         .model;
     let said = |op: Op| model.allowed(&op);
-    assert_eq!(said(read(0x1ffe, 4)), "Value(0x11223344): the 4 bytes at 0x1ffe");
-    assert_eq!(said(read(0, 3)), "an alignment fault: the size is 3");
-    assert_eq!(said(read_bulk(0xffff, 2)), "InvalidAddress: 0xffff + 2 bytes is beyond the memory's end 0x10000");
-    assert_eq!(said(store_conditional(CPU, 0x40, 8)), "Stored(false): vCPU 0 has no reservation of 0x40 with size 8");
+    assert_eq!(said(read(0x1ffe, 4)), "Ok(0x11223344): the 4 bytes at 0x1ffe");
+    assert_eq!(said(read(0, 3)), "Err(AlignmentFault): the size is 3");
+    assert_eq!(said(read_bulk(0xffff, 2)), "Err(InvalidAddress): 0xffff + 2 bytes is beyond the memory's end 0x10000");
+    assert_eq!(said(store_conditional(CPU, 0x40, 8)), "Ok(false): vCPU 0 has no reservation of 0x40 with size 8");
     assert_eq!(
         said(store_conditional(OTHER_CPU, 0x80, 4)),
-        "Stored(false): vCPU 1 has no reservation of 0x80 with size 4, but one of 0x80 with size 8"
+        "Ok(false): vCPU 1 has no reservation of 0x80 with size 4, but one of 0x80 with size 8"
     );
     assert_eq!(
         said(read_bulk(0x1ffd, 18)),
-        "Done: 18 bytes at 0x1ffd, beginning 00 44 33 22 11 00 00 00 00 00 00 00 00 00 00 00"
+        "Ok: 18 bytes at 0x1ffd, beginning 00 44 33 22 11 00 00 00 00 00 00 00 00 00 00 00"
     );
     assert_eq!(
         said(read(0xfe, 4)),

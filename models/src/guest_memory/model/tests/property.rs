@@ -276,9 +276,9 @@ fn alter_error(op: &Op, number: u32, model: &GuestMemoryModel, seen: &mut Outcom
     let other = classes[(number >> 8) as usize % classes.len()];
     seen.result = Seen::Error(other);
     assert!(model.allowed(op).starts_with(if error == Error::Alignment {
-        "an alignment fault"
+        "Err(AlignmentFault)"
     } else {
-        "InvalidAddress"
+        "Err(InvalidAddress)"
     }));
     (other != error).then_some(&["error_class"])
 }
