@@ -36,6 +36,7 @@ pub mod cli;
 pub mod corpus;
 pub mod engines;
 pub mod explain;
+pub mod export;
 pub mod feedback;
 pub mod finding;
 pub mod isolate;

@@ -5,6 +5,7 @@ use crate::engines::TraceSource;
 use crate::engines::exhaustive::SmallTraces;
 use crate::engines::random::Generated;
 use crate::explain::Narrator;
+use crate::export::TestBody;
 use crate::finding::{Failure, Signature, Step};
 use crate::lockstep::{Ended, Lockstep, Runner};
 use crate::mutate::{ComponentCutter, Cutter};
@@ -41,6 +42,8 @@ pub trait Dialect: Sync {
     fn signature(&self, wire: &[u8], failure: &Failure) -> Signature;
     /// What is probably wrong.
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
+    /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
+    fn rust_test(&self, wire: &[u8]) -> Result<TestBody, &'static str>;
     /// Cuts its traces into ops.
     fn cutter(&self) -> Box<dyn Cutter>;
     /// All traces of at most `depth` ops over its small world.
@@ -118,6 +121,11 @@ impl<C: Rig> Dialect for Spoken<C> {
             Step::Audit | Step::Teardown => &trace.ops[..],
         };
         C::diagnose(&Incident { setup: &trace.setup, ops, failure })
+    }
+
+    fn rust_test(&self, wire: &[u8]) -> Result<TestBody, &'static str> {
+        let trace = Trace::<C>::from_wire(wire);
+        C::rust_test(&trace.setup, &trace.ops)
     }
 
     fn cutter(&self) -> Box<dyn Cutter> {

@@ -8,6 +8,7 @@ mod corpus;
 mod doctor;
 mod exhaustive;
 mod explain;
+mod export;
 mod fuzz;
 mod list;
 mod replay;
@@ -75,6 +76,8 @@ enum Verb {
     Replay(replay::Replay),
     /// Run one trace again and tell its story step by step
     Explain(explain::Explain),
+    /// Write a finding as a test that needs nothing of memtwin
+    Export(export::Export),
     /// Shrink a failing trace, keeping its signature
     Shrink(shrink::Shrink),
     /// Convert a trace between wire bytes and JSON lines
@@ -129,6 +132,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Verb::List(verb) => verb.run(&context),
         Verb::Replay(verb) => verb.run(&context),
         Verb::Explain(verb) => verb.run(&context),
+        Verb::Export(verb) => verb.run(&context),
         Verb::Shrink(verb) => verb.run(&context),
         Verb::Convert(verb) => verb.run(&context),
         Verb::Accept(verb) => verb.run(&context),

@@ -7,6 +7,7 @@ pub mod header_free;
 pub mod page_walk;
 pub mod temp_map;
 
+use crate::export::TestBody;
 use crate::random::Random;
 use crate::trace::wire::{Reader, Writer};
 use memtwin_models::{Component, Divergence};
@@ -59,6 +60,8 @@ pub trait Rig:
     fn state_words(scene: &Scene<'_, Self>) -> String;
     /// What is probably wrong, from the whole incident; `None` where nothing more than the law can be said.
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String>;
+    /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
+    fn rust_test(setup: &Self::Setup, ops: &[Self::Op]) -> Result<TestBody, &'static str>;
 }
 
 /// A small world, all of whose short traces are run.

@@ -19,6 +19,7 @@
 //! model is good for [`Model::allowed`] and [`Model::reset`] only.
 
 mod access;
+mod answer;
 mod audit;
 mod device_twins;
 mod expect;
@@ -31,6 +32,8 @@ mod reservations;
 #[allow(clippy::cast_possible_truncation)] // the memories of tests are small
 mod tests;
 mod words;
+
+pub use answer::Answer;
 
 use super::laws::{ANSWER, BOUNDS, DEVICE_CALLS, DUMP, ERROR_CLASS, FLAT_MEMORY, MEMORY_SIZE, RESERVATION, RESTORE};
 use super::{

@@ -1,6 +1,7 @@
 //! The rig of the brk heap.
 
 mod bump;
+mod export;
 mod generate;
 mod scene;
 mod simplify;
@@ -10,6 +11,7 @@ mod words;
 
 pub use generate::BrkHeapGenerator;
 
+use crate::export::TestBody;
 use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::brk_heap::{BrkHeap, EDGES, Op, Outcome, PAGE_BYTES, Setup};
@@ -83,5 +85,9 @@ impl Rig for BrkHeap {
 
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         scene::diagnose(incident)
+    }
+
+    fn rust_test(_setup: &Setup, ops: &[Op]) -> Result<TestBody, &'static str> {
+        export::rust_test(ops)
     }
 }

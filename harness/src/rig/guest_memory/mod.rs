@@ -1,6 +1,7 @@
 //! The rig of guest memory.
 
 mod diagnosis;
+mod export;
 mod generate;
 mod scene;
 mod simplify;
@@ -10,6 +11,7 @@ mod words;
 
 pub use generate::{GuestMemoryGenerator, Mix};
 
+use crate::export::TestBody;
 use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::guest_memory::{EDGES, GuestMemory, Op, Outcome, Setup};
@@ -83,5 +85,9 @@ impl Rig for GuestMemory {
 
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         diagnosis::diagnose(incident)
+    }
+
+    fn rust_test(setup: &Setup, ops: &[Op]) -> Result<TestBody, &'static str> {
+        export::rust_test(setup, ops)
     }
 }

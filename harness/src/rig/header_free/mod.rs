@@ -1,6 +1,7 @@
 //! The rig of header_free.
 
 mod diagnosis;
+mod export;
 mod generate;
 mod moves;
 mod scene;
@@ -11,6 +12,7 @@ mod words;
 
 pub use generate::HeaderFreeGenerator;
 
+use crate::export::TestBody;
 use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::header_free::{EDGES, HeaderFree, Op, Outcome, PAGE_BYTES, Setup};
@@ -84,5 +86,9 @@ impl Rig for HeaderFree {
 
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         diagnosis::diagnose(incident)
+    }
+
+    fn rust_test(_setup: &Setup, ops: &[Op]) -> Result<TestBody, &'static str> {
+        export::rust_test(ops)
     }
 }

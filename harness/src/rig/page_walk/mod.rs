@@ -12,6 +12,7 @@ mod words;
 
 pub use generate::PageWalkGenerator;
 
+use crate::export::TestBody;
 use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::page_walk::{EDGES, Op, Outcome, PAGE_BYTES, PageWalk, Setup};
@@ -85,5 +86,9 @@ impl Rig for PageWalk {
 
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         scene::diagnose(incident)
+    }
+
+    fn rust_test(_setup: &Setup, _ops: &[Op]) -> Result<TestBody, &'static str> {
+        Err("hostile page tables need memtwin's simulated machine: hand over the trace, and replay it with memtwin")
     }
 }

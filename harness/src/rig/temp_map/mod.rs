@@ -11,6 +11,7 @@ mod words;
 
 pub use generate::TempMapGenerator;
 
+use crate::export::TestBody;
 use crate::rig::{Incident, Rig, Scene, Small};
 use crate::trace::wire::{Edges, Reader, Steps, Writer};
 use memtwin_models::temp_map::{EDGES, Op, Outcome, PAGE_BYTES, Setup, TempMap};
@@ -83,5 +84,9 @@ impl Rig for TempMap {
 
     fn diagnose(incident: &Incident<'_, Self>) -> Option<String> {
         scene::diagnose(incident)
+    }
+
+    fn rust_test(_setup: &Setup, _ops: &[Op]) -> Result<TestBody, &'static str> {
+        Err("hostile page tables need memtwin's simulated machine: hand over the trace, and replay it with memtwin")
     }
 }

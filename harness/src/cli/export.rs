@@ -1,0 +1,54 @@
+//! `memtwin export`: a finding in a form that others can run.
+
+use super::screen::printable;
+use super::{Context, Exit, Failed, select};
+use crate::campaign::write_atomically;
+use crate::explain::Telling;
+use crate::export::rust_test;
+use crate::trace::load;
+use clap::{Args, ValueEnum};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The trace file
+    #[arg(value_name = "TRACE")]
+    trace: PathBuf,
+    /// The form to write
+    #[arg(long, value_enum)]
+    to: Form,
+    /// The subject that the test's comment names instead of the trace's
+    #[arg(long, value_name = "S")]
+    subject: Option<String>,
+    /// The file to write; without it the text is printed
+    #[arg(short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// A Rust file with one test that needs nothing of memtwin
+    RustTest,
+}
+
+impl Export {
+    pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
+        let loaded = load(context.registry, &self.trace)?;
+        let subject = self.subject.as_ref().or(loaded.header.subject.as_ref());
+        if let Some(subject) = subject {
+            select::target(context.registry, loaded.dialect.name(), subject)?;
+        }
+        let name = self.trace.to_string_lossy();
+        let telling = Telling { dialect: loaded.dialect, wire: &loaded.wire, header: &loaded.header, name: &name };
+        let text = match self.to {
+            Form::RustTest => rust_test(&telling, subject.map(String::as_str))?,
+        };
+        match &self.output {
+            Some(path) => write_atomically(path, text.as_bytes())
+                .map_err(|error| format!("cannot write {}: {error}", path.display()))?,
+            None => write!(std::io::stdout(), "{}", printable(&text))?,
+        }
+        Ok(Exit::Clean)
+    }
+}

@@ -1,0 +1,108 @@
+//! The one right answer to an op, where the contract leaves one and no device is asked: for exports, which know the ops and
+//! not what was seen. Nothing is judged.
+
+use super::super::op::Op;
+use super::super::setup::DUMP_LIMIT_BYTES;
+use super::access::Route;
+use super::reservations::Lines;
+use super::{GuestMemoryModel, payload_of};
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A scalar.
+    Value(u64),
+    /// Bytes, from this address on.
+    Bytes(u64, Vec<u8>),
+    /// It is done.
+    Done,
+    /// Whether a store-conditional stores.
+    Stored(bool),
+    /// An error.
+    Refused,
+}
+
+impl GuestMemoryModel {
+    /// Takes a step without judging it, and says what the answer must be; `None` where the contract leaves it open, or a
+    /// device is asked, and then no step is taken.
+    pub fn follow(&mut self, op: &Op) -> Option<Answer> {
+        Some(match *op {
+            Op::Read { address, size, .. } => self.value(self.layout.scalar(address.0, size), address.0, size)?,
+            Op::FetchInstruction { address, .. } => self.value(self.layout.scalar(address.0, 4), address.0, 4)?,
+            Op::LoadReserved { owner, address, size } => {
+                let answer = self.value(self.layout.reserved(address.0, size), address.0, size)?;
+                if answer != Answer::Refused {
+                    self.reservations.reserve(owner, address.0, size);
+                }
+                answer
+            }
+            Op::Write { owner, address, value, size } => match self.layout.scalar(address.0, size) {
+                Route::Memory => {
+                    self.store(owner, address.0, value, size);
+                    Answer::Done
+                }
+                Route::Refused(_) => Answer::Refused,
+                Route::Device { .. } | Route::Open => return None,
+            },
+            Op::StoreConditional { owner, address, value, size } => {
+                if let Route::Refused(_) = self.layout.reserved(address.0, size) {
+                    return Some(Answer::Refused);
+                }
+                let stores = self.reservations.matches(owner, address.0, size);
+                if stores {
+                    self.store(owner, address.0, value, size);
+                }
+                Answer::Stored(stores)
+            }
+            Op::InvalidateReservation { owner, address, size } => {
+                self.kill(owner, Lines::touched(address.0, u64::from(size)));
+                Answer::Done
+            }
+            Op::ReadBulk { address, length, .. } => match self.layout.bulk(address.0, length.bytes()) {
+                Route::Memory => self.bytes(address.0, length.bytes().into()),
+                Route::Refused(_) => Answer::Refused,
+                Route::Device { .. } | Route::Open => return None,
+            },
+            Op::WriteBulk { owner, address, seed, length } => match self.layout.bulk(address.0, length.bytes()) {
+                Route::Memory => {
+                    self.memory.store_bytes(address.0, payload_of(seed, length));
+                    self.kill(owner, Lines::touched(address.0, length.bytes().into()));
+                    Answer::Done
+                }
+                Route::Refused(_) => Answer::Refused,
+                Route::Device { .. } | Route::Open => return None,
+            },
+            Op::MemorySize { .. } => Answer::Value(self.layout.memory_size),
+            Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. }
+                if DUMP_LIMIT_BYTES < self.layout.memory_size =>
+            {
+                return None;
+            }
+            Op::Dump { .. } => self.bytes(0, self.layout.memory_size),
+            Op::Restore { payload, .. } if u64::from(payload.length) != self.layout.memory_size => Answer::Refused,
+            Op::Restore { payload, .. } => {
+                self.memory.store_everywhere(payload);
+                self.reservations.kill_all();
+                Answer::Done
+            }
+            Op::RestoreDump { .. } => {
+                self.reservations.kill_all();
+                Answer::Done
+            }
+        })
+    }
+
+    fn value(&self, route: Route, address: u64, size: u8) -> Option<Answer> {
+        match route {
+            Route::Memory => Some(Answer::Value(self.memory.load(address, size))),
+            Route::Refused(_) => Some(Answer::Refused),
+            Route::Device { .. } | Route::Open => None,
+        }
+    }
+
+    fn bytes(&self, address: u64, length: u64) -> Answer {
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        self.memory.copy_to(address, &mut bytes);
+        Answer::Bytes(address, bytes)
+    }
+}
