@@ -81,6 +81,7 @@ impl Room {
         let file = file.to_str().unwrap();
         self.complains(&["replay", file], about);
         self.complains(&["explain", file], about);
+        self.complains(&["export", file, "--to", "rust-test", "-o", "written"], about);
         self.complains(&["shrink", file, "-o", "written"], about);
         self.complains(&["convert", file, "--to", "wire", "-o", "written"], about);
         self.complains(&["accept", file, "--crashes", "written"], about);

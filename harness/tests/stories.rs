@@ -2,9 +2,14 @@
 //! whole and drawn. `UPDATE_EXPECT=1 cargo test --test stories` writes the texts anew; read them before you keep them.
 
 use expect_test::{ExpectFile, expect_file};
+use memtwin::engines::TraceSource as _;
+use memtwin::engines::random::Generated;
 use memtwin::explain::MOST_STORY_BYTES;
 use memtwin::explain::story::{Came, End, Story};
-use memtwin_models::picture::{MOST_ITEMS, Panel, Picture};
+use memtwin::models::picture::{MOST_ITEMS, Panel, Picture};
+use memtwin::models::{Depth, Model as _, Subject, Verdict};
+use memtwin::rig::Rig;
+use memtwin::trace::Trace;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -135,8 +140,8 @@ fn every_committed_finding_has_a_small_and_whole_story() {
                 assert_eq!(came == Some(Came::Diverged), picture.is_none(), "{trace}");
                 pictures.extend(picture.as_ref());
             }
-            End::Died { .. } => {
-                assert!(came == Some(Came::Died) || story.later == 0 || story.steps.is_empty(), "{trace}")
+            End::Died { place, .. } => {
+                assert_eq!(came == Some(Came::Died), place.starts_with("at op"), "{trace}");
             }
             End::Agreed | End::Moot { .. } | End::Unsupported { .. } => panic!("{trace} shows nothing"),
         }
@@ -174,4 +179,81 @@ fn of_a_long_trace_the_last_ops_are_told() {
     assert_eq!((last.came, last.seen.as_ref()), (Came::Died, None));
     assert!(last.op.starts_with("read_bulk") && last.picture.is_some());
     assert_eq!(story.signature.as_deref(), Some("guest_memory/segfault/read_bulk"));
+}
+
+/// Draws every state of random traces on a sound subject, and holds the bytes that it shows against those that the model
+/// allows. Returns how many bytes that were.
+fn drawn<C: Rig, S: Subject<C>>() -> usize {
+    let mut traces = Generated::<C>::new(&S::CONTRACT);
+    let (mut wire, mut bytes) = (Vec::new(), 0);
+    for index in 0..64 {
+        traces.write(1, index, &mut wire);
+        let trace = Trace::<C>::from_wire(&wire);
+        let name = format!("{} trace {index}", S::NAME);
+        let mut model = C::Model::new(&trace.setup, &S::CONTRACT);
+        let Ok(mut subject) = S::new(&trace.setup) else { continue };
+        let (mut seen, mut view) = (C::Outcome::default(), C::View::default());
+        let titles = check_picture(&name, &model.picture(None));
+        assert!(2 <= titles.len());
+        for op in trace.ops.iter().take(100) {
+            assert_eq!(check_picture(&name, &model.picture(Some(op))), titles, "{name}: {op:?}");
+            model.arrange(op, &mut seen);
+            subject.apply(op, &mut seen);
+            if let Some(rows) = model.byte_rows(op, &seen) {
+                assert_eq!(rows.allowed, rows.seen, "{name}: {op:?}");
+                bytes += rows.seen.len();
+            }
+            let Verdict::Agree = model.judge(op, &seen) else { break };
+        }
+        model.survey(Depth::Full, &mut view);
+        subject.view(&mut view);
+    }
+    bytes
+}
+
+#[test]
+fn every_state_can_be_drawn_and_right_bytes_do_not_differ() {
+    use memtwin::models::{brk_heap, guest_memory, header_free, page_walk, temp_map};
+    use memtwin::subjects as of;
+    let bytes = [
+        drawn::<guest_memory::GuestMemory, of::guest_memory::SoftMmuSubject>(),
+        drawn::<brk_heap::BrkHeap, of::brk_heap::Hardened>(),
+        drawn::<header_free::HeaderFree, of::header_free::Hardened>(),
+        drawn::<page_walk::PageWalk, of::page_walk::Hardened>(),
+        drawn::<temp_map::TempMap, of::temp_map::Hardened>(),
+    ];
+    assert!(bytes.iter().all(|bytes| 100 < *bytes), "{bytes:?}");
+}
+
+#[test]
+fn the_answers_of_exports_are_those_of_sound_memory() {
+    use memtwin::models::guest_memory::model::{Answer, GuestMemoryModel};
+    use memtwin::models::guest_memory::{GuestMemory, Op, Outcome, Seen};
+    use memtwin::subjects::guest_memory::SoftMmuSubject;
+    let contract = &<SoftMmuSubject as Subject<GuestMemory>>::CONTRACT;
+    let mut traces = Generated::<GuestMemory>::new(contract);
+    let (mut wire, mut seen, mut compared) = (Vec::new(), Outcome::default(), 0);
+    for index in 0..64 {
+        traces.write(2, index, &mut wire);
+        let mut trace = Trace::<GuestMemory>::from_wire(&wire);
+        trace.setup.devices.clear();
+        let mut model = GuestMemoryModel::new(&trace.setup, contract);
+        let Ok(mut subject) = SoftMmuSubject::new(&trace.setup) else { continue };
+        for op in &trace.ops {
+            model.arrange(op, &mut seen);
+            subject.apply(op, &mut seen);
+            let Some(answer) = model.follow(op) else { continue };
+            compared += 1;
+            let is_right = match (&answer, seen.result) {
+                (Answer::Value(value), Seen::Value(shown)) => *value == shown,
+                (Answer::Stored(stored), Seen::Stored(shown)) => *stored == shown,
+                (Answer::Refused, Seen::Error(_)) | (Answer::Done, Seen::Done) => true,
+                (Answer::Bytes(_, bytes), Seen::Done) if matches!(op, Op::Dump { .. }) => *bytes == seen.dump,
+                (Answer::Bytes(_, bytes), Seen::Done) => seen.buffer_bytes().starts_with(bytes),
+                _ => false,
+            };
+            assert!(is_right, "trace {index}: {op:?}: {answer:?}, seen {:?}", seen.result);
+        }
+    }
+    assert!(1000 < compared, "{compared} answers");
 }
