@@ -106,6 +106,23 @@ pub enum FaultClass {
 }
 
 impl FaultClass {
+    /// All of them.
+    pub const ALL: [FaultClass; 13] = [
+        FaultClass::Segfault,
+        FaultClass::BusError,
+        FaultClass::IllegalInstruction,
+        FaultClass::ArithmeticFault,
+        FaultClass::Abort,
+        FaultClass::StackOverflow,
+        FaultClass::Exit,
+        FaultClass::Hang,
+        FaultClass::MemoryLimit,
+        FaultClass::Panic,
+        FaultClass::ForbiddenCall,
+        FaultClass::Trap,
+        FaultClass::Killed,
+    ];
+
     /// The name in signatures.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -4,13 +4,14 @@
 use super::epoch::{EpochResult, Found};
 use super::files::Filed;
 use super::queue::round_end;
-use super::run_file::{Finding, RunFile, SubjectRun, Totals, outcome_table, shortfalls};
-use super::{CampaignError, Plan, Task};
+use super::run_file::{Finding, RunFile, SubjectRun, Verdict, outcome_table, shortfalls};
+use super::{CampaignError, Plan, Shard, Task};
 use crate::feedback::{Kept, Reach};
 use crate::finding::Signature;
 use crate::isolate::Counts;
 use crate::lockstep::COUNTS;
 use crate::registry::Registry;
+use crate::run_file::Kind;
 use memtwin_models::Health;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,10 +223,10 @@ impl Ledger {
                 Health::Broken { defect, .. } => ("broken", defect.map(str::to_owned)),
             };
             let verdict = match (book.is_sound, sum.found.is_empty()) {
-                (true, true) => "agreed",
-                (true, false) => "diverged",
-                (false, true) => "missed",
-                (false, false) => "caught",
+                (true, true) => Verdict::Agreed,
+                (true, false) => Verdict::Diverged,
+                (false, true) => Verdict::Missed,
+                (false, false) => Verdict::Caught,
             };
             let shortfalls = if book.is_sound {
                 shortfalls(target, &sum.outcomes, sum.ops, sum.traces, sum.moot, sum.unconfirmed)
@@ -237,7 +238,7 @@ impl Ledger {
                 subject: target.subject().to_owned(),
                 health: health.to_owned(),
                 defect,
-                verdict: verdict.to_owned(),
+                verdict,
                 traces: sum.traces,
                 ops: sum.ops,
                 moot: sum.moot,
@@ -248,14 +249,12 @@ impl Ledger {
                 outcomes: outcome_table(target, &sum.outcomes),
                 shortfalls,
                 findings: sum.found.iter().map(|found| Finding::new(target, found)).collect(),
+                growth: Vec::new(),
             });
         }
-        Ok(RunFile {
-            schema: super::run_file::SCHEMA.to_owned(),
-            seed: plan.seed,
-            totals: Totals::of(&subjects),
-            subjects,
-        })
+        let run = RunFile::new(Kind::Fuzz, plan.seed, subjects, Vec::new());
+        let shard = (plan.shard != Shard::WHOLE).then(|| plan.shard.into());
+        Ok(RunFile { engine: Some(plan.engine.to_string()), strict: plan.strict, shard, ..run })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `memtwin` or `memtwin check`: every known defect must be caught, then every sound subject must agree.
 
 use super::fuzz::{conclude, default_workers, parse_time, run_campaign};
+use super::known::KnownOptions;
 use super::screen::{BOLD, DIM, Screen};
 use super::{Context, Exit, Failed};
 use crate::campaign::run_file::RunFile;
@@ -23,17 +24,20 @@ pub(super) struct Check {
     /// Where findings are filed
     #[arg(long, value_name = "DIR", default_value = "target/memtwin")]
     out: PathBuf,
+    #[command(flatten)]
+    known: KnownOptions,
 }
 
 impl Default for Check {
     fn default() -> Self {
-        Check { time: Duration::from_secs(20), out: PathBuf::from("target/memtwin") }
+        Check { time: Duration::from_secs(20), out: PathBuf::from("target/memtwin"), known: KnownOptions::default() }
     }
 }
 
 impl Check {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let started = Instant::now();
+        let known = self.known.load()?;
         let registry = context.registry;
         let screen = Screen::new(false);
         let of_health = |sound: bool| {
@@ -57,7 +61,7 @@ impl Check {
                 "{} Broken subjects, each with a known defect. Memtwin must catch every one:\n{DIM}  subject                           time to catch       what was found, in how many ops, where{DIM:#}",
                 broken.len()
             ))?;
-            run = Some(run_campaign(context, begin(broken, Budget::Ops(BROKEN_OPS))?, &screen)?);
+            run = Some(run_campaign(context, begin(broken, Budget::Ops(BROKEN_OPS))?, &known, &screen)?);
         }
         let sound = of_health(true);
         if !sound.is_empty() && !context.interrupted.load(Ordering::Relaxed) {
@@ -67,7 +71,7 @@ impl Check {
                 sound.len(),
                 left.as_secs_f64()
             ))?;
-            let second = run_campaign(context, begin(sound, Budget::Time(left))?, &screen)?;
+            let second = run_campaign(context, begin(sound, Budget::Time(left))?, &known, &screen)?;
             run = Some(match run {
                 Some(first) => first.followed_by(second),
                 None => second,

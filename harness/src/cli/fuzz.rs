@@ -1,10 +1,13 @@
 //! `memtwin fuzz`: a campaign on some targets.
 
+use super::known::{self, KnownOptions};
 use super::screen::{BAD, BOLD, DIM, GOOD, Screen, count, time};
 use super::{Context, Exit, Failed, select};
-use crate::campaign::run_file::{RunFile, SubjectRun};
+use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
 use crate::campaign::{Budget, Campaign, Event, Plan, Shard};
 use crate::engines::Engine;
+use crate::run_file::known::KnownFindings;
+use crate::run_file::stories;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +51,8 @@ pub(super) struct Fuzz {
     /// Take up the campaign in --out that was killed or interrupted; what it was asked to do is known
     #[arg(long, conflicts_with_all = ["targets", "time", "ops", "seed", "broken", "strict", "engine", "corpus", "shard"])]
     resume: bool,
+    #[command(flatten)]
+    known: KnownOptions,
     /// Print the run file (schema memtwin-run/1) on standard output, everything else on standard error
     #[arg(long)]
     json: bool,
@@ -56,15 +61,18 @@ pub(super) struct Fuzz {
 impl Fuzz {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let screen = Screen::new(self.json);
+        let known = self.known.load()?;
         let campaign = self.campaign(context)?;
         let plan = campaign.plan();
         screen.line(&format!("{BOLD}memtwin fuzz{BOLD:#} {} subjects, seed {}", plan.targets.len(), plan.seed))?;
         if self.resume {
             screen.line(&format!("taken up after {} epochs", campaign.epochs_done()))?;
         }
-        let run = run_campaign(context, campaign, &screen)?;
+        let mut run = run_campaign(context, campaign, &known, &screen)?;
         if self.json {
             use std::io::Write as _;
+            let workers = self.workers.map_or_else(default_workers, usize::from);
+            stories::add(&mut run, context.registry, workers, &context.interrupted, |_| true)?;
             writeln!(std::io::stdout(), "{}", serde_json::to_string(&run)?)?;
         }
         conclude(context, &screen, &run)
@@ -99,15 +107,24 @@ pub(super) fn default_workers() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs a campaign and shows what happens.
-pub(super) fn run_campaign(context: &Context<'_>, campaign: Campaign<'_>, screen: &Screen) -> Result<RunFile, Failed> {
+/// Runs a campaign and shows what happens. Findings that are accepted are marked so.
+pub(super) fn run_campaign(
+    context: &Context<'_>,
+    campaign: Campaign<'_>,
+    known: &KnownFindings,
+    screen: &Screen,
+) -> Result<RunFile, Failed> {
     let started = Instant::now();
     let ops_so_far = AtomicU64::new(0);
     let listener = |event: Event<'_>| match event {
         Event::Found { target, signature, trace, ops, executions, seconds } => {
             let Some(target) = context.registry.get(target) else { return };
-            let (mark, style) = if target.is_sound() { ("✗", BAD) } else { ("✓", GOOD) };
             let name = target.name();
+            let (mark, style) = match (target.is_sound(), known.reason(&name, signature.as_str())) {
+                (true, None) => ("✗", BAD),
+                (true, Some(_)) => ("≈", DIM),
+                (false, _) => ("✓", GOOD),
+            };
             let found = signature.as_str().split_once('/').map_or("", |(_, rest)| rest);
             let _ = screen.line(&format!(
                 "{style}{mark}{style:#} {name:<30} {:>7} {DIM}trace {executions:<6}{DIM:#} {found} {DIM}{ops} op{} {}{DIM:#}",
@@ -130,23 +147,29 @@ pub(super) fn run_campaign(context: &Context<'_>, campaign: Campaign<'_>, screen
     };
     let run = campaign.run(&context.interrupted, &listener);
     screen.finish();
-    Ok(run?)
+    let mut run = run?;
+    known.mark(&mut run);
+    known::show(screen, known, &run)?;
+    Ok(run)
 }
 
 /// The summary, and what it means for the exit code.
 pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) -> Result<Exit, Failed> {
-    for subject in run.subjects.iter().filter(|subject| subject.health == "sound" || subject.verdict == "missed") {
+    for subject in run.subjects.iter().filter(|subject| subject.is_sound() || subject.verdict == Verdict::Missed) {
         summarise(screen, subject)?;
     }
     let totals = &run.totals;
     let broken = totals.caught + totals.missed;
-    let sound = totals.agreed + totals.diverged;
+    let sound = totals.agreed + totals.known + totals.diverged;
     let mut parts = Vec::new();
     if 0 < broken {
         parts.push(format!("{} of {broken} known defects caught", totals.caught));
     }
     if 0 < sound {
         parts.push(format!("{} of {sound} sound subjects agree with their model", totals.agreed));
+    }
+    if 0 < totals.known {
+        parts.push(format!("{} with known findings only", totals.known));
     }
     parts.push(format!("{} ops", count(totals.ops)));
     let is_clean = totals.is_as_expected();
@@ -156,8 +179,8 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
         screen.line("interrupted: what was found until then is saved")?;
         return Ok(Exit::Interrupted);
     }
-    let worst = run.subjects.iter().filter(|subject| subject.verdict == "diverged");
-    let shown = worst.chain(run.subjects.iter().filter(|subject| subject.verdict == "caught"));
+    let worst = run.subjects.iter().filter(|subject| subject.verdict == Verdict::Diverged);
+    let shown = worst.chain(run.subjects.iter().filter(|subject| subject.verdict == Verdict::Caught));
     if let Some(finding) = shown.flat_map(|subject| &subject.findings).next() {
         screen.line(&format!("Next: memtwin explain {}", finding.trace))?;
     }
@@ -168,10 +191,10 @@ fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     let name = format!("{}/{}", subject.component, subject.subject);
     let rate_words = count(rate(subject.ops, subject.seconds));
     let (mark, style) =
-        if subject.verdict == "agreed" && subject.shortfalls.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
+        if subject.verdict.is_as_expected() && subject.shortfalls.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
     screen.line(&format!(
         "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate_words} ops/s a worker, {} features, {} moot){DIM:#}",
-        subject.verdict,
+        subject.verdict.word(),
         count(subject.ops),
         count(subject.traces),
         subject.features,

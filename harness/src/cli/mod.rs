@@ -3,6 +3,7 @@
 mod accept;
 mod bench;
 mod check;
+mod compare;
 mod convert;
 mod corpus;
 mod doctor;
@@ -10,8 +11,11 @@ mod exhaustive;
 mod explain;
 mod export;
 mod fuzz;
+mod known;
 mod list;
+mod merge;
 mod replay;
+mod report;
 mod screen;
 mod select;
 mod shrink;
@@ -74,6 +78,12 @@ enum Verb {
     List(list::List),
     /// Replay traces, or all traces of folders, and say which behave as expected
     Replay(replay::Replay),
+    /// Tell a run file as HTML, JUnit, SARIF or Markdown
+    Report(report::Report),
+    /// Compare two run files: what is new, what is fixed, how fast
+    Compare(compare::Compare),
+    /// Merge the run files of many machines into one
+    Merge(merge::Merge),
     /// Run one trace again and tell its story step by step
     Explain(explain::Explain),
     /// Write a finding as a test that needs nothing of memtwin
@@ -131,6 +141,9 @@ pub fn main(registry: &Registry) -> ExitCode {
         Verb::Exhaustive(verb) => verb.run(&context),
         Verb::List(verb) => verb.run(&context),
         Verb::Replay(verb) => verb.run(&context),
+        Verb::Report(verb) => verb.run(&context),
+        Verb::Compare(verb) => verb.run(),
+        Verb::Merge(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(&context),
         Verb::Export(verb) => verb.run(&context),
         Verb::Shrink(verb) => verb.run(&context),

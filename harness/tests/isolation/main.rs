@@ -8,7 +8,6 @@ mod rogues;
 mod supervisor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use memtwin::campaign::run_file::{RunFile, SubjectRun};
 use memtwin::campaign::{self, Budget, Event, Plan};
 use memtwin::corpus::{self, Trouble};
 use memtwin::finding::{Cause, Ending, Failure, FaultClass, Step};
@@ -16,6 +15,7 @@ use memtwin::isolate::heap::CountingAllocator;
 use memtwin::isolate::{Isolation, Surveyed, TraceSurvey, serve_if_asked};
 use memtwin::lockstep::Audits;
 use memtwin::models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, Setup};
+use memtwin::run_file::{RunFile, SubjectRun, Verdict};
 use memtwin::subjects::guest_memory::PhysicalMemorySubject;
 use memtwin::trace::{Trace, load};
 use memtwin::{Pair, Registry, Target};
@@ -118,7 +118,7 @@ fn campaign_on(target: &'static dyn Target, out: &Path) -> Result<(RunFile, usiz
     };
     let run = campaign::run(&registry, &plan, &Arc::new(AtomicBool::new(false)), &listener)?;
     let companion = part(&run, COMPANION)?;
-    assert_eq!((companion.verdict.as_str(), companion.findings.len()), ("agreed", 0));
+    assert_eq!((companion.verdict, companion.findings.len()), (Verdict::Agreed, 0));
     assert!(100_000 <= companion.ops, "the sound subject ran {} ops only", companion.ops);
     Ok((run, announced.into_inner()))
 }
@@ -134,7 +134,7 @@ fn rogue_is_one_finding(target: &'static dyn Target, signature: &str) -> Result<
     let signatures: Vec<_> = rogue.findings.iter().map(|finding| finding.signature.as_str()).collect();
     assert_eq!(signatures, [signature]);
     assert_eq!(announced, 1);
-    assert_eq!(rogue.verdict, if target.is_sound() { "diverged" } else { "caught" });
+    assert_eq!(rogue.verdict, if target.is_sound() { Verdict::Diverged } else { Verdict::Caught });
     assert!(1 < rogue.traces, "the campaign did not go on");
     assert_eq!(rogue.unconfirmed, 0);
     let files: Vec<PathBuf> = files_below(folder.path());
@@ -204,7 +204,7 @@ fn no_finding(target: &'static dyn Target) -> Result<(), Failed> {
     let (run, announced) = campaign_on(target, folder.path())?;
     let part = part(&run, target)?;
     let signatures: Vec<_> = part.findings.iter().map(|finding| finding.signature.as_str()).collect();
-    assert_eq!((part.verdict.as_str(), &signatures[..], part.unconfirmed), ("agreed", &[][..], 0));
+    assert_eq!((part.verdict, &signatures[..], part.unconfirmed), (Verdict::Agreed, &[][..], 0));
     assert_eq!((announced, files_below(folder.path())), (0, Vec::new()));
     Ok(())
 }

@@ -1,0 +1,52 @@
+//! The options about known findings, which several verbs have. The system's clock is read here, where no date is given.
+
+use super::Failed;
+use super::screen::{BAD, Screen, printable};
+use crate::run_file::RunFile;
+use crate::run_file::known::KnownFindings;
+use clap::Args;
+use jiff::civil::Date;
+use std::path::{Path, PathBuf};
+
+/// The list that is used if it is there and no other one is named.
+const COMMITTED: &str = "reports/known-findings.json";
+
+#[derive(Debug, Default, Args)]
+pub(super) struct KnownOptions {
+    /// The list of known findings; reports/known-findings.json, where there is one, if left out
+    #[arg(long, value_name = "FILE")]
+    known: Option<PathBuf>,
+    /// The day on which a known finding must not have expired; today if left out
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
+}
+
+impl KnownOptions {
+    /// The list.
+    pub(super) fn load(&self) -> Result<KnownFindings, Failed> {
+        let today = self.today.unwrap_or_else(|| jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
+        match &self.known {
+            Some(file) => Ok(KnownFindings::load(file, today)?),
+            None if Path::new(COMMITTED).exists() => Ok(KnownFindings::load(Path::new(COMMITTED), today)?),
+            None => Ok(KnownFindings::new(Vec::new(), today)),
+        }
+    }
+}
+
+/// Says which findings of a run are accepted, and which are so no more.
+pub(super) fn show(screen: &Screen, known: &KnownFindings, run: &RunFile) -> std::io::Result<()> {
+    for (subject, finding) in run.findings() {
+        if let Some(reason) = &finding.known {
+            let line = format!("known: {} on {}: {reason}", finding.signature, subject.name());
+            screen.line(&printable(&line).replace('\n', " "))?;
+        }
+    }
+    for entry in known.expired_in(run) {
+        let line = format!(
+            "{} on {} was accepted until {} and counts again: {}",
+            entry.signature, entry.subject, entry.until, entry.reason
+        );
+        screen.line(&format!("{BAD}expired:{BAD:#} {}", printable(&line).replace('\n', " ")))?;
+    }
+    Ok(())
+}
