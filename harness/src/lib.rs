@@ -46,6 +46,7 @@ pub mod mutate;
 pub mod proptest;
 pub mod random;
 pub mod registry;
+pub mod regress;
 pub mod report;
 pub mod rig;
 pub mod run_file;

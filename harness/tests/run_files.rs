@@ -261,6 +261,10 @@ fn the_verbs_complain_in_one_line_and_write_nothing() {
         (&["merge", "good.json", "bad.json", "-o", "merged.json"], "bad.json"),
         (&["merge", "good.json", "-o", "good.json/below"], "cannot write"),
         (&["compare", "good.json", "empty"], "cannot read empty"),
+        (&["regress", "nowhere"], "nowhere"),
+        (&["regress", "empty"], "no trace in empty"),
+        (&["regress", "good.json", "--baseline", "bad.json"], "bad.json"),
+        (&["regress", "good.json", "--known", "none.json"], "none.json"),
     ] {
         let output = memtwin(folder.path(), arguments);
         let errors = String::from_utf8(output.stderr).unwrap();

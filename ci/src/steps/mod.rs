@@ -48,6 +48,11 @@ pub(crate) const STEPS: &[Step] = &[
     fast("advisories", "no dependency has a known advisory", source::advisories),
     fast("test", "the tests of the workspace and the tidy checks", source::test),
     fast("replay", "every committed trace ends as its header says, every seed agrees", traces::replay),
+    fast(
+        "regress",
+        "no committed trace is worse than the baseline says, and every form of a report is made",
+        traces::regress,
+    ),
     fast("own-subject", "a crate outside the workspace brings its own subject", traces::own_subject),
     fast("libfuzzer", "libFuzzer on stable finds nothing, and dies of GM-01 as it should", fuzzers::stable),
     full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),

@@ -18,6 +18,14 @@ pub(super) fn replay(room: &Room) -> Result<(), Trouble> {
     memtwin(room).with(["replay"]).with(traces).pass()
 }
 
+/// Runs every committed trace beside the committed baseline and makes a report of it in every form.
+pub(super) fn regress(room: &Room) -> Result<(), Trouble> {
+    let out = tempfile::tempdir()?;
+    memtwin(room).with(["regress", "--out"]).with([out.path()]).pass()?;
+    let report = memtwin(room).with(["report"]).with([out.path().join("regress.json")]);
+    report.with(["--to", "html,junit,sarif,md", "-o"]).with([out.path()]).pass()
+}
+
 /// Builds and runs the example crate from its own folder. It shares nothing with the workspace but the place where
 /// dependencies are built.
 pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {

@@ -14,6 +14,7 @@ mod fuzz;
 mod known;
 mod list;
 mod merge;
+mod regress;
 mod replay;
 mod report;
 mod screen;
@@ -78,6 +79,8 @@ enum Verb {
     List(list::List),
     /// Replay traces, or all traces of folders, and say which behave as expected
     Replay(replay::Replay),
+    /// Replay committed traces on every subject, and say what is new, fixed or still failing
+    Regress(regress::Regress),
     /// Tell a run file as HTML, JUnit, SARIF or Markdown
     Report(report::Report),
     /// Compare two run files: what is new, what is fixed, how fast
@@ -141,6 +144,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         Verb::Exhaustive(verb) => verb.run(&context),
         Verb::List(verb) => verb.run(&context),
         Verb::Replay(verb) => verb.run(&context),
+        Verb::Regress(verb) => verb.run(&context),
         Verb::Report(verb) => verb.run(&context),
         Verb::Compare(verb) => verb.run(),
         Verb::Merge(verb) => verb.run(),

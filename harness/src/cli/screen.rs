@@ -54,6 +54,20 @@ impl Screen {
         }
     }
 
+    /// How much of a known whole is done.
+    pub(crate) fn progress_of(&self, done: usize, all: usize, what: &str) {
+        if io::stderr().is_terminal() && self.bar.length() != Some(all as u64) {
+            let style = ProgressStyle::with_template("{bar:40} {pos} of {len} {msg}");
+            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_length(all as u64);
+            self.bar.set_message(what.to_owned());
+        }
+        self.bar.set_position(done as u64);
+        if !io::stderr().is_terminal() {
+            self.progress(format!("{done} of {all} {what}"));
+        }
+    }
+
     /// Takes the progress bar away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
