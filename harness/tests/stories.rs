@@ -204,9 +204,10 @@ fn drawn<C: Rig, S: Subject<C>>() -> usize {
                 bytes += rows.seen.len();
             }
             let Verdict::Agree = model.judge(op, &seen) else { break };
+            model.survey(Depth::Full, &mut view);
+            subject.view(&mut view);
+            assert_eq!(model.state_rows(&view), None, "{name}: {op:?}");
         }
-        model.survey(Depth::Full, &mut view);
-        subject.view(&mut view);
     }
     bytes
 }

@@ -121,6 +121,12 @@ pub trait Model<C: Component>: Sized {
     /// Bytes that the model does not know are those that were seen. Only explaining runs call it.
     fn byte_rows(&self, op: &C::Op, seen: &C::Outcome) -> Option<ByteRows>;
 
+    /// The first bytes of the state that [`Model::audit`] would hold against each other and that differ; `None` where none
+    /// do, or the component shows no bytes. Only explaining runs call it.
+    fn state_rows(&self, _view: &C::View) -> Option<ByteRows> {
+        None
+    }
+
     /// Writes into the view what the audit wants to be shown.
     fn survey(&self, depth: Depth, view: &mut C::View);
 

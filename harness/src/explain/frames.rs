@@ -21,11 +21,77 @@ pub(super) fn telling(frames: &[String]) -> Vec<String> {
     subject.take(SHOWN_FRAMES).map(|frame| readable(frame)).collect()
 }
 
-/// `function at file:line`, without type parameters and without what lies above the working directory.
+/// `Type::function at file:line`, without what lies above the working directory.
 fn readable(frame: &str) -> String {
-    let Some((name, place)) = frame.split_once(" at ") else { return frame.to_owned() };
-    let name = if name.starts_with('<') { name } else { name.split('<').next().unwrap_or(name) };
+    let Some((name, place)) = frame.split_once(" at ") else { return short(frame) };
     let here = std::env::current_dir().unwrap_or_default();
     let place = place.strip_prefix(&format!("{}/", here.display())).unwrap_or(place);
-    format!("{name} at {place}")
+    format!("{} at {place}", short(name))
+}
+
+/// The last two parts of a path, without type parameters and closures; of `<Type as Trait>::function` the type's.
+fn short(name: &str) -> String {
+    let (owner, rest) = match name.strip_prefix('<').and_then(split_at_closing) {
+        Some((owner, rest)) => (owner.split(" as ").next().unwrap_or(owner), rest),
+        None => ("", name),
+    };
+    let path = format!("{}{}", without_parameters(owner), without_parameters(rest));
+    let parts: Vec<&str> = path.split("::").filter(|part| !part.is_empty() && *part != "{{closure}}").collect();
+    parts[parts.len().saturating_sub(2)..].join("::")
+}
+
+/// What comes before and after the bracket that closes the one before the text.
+fn split_at_closing(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 1;
+    for (at, character) in text.char_indices() {
+        match character {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((&text[..at], &text[at + 1..]));
+        }
+    }
+    None
+}
+
+fn without_parameters(path: &str) -> String {
+    let mut depth = 0_usize;
+    let mut is_outside = |character: char| {
+        let closes = character == '>';
+        depth = if closes { depth.saturating_sub(1) } else { depth + usize::from(character == '<') };
+        depth == 0 && !closes
+    };
+    path.chars().filter(|character| is_outside(*character)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short() {
+        for (name, expected) in [
+            ("memtwin::subjects::wild::read_byte", "wild::read_byte"),
+            ("memtwin::subjects::brk_heap::process::Process<D>::store", "Process::store"),
+            ("<memtwin::a::Deviating<D> as memtwin::b::MemoryAccess<X>>::read_bulk", "Deviating::read_bulk"),
+            ("<memtwin::a::Table<D> as b::Reader>::read_entry::{{closure}}", "Table::read_entry"),
+            ("main", "main"),
+        ] {
+            assert_eq!(short(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_harness_and_the_standard_library_are_left_out() {
+        let frames = [
+            "memtwin::isolate::fault::handle at /home/x/harness/src/isolate/fault.rs:80",
+            "core::ptr::read at /rustc/abc/library/core/src/ptr/mod.rs:1",
+            "mine::Memory<T>::read_bulk at /home/x/src/memory.rs:7",
+            "memtwin::explain::narrator::play at /home/x/harness/src/explain/narrator.rs:80",
+            "main at /home/x/src/main.rs:1",
+        ];
+        assert_eq!(telling(&frames.map(str::to_owned)), ["Memory::read_bulk at /home/x/src/memory.rs:7"]);
+    }
 }

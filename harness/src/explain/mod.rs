@@ -96,12 +96,21 @@ pub fn tell_trace(
         later: ops.len() - first - steps.len(),
         diagnosis: failure.and_then(|failure| dialect.diagnose(wire, failure)),
         signature: failure.map(|failure| dialect.signature(wire, failure).as_str().to_owned()),
-        replay: format!("memtwin replay {name} --subject {}", target.subject()),
+        replay: format!("memtwin replay {} --subject {}", as_argument(name), as_argument(target.subject())),
         end: end(isolation, target, &ending, &steps, told_place)?,
         steps,
     };
     bound::keep_small(&mut story);
     Ok(Some(story))
+}
+
+/// A text as one argument on a shell's command line.
+pub(crate) fn as_argument(text: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-+/=:,@".contains(character);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The first op of the story; `None` when interrupted. Only the last ops of a long trace are told, and which one is the
@@ -216,4 +225,16 @@ fn end(
             frames: frames::telling(&isolation.symbolise(&fault.frames)?),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_quoted_where_a_shell_would_break_them() {
+        assert_eq!(as_argument("crashes/guest_memory/GM-01.jsonl"), "crashes/guest_memory/GM-01.jsonl");
+        assert_eq!(as_argument("my traces/it's.jsonl"), "'my traces/it'\\''s.jsonl'");
+        assert_eq!(as_argument("$(rm x)"), "'$(rm x)'");
+    }
 }

@@ -112,10 +112,11 @@ fn play<C: Rig, S: Subject<C>>(trace: &Trace<C>, subject: &mut S, narrator: &mut
         #[allow(clippy::cast_possible_truncation)] // as above
         Verdict::Moot(reason) => Ended::Moot { op: ops.len() as u32, reason },
         Verdict::Diverge(divergence) => {
+            let bytes = model.state_rows(&view).and_then(|rows| ByteDifference::of(&rows));
             let view = Some(&view);
             let scene = Scene { setup, ops, succeeded: &succeeded, seen: &seen, view, divergence: &divergence };
             let (state, picture) = (Some(C::state_words(&scene)), Some(model.picture(None)));
-            narrator.tell(&Told::Place { state, scene: C::scene(&scene), bytes: None, picture });
+            narrator.tell(&Told::Place { state, scene: C::scene(&scene), bytes, picture });
             Ended::Diverged { step: Step::Audit, divergence }
         }
     }

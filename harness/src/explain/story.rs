@@ -159,7 +159,9 @@ impl ByteDifference {
         let (allowed, seen) = (&rows.allowed[..length], &rows.seen[..length]);
         let first = allowed.iter().zip(seen).position(|(allowed, seen)| allowed != seen)?;
         let from = (first - first % LINE_BYTES).saturating_sub(LINE_BYTES);
-        let to = length.min(from + SHOWN_BYTES);
+        let most = length.min(from + SHOWN_BYTES);
+        let last = (first..most).rev().find(|index| allowed[*index] != seen[*index]).unwrap_or(first);
+        let to = most.min((last + 1 - from).next_multiple_of(LINE_BYTES) + from);
         let digits = |bytes: &[u8]| {
             bytes.iter().fold(String::new(), |mut digits, byte| {
                 // Writing to a string cannot fail.
@@ -190,6 +192,9 @@ mod tests {
         assert_eq!((difference.start.as_str(), difference.first), ("0x1050", 20));
         assert_eq!((difference.allowed.len(), difference.seen.len()), (128, 128));
         assert_eq!(&difference.seen[40..42], "01");
+        // Without the second one the lines after the first are left out.
+        let rows = ByteRows { seen: [vec![0; 100], vec![1], vec![0; 899]].concat(), ..rows };
+        assert_eq!(ByteDifference::of(&rows).unwrap().seen.len(), 64);
     }
 
     #[test]

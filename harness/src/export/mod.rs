@@ -3,7 +3,7 @@
 
 pub(crate) mod heap;
 
-use crate::explain::Telling;
+use crate::explain::{Telling, as_argument};
 
 /// What a component makes of a trace: code, and the calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub fn rust_test(telling: &Telling<'_>, subject: Option<&str>) -> Result<String,
     if let Some(subject) = subject {
         text.push_str(&format!(
             "//! `memtwin explain {} --subject {}` tells the story.\n",
-            comment(name),
-            comment(subject)
+            comment(&as_argument(name)),
+            comment(&as_argument(subject))
         ));
     }
     text.push_str(&format!("//!\n//! {place}\n\n{support}\n#[test]\nfn {}() {{\n", test_name(expect)));

@@ -114,6 +114,10 @@ impl Model<GuestMemory> for GuestMemoryModel {
         picture::byte_rows(self, op, seen)
     }
 
+    fn state_rows(&self, view: &View) -> Option<ByteRows> {
+        picture::state_rows(self, view)
+    }
+
     fn survey(&self, depth: Depth, view: &mut View) {
         audit::survey(&self.layout, &self.memory, depth, view);
     }

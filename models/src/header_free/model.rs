@@ -94,6 +94,10 @@ impl Model<HeaderFree> for HeaderFreeModel {
         picture::byte_rows(self, op, seen)
     }
 
+    fn state_rows(&self, view: &View) -> Option<ByteRows> {
+        picture::state_rows(self, view)
+    }
+
     fn survey(&self, depth: Depth, view: &mut View) {
         view.wanted.clear();
         view.bytes.clear();

@@ -112,6 +112,10 @@ impl Model<PageWalk> for PageWalkModel {
         picture::byte_rows(self, op, seen)
     }
 
+    fn state_rows(&self, view: &View) -> Option<ByteRows> {
+        picture::state_rows(self, view)
+    }
+
     fn survey(&self, depth: Depth, view: &mut View) {
         view.wants_bytes = depth == Depth::Full;
         view.bookkeeping = None;

@@ -117,6 +117,10 @@ impl Model<TempMap> for TempMapModel {
         picture::byte_rows(self, op, seen)
     }
 
+    fn state_rows(&self, view: &View) -> Option<ByteRows> {
+        picture::state_rows(self, view)
+    }
+
     fn survey(&self, depth: Depth, view: &mut View) {
         audit::survey(self, depth, view);
     }

@@ -2,7 +2,7 @@
 //! nothing is judged.
 
 use super::super::op::{OWNERS, Op, OpKind, Owner};
-use super::super::outcome::{Outcome, POISON, Seen};
+use super::super::outcome::{Outcome, POISON, Seen, View};
 use super::super::setup::{DUMP_LIMIT_BYTES, SHARDS};
 use super::GuestMemoryModel;
 use super::access::Route;
@@ -66,6 +66,23 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
         | Op::Restore { .. }
         | Op::RestoreDump { .. } => None,
     }
+}
+
+/// The bytes of the state that differ.
+pub(super) fn state_rows(model: &GuestMemoryModel, view: &View) -> Option<ByteRows> {
+    let rows = |start, seen: &[u8]| {
+        let rows = ByteRows { start, allowed: of_memory(model, start, seen.len()), seen: seen.to_vec() };
+        (rows.allowed != rows.seen).then_some(rows)
+    };
+    let dump = view.dump.as_ref().and_then(|dump| rows(0, dump));
+    dump.or_else(|| {
+        let mut shown = view.bytes.as_slice();
+        view.ranges_wanted.iter().find_map(|&(start, length)| {
+            let (bytes, rest) = shown.split_at_checked(length as usize)?;
+            shown = rest;
+            rows(start, bytes)
+        })
+    })
 }
 
 /// So many bytes of memory, or as many as there are.

@@ -2,7 +2,7 @@
 //! explaining runs come here; nothing is judged.
 
 use super::super::op::{Kind, Op, OpKind, Protection, SLOTS, Slot};
-use super::super::outcome::{Outcome, Seen};
+use super::super::outcome::{Outcome, Seen, View};
 use super::super::setup::{HEADER_BYTES, TINY_CLASSES_BYTES};
 use super::HeaderFreeModel;
 use super::ledger::{Held, Owner};
@@ -36,6 +36,18 @@ pub(super) fn byte_rows(model: &HeaderFreeModel, op: &Op, seen: &Outcome) -> Opt
     let kept = if size == u64::MAX { size } else { held.size.min(size) };
     let length = held.known.len().min(usize::try_from(kept).unwrap_or(usize::MAX)).min(seen.shown().len());
     Some(ByteRows { start: 0, allowed: held.known[..length].to_vec(), seen: seen.shown()[..length].to_vec() })
+}
+
+/// The bytes of the state that differ.
+pub(super) fn state_rows(model: &HeaderFreeModel, view: &View) -> Option<ByteRows> {
+    let mut shown = view.bytes.as_slice();
+    view.wanted.iter().find_map(|&(slot, length)| {
+        let held = model.ledger.get(Slot::new_folded(slot))?;
+        let (bytes, rest) = shown.split_at_checked(length as usize)?;
+        shown = rest;
+        let rows = ByteRows { start: held.address, allowed: held.known.clone(), seen: bytes.to_vec() };
+        (rows.allowed != rows.seen).then_some(rows)
+    })
 }
 
 /// What the slots point to, SuperSlabs beneath, and where a free looks.

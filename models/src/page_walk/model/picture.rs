@@ -2,7 +2,7 @@
 //! scratch. Only explaining runs come here; nothing is judged.
 
 use super::super::op::{Op, OpKind};
-use super::super::outcome::{Outcome, Seen};
+use super::super::outcome::{Outcome, Seen, View};
 use super::super::translate::{
     ADDRESS, COPY_ON_WRITE, LARGE, NO_EXECUTE, PRESENT, Role, WRITABLE, is_canonical, role, shift,
 };
@@ -47,6 +47,13 @@ pub(super) fn byte_rows(model: &PageWalkModel, op: &Op, seen: &Outcome) -> Optio
         | Op::AddFileMapping { .. } => return None,
     };
     Some(ByteRows { start, allowed: next.want.data, seen: seen.data.clone() })
+}
+
+/// The bytes of the state that differ, by their offset in the backing.
+pub(super) fn state_rows(model: &PageWalkModel, view: &View) -> Option<ByteRows> {
+    let differs =
+        model.memory.held.iter().zip(&view.backings).find(|(held, seen)| !seen.is_empty() && held.bytes != **seen);
+    differs.map(|(held, seen)| ByteRows { start: 0, allowed: held.bytes.clone(), seen: seen.clone() })
 }
 
 /// The walks of the first and of the last address of the op's range.

@@ -2,7 +2,7 @@
 //! frame. Only explaining runs come here; nothing is judged. Look-aside buffers are not in it: the model has none.
 
 use super::super::op::{Op, OpKind, PageSource, TempFrame};
-use super::super::outcome::{Outcome, Seen};
+use super::super::outcome::{Outcome, Seen, View};
 use super::super::setup::{CPUS, KERNEL_HALF, KERNEL_PAGE, PAGE_BYTES, SYSTEM_CALL_LIMIT_BYTES, WINDOW_BASE};
 use super::super::{Hold, SLOTS};
 use super::frames::{FrameIndex, Frames};
@@ -38,6 +38,23 @@ pub(super) fn byte_rows(model: &TempMapModel, op: &Op, seen: &Outcome) -> Option
         return Some(ByteRows { start: address.0.into(), allowed, seen });
     }
     None
+}
+
+/// The bytes of the state that differ. Those that the model does not know are taken as seen.
+pub(super) fn state_rows(model: &TempMapModel, view: &View) -> Option<ByteRows> {
+    let mut pages = view.memory.chunks_exact(PAGE_BYTES as usize);
+    let owned = model.frames.each().filter_map(|(frame, index)| Some((frame, index, pages.next()?)));
+    let mut owned = owned.filter(|(_, index, _)| model.frames.is_owned(*index));
+    owned.find_map(|(frame, index, seen)| {
+        model.frames.first_difference(index, 0, seen)?;
+        let words = (0..).step_by(4).zip(seen.chunks_exact(4));
+        let words = words.map(|(offset, seen)| match model.frames.word(index, offset) {
+            Some(word) => word.to_le_bytes(),
+            None => seen.first_chunk::<4>().copied().unwrap_or_default(),
+        });
+        let start = u64::from(frame) << 12;
+        Some(ByteRows { start, allowed: words.flatten().collect(), seen: seen.to_vec() })
+    })
 }
 
 /// The frame whose bytes the books follow behind an address.
