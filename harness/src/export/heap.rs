@@ -1,7 +1,7 @@
 //! Traces of allocators as calls of `GlobalAlloc`, with what its contract promises as asserts. Refuses what the trait cannot
 //! say: other users of the system's memory, pointers of others, wrong frees.
 
-use super::{PATTERN, TestBody, comment};
+use super::{TestBody, comment};
 use std::alloc::Layout;
 
 /// A call of the program, or an op that has no counterpart, in words.
@@ -36,9 +36,8 @@ pub(crate) fn body(calls: &[(String, Call)]) -> Result<TestBody, &'static str> {
         });
     }
     lines.push("program.verify_all();".to_owned());
-    let support = format!("{SUPPORT}\n{PATTERN}");
     let place = "Put your allocator where `MyAllocator` stands, a type that implements `GlobalAlloc`.";
-    Ok(TestBody { place, support, calls: lines })
+    Ok(TestBody { place, support: SUPPORT.to_owned(), calls: lines })
 }
 
 fn statement(call: &Call) -> Result<String, &'static str> {

@@ -37,7 +37,11 @@ pub fn rust_test(telling: &Telling<'_>, subject: Option<&str>) -> Result<String,
             comment(&as_argument(subject))
         ));
     }
-    text.push_str(&format!("//!\n//! {place}\n\n{support}\n#[test]\nfn {}() {{\n", test_name(expect)));
+    text.push_str(&format!("//!\n//! {place}\n\n{support}\n"));
+    if calls.iter().any(|call| call.contains("pattern(")) {
+        text.push_str(&format!("{PATTERN}\n"));
+    }
+    text.push_str(&format!("#[test]\nfn {}() {{\n", test_name(expect)));
     for call in calls {
         text.push_str(&format!("    {call}\n"));
     }
@@ -58,9 +62,8 @@ pub(crate) fn comment(text: &str) -> String {
 }
 
 /// `pattern` as the trace's payloads define it: the bytes of a seed, from an index on.
-pub(crate) const PATTERN: &str = "\
+const PATTERN: &str = "\
 /// Bytes `from` to `from + length` of the pattern with this seed; none of them is zero.
-#[allow(dead_code)]
 fn pattern(seed: usize, from: usize, length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let noise: Vec<u8> = (0..1 << 16)

@@ -2,7 +2,7 @@
 //! memtwin has none.
 
 use super::words;
-use crate::export::{PATTERN, TestBody, comment};
+use crate::export::{TestBody, comment};
 use memtwin_models::guest_memory::model::{Answer, GuestMemoryModel};
 use memtwin_models::guest_memory::{GuestMemoryContract, Op, OpKind, Setup};
 use memtwin_models::{Contract as _, Model as _, Payload};
@@ -74,7 +74,7 @@ fn support(ops: &[Op]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "    fn {method};");
     }
-    format!("{text}}}\n\n{PATTERN}")
+    text + "}\n"
 }
 
 fn statements(op: &Op, answer: &Answer, written: &[Written]) -> Vec<String> {
