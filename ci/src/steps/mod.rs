@@ -5,6 +5,7 @@ mod afl;
 mod campaign;
 mod fuzzers;
 mod oss_fuzz;
+mod report_page;
 mod source;
 mod traces;
 mod witness;
@@ -65,6 +66,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("afl", "AFL++ keeps no crash of sound subjects, and finds a defect", afl::smoke),
     full("oss-fuzz", "ClusterFuzzLite and OSS-Fuzz can build, run and measure the fuzz targets", oss_fuzz::contract),
     full("workflows", "the workflows are what GitHub takes for workflows", workflows::valid),
+    full("report-page", "the HTML report works in a browser, whatever its texts are", report_page::report_page),
     full("miri-models", "the models' tests under Miri", source::miri_models),
     full("miri-wire", "the wire code's tests under Miri", source::miri_wire),
     full("bench", "the benchmarks compile and run, in short", source::bench),

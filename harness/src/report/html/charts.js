@@ -14,13 +14,16 @@ function line(points, label) {
     drawing('path', { class: 'line', d: path, 'vector-effect': 'non-scaling-stroke' }));
 }
 
-// Ops a second between two samples.
+// Ops a second between two samples. Workers finish in any order, so a sample may be no later than the one before it.
 function rates(growth) {
-  return growth.slice(1).map((sample, index) => {
-    const from = growth[index];
-    const seconds = sample.seconds - from.seconds;
-    return [sample.seconds, seconds <= 0 ? 0 : (sample.ops - from.ops) / seconds];
-  });
+  const speeds = [];
+  let from = { ops: 0, seconds: 0 };
+  for (const sample of growth) {
+    if (sample.seconds <= from.seconds) continue;
+    speeds.push([sample.seconds, (sample.ops - from.ops) / (sample.seconds - from.seconds)]);
+    from = sample;
+  }
+  return speeds;
 }
 
 function figure(points, label, caption, from, to) {
@@ -34,7 +37,7 @@ function growthCharts(subject) {
   const last = growth.at(-1);
   const settled = growth.find((sample) => sample.features === last.features);
   const speeds = rates(growth);
-  const highest = Math.max(...speeds.map(([, speed]) => speed));
+  const highest = Math.max(0, ...speeds.map(([, speed]) => speed));
   const features = `${exactly(last.features)} features after ${roughly(last.ops)} ops; none is new since ${roughly(settled.ops)} ops`;
   const speed = `at most ${roughly(highest)} ops a second, in ${lasting(last.seconds)}`;
   const rows = () => scrolling(`Growth of ${subject.subject}`, table(`Growth of ${subject.subject}`, ['Ops', 'Traces', 'Time', 'Features'],

@@ -9,7 +9,7 @@ function element(name, attributes = {}, ...children) {
     if (typeof value === 'function') made.addEventListener(key, value);
     else made.setAttribute(key, value === true ? '' : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
 

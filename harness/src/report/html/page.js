@@ -98,7 +98,7 @@ function tracesSection() {
       const unexpected = rows.filter((row) => row.unexpected).length;
       const heading = element('span', {}, element('b', {}, spaced(status)), ` ${exactly(rows.length)} `,
         element('span', { class: 'muted' }, Object.hasOwn(STATUSES, status) ? STATUSES[status] : ''),
-        unexpected === 0 ? null : element('span', { class: 'badge bad' }, `${exactly(unexpected)} unexpected`));
+        unexpected === 0 ? null : [' ', element('span', { class: 'badge bad' }, `${exactly(unexpected)} unexpected`)]);
       const made = () => {
         const byComponent = [...Map.groupBy(rows, (row) => String(row.target).split('/')[0])];
         return element('div', {}, byComponent.length === 1 ? traceRows(rows)

@@ -1,12 +1,15 @@
 // Pictures of a model's state. They are lists and tables of text that look like memory, so a screen reader reads the same that
 // others see. What differs from the picture of the step before is marked.
 
-const TONES = { plain: 'there', absent: 'nothing there', live: 'in use', guarded: 'protected', asked: 'asked for', wrong: 'wrong' };
+const TONES = { plain: 'there', absent: 'nothing there', live: 'in use', guarded: 'guarded', asked: 'asked for', wrong: 'wrong' };
 
 const toneOf = (thing) => (Object.hasOwn(TONES, thing.tone) ? thing.tone : 'plain');
 
 // What an op asks for comes and goes with the op; it is no change of the memory.
 const isPassing = (thing) => thing.tone === 'asked' || thing.tone === 'wrong';
+
+// Rows that say that nothing is there neither come nor go.
+const isSomething = (row) => !isPassing(row) && row.tone !== 'absent';
 
 function address(text) {
   try {
@@ -58,7 +61,7 @@ function drawMap(panel, before) {
   const gap = (from, to, isBetween) => {
     const inside = markRows(from, to);
     if (!isBetween && inside.length === 0) return;
-    const words = isBetween ? `not part of the picture: ${bytesInWords(to - from + 1n)}` : 'outside of the picture';
+    const words = isBetween ? `a gap of ${bytesInWords(to - from + 1n)}` : 'outside of the picture';
     rows.append(element('li', { class: 'gap' }, element('span', { class: 'what' }, words), inside.length === 0 ? null : element('ol', {}, inside)));
   };
   let next = 0n;
@@ -98,7 +101,7 @@ function drawTable(panel, before) {
   const body = rows.map((row, index) => {
     const old = oldRows === null ? undefined : matched(row, index, rows, oldRows);
     if (old) kept.add(old);
-    const isNew = oldRows !== null && old === undefined && !isPassing(row);
+    const isNew = oldRows !== null && old === undefined && isSomething(row);
     const cells = row.cells.map((cell, column) => {
       const was = old && old.cells[column] !== cell ? old.cells[column] : null;
       const content = [cell, was === null || was === undefined ? null : element('small', {}, 'was ', was === '' ? 'empty' : was)];
@@ -109,7 +112,7 @@ function drawTable(panel, before) {
     const word = toneOf(row) === 'plain' ? '' : TONES[toneOf(row)];
     return element('tr', { class: `tone-${toneOf(row)}${isNew ? ' is-new' : ''}` }, cells, element('td', { class: 'tone-word' }, word));
   });
-  const gone = (oldRows ?? []).filter((old) => !kept.has(old) && !isPassing(old)).map((old) => element('tr', { class: 'gone' },
+  const gone = (oldRows ?? []).filter((old) => !kept.has(old) && isSomething(old)).map((old) => element('tr', { class: 'gone' },
     old.cells.map((cell, column) => element(column === 0 ? 'th' : 'td', column === 0 ? { scope: 'row' } : {}, element('s', {}, cell))),
     element('td', { class: 'tone-word' }, 'gone')));
   const heads = (panel.columns ?? []).map((column) => element('th', { scope: 'col' }, column));

@@ -15,7 +15,7 @@ const isFailure = (step) => step.came === 'diverged' || step.came === 'died';
 function stepsOf(story) {
   const steps = (story.steps ?? []).map((step, index) => ({ ...step, name: `op ${(story.earlier ?? 0) + index}` }));
   const ends = { diverged: 'diverged', died: 'died' }[story.end?.end];
-  if (ends && !steps.some(isFailure)) steps.push({ name: 'end', op: story.end.place ?? 'outside of the ops', came: ends, seen: story.end.seen });
+  if (ends && !steps.some(isFailure)) steps.push({ name: 'end', op: story.end.place ?? 'outside of the ops', came: ends, seen: story.end.seen, picture: story.end.picture });
   return steps;
 }
 
@@ -79,10 +79,12 @@ function ending(story) {
     story.diagnosis ? element('div', { class: 'diagnosis' }, element('h4', {}, 'What is probably wrong'), element('p', {}, story.diagnosis)) : null);
 }
 
-// Lines as they are.
+// Lines with their columns, but for the indentation that all of them have.
 function lines(title, texts) {
   if (!texts?.length) return null;
-  return element('div', { class: 'lines' }, element('h4', {}, title), scrolling(title, element('pre', {}, texts.join('\n'))));
+  const indentation = Math.min(...texts.map((text) => text.search(/\S|$/)));
+  const shown = texts.map((text) => text.slice(indentation)).join('\n');
+  return element('div', { class: 'lines' }, element('h4', {}, title), scrolling(title, element('pre', {}, shown)));
 }
 
 function stepper(story) {
@@ -151,8 +153,9 @@ function stepper(story) {
 function drawStep(step, before) {
   const parts = [element('p', { class: 'op-words' }, element('span', {}, step.name), code(step.op)), compared(step.allowed, step.seen ?? (step.came === 'died' ? 'nothing: the process died' : null))];
   if (step.picture) {
-    const changed = before?.picture ? ' Marked as new: what the op before has changed.' : '';
-    parts.push(element('p', { class: 'muted' }, `The model's memory before this op, with what the op asks for.${changed}`), ...drawPicture(step.picture, before?.picture));
+    const changed = before?.picture ? ' Marked as new: what the step before has changed.' : '';
+    const what = step.name === 'end' ? 'The memory as the model has it.' : 'The memory as the model has it before this op, and what the op asks for.';
+    parts.push(element('p', { class: 'muted' }, `${what}${changed}`), ...drawPicture(step.picture, before?.picture));
   }
   return parts.filter(Boolean);
 }
