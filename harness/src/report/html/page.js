@@ -20,6 +20,7 @@ const STATUSES = {
   skipped: 'the subject does not serve its setup, and never did',
   passed: 'agrees, as it must',
 };
+const AGREES = ['passed', 'fixed'];
 const ROWS_AT_ONCE = 200;
 
 function section(id, title, ...content) {
@@ -53,6 +54,7 @@ function findingsSection() {
     const entry = findings[index];
     if (!entry) return;
     links.forEach((link, other) => (other === index ? link.setAttribute('aria-current', 'true') : link.removeAttribute('aria-current')));
+    list.scrollTop = links[index].offsetTop - list.clientHeight / 2;
     place.replaceChildren(viewer(entry));
     if (!isAsked) return;
     const heading = place.querySelector('h3');
@@ -65,6 +67,7 @@ function findingsSection() {
   const filter = filterBox('Filter findings', 'subject, law, op …', show);
   choose(0, false);
   const made = section('findings', 'Findings', element('div', { class: 'master' }, element('nav', { 'aria-label': 'Findings' }, filter, list), place));
+  // Only what is part of the page can be scrolled to.
   return [made, () => { if (asked()) choose(Number(asked()[1]), true); }];
 }
 
@@ -76,7 +79,7 @@ function traceRows(rows) {
     const next = rows.slice(shown, shown + ROWS_AT_ONCE);
     shown += next.length;
     body.append(...next.map((row) => element('tr', {}, element('th', { scope: 'row' }, row.trace), element('td', {}, row.target), element('td', {}, row.expected ?? 'agreement'),
-      element('td', {}, row.seen ?? 'agreement', row.reason ? element('small', {}, row.reason) : null))));
+      element('td', {}, row.seen ?? (AGREES.includes(row.status) ? 'agreement' : 'nothing'), row.reason ? element('small', {}, row.reason) : null))));
     more.hidden = shown === rows.length;
     more.textContent = `Show ${exactly(Math.min(ROWS_AT_ONCE, rows.length - shown))} more of ${exactly(rows.length - shown)}`;
   }
