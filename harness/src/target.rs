@@ -1,6 +1,7 @@
 //! Targets: a subject beside its component's model, with the types erased, so that engines and the command line see bytes
 //! and a target, never a component. Per subject only the batch loop is compiled anew.
 
+use crate::bench::{self, Round};
 use crate::engines::TraceSource;
 use crate::engines::exhaustive::SmallTraces;
 use crate::engines::random::Generated;
@@ -15,6 +16,7 @@ use crate::trace::{Header, Trace, TraceError, parse, print};
 use memtwin_models::{Contract as _, Health, Law, OutcomeClass, Subject};
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::atomic::AtomicU32;
 
 /// A component with its types erased: its forms, its words, its shrinker.
 pub trait Dialect: Sync {
@@ -157,6 +159,9 @@ pub trait Target: Sync {
     fn runner(&self) -> Box<dyn Runner>;
     /// The random engine's traces for this subject's contract.
     fn traces(&self) -> Box<dyn TraceSource>;
+    /// Measures the subject, its model, and both, in this process. `place` moves meanwhile.
+    #[doc(hidden)] // for workers
+    fn speed(&self, place: &AtomicU32) -> Vec<Round>;
     /// Runs one trace and tells its story step by step.
     fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended;
 
@@ -206,6 +211,10 @@ impl<C: Rig, S: Subject<C> + 'static> Target for Pair<C, S> {
 
     fn traces(&self) -> Box<dyn TraceSource> {
         Box::new(Generated::<C>::new(&S::CONTRACT))
+    }
+
+    fn speed(&self, place: &AtomicU32) -> Vec<Round> {
+        bench::rounds::<C, S>(&mut *self.traces(), &mut *self.runner(), place)
     }
 
     fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended {

@@ -25,13 +25,19 @@ fn memtwin(folder: &Path, code: i32, arguments: &[&str]) -> Output {
 fn fuzz(folder: &Path, arguments: &[&str]) -> Value {
     let output = memtwin(folder, 0, &[&["fuzz", "--json", "--out", "found"], arguments].concat());
     let mut run: Value = serde_json::from_slice(&output.stdout).unwrap();
-    for subject in run["subjects"].as_array_mut().unwrap() {
-        subject["seconds"] = Value::Null;
-        for finding in subject["findings"].as_array_mut().unwrap() {
-            finding["seconds"] = Value::Null;
-        }
-    }
+    remove_times(&mut run);
     run
+}
+
+fn remove_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("seconds");
+            fields.values_mut().for_each(remove_times);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(remove_times),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Every file below a folder but logs, by its path.

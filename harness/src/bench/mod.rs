@@ -1,9 +1,12 @@
-//! Benchmarks of memtwin itself: how soon each known defect is caught. Schema `memtwin-bench/1`. It measures and says; what
+//! Benchmarks of memtwin itself: how soon each known defect is caught, and how fast sound subjects run. Schema `memtwin-bench/1`. It measures and says; what
 //! is good enough is for others to judge.
 
 mod catch;
+mod speed;
 
 pub use catch::{Catch, CatchPlan, EngineCatch, SubjectCatch, catch};
+pub(crate) use speed::rounds;
+pub use speed::{Canary, Round, Speed, SubjectSpeed, speed};
 
 use serde::Serialize;
 

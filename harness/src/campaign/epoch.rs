@@ -2,8 +2,9 @@
 //! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
 
 use super::files::{Filed, file_finding, file_unconfirmed};
-use super::ledger::{Ledger, Tally};
+use super::ledger::Ledger;
 use super::log::Log;
+use super::tally::Tally;
 use super::{CampaignError, Event, Plan, Task};
 use crate::feedback::Kept;
 use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};

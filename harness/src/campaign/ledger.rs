@@ -5,16 +5,14 @@ use super::epoch::{EpochResult, Found};
 use super::files::Filed;
 use super::queue::round_end;
 use super::run_file::{Finding, RunFile, SubjectRun, Verdict, outcome_table, shortfalls};
+use super::tally::Sum;
 use super::{CampaignError, Plan, Shard, Task};
 use crate::feedback::{Kept, Reach};
 use crate::finding::Signature;
-use crate::isolate::Counts;
-use crate::lockstep::COUNTS;
 use crate::registry::Registry;
 use crate::run_file::Kind;
 use memtwin_models::Health;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The results so far.
@@ -59,49 +57,6 @@ impl Keep {
     }
 }
 
-/// What an epoch counted.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Tally {
-    traces: u64,
-    ops: u64,
-    moot: u64,
-    unsupported: u64,
-    unconfirmed: u64,
-    seconds: f64,
-    /// Counts that are not zero, each with its index.
-    outcomes: Vec<(u16, u64)>,
-    /// Features that were noted.
-    features: Vec<u16>,
-}
-
-impl Tally {
-    #[allow(clippy::cast_possible_truncation)] // both maps are small
-    pub(super) fn of(counts: &Counts, unconfirmed: u64, seconds: f64) -> Self {
-        let outcomes = counts.outcomes.iter().enumerate().filter(|(_, count)| **count != 0);
-        let features = counts.features.iter().enumerate().filter(|(_, count)| **count != 0);
-        Tally {
-            traces: counts.traces,
-            ops: counts.ops,
-            moot: counts.moot,
-            unsupported: counts.unsupported,
-            unconfirmed,
-            seconds,
-            outcomes: outcomes.map(|(index, count)| (index as u16, *count)).collect(),
-            features: features.map(|(feature, _)| feature as u16).collect(),
-        }
-    }
-
-    /// The features that these traces reach, and nothing else.
-    pub(super) fn reaching(kept: &[Kept]) -> Self {
-        let features: BTreeSet<u16> = kept.iter().flat_map(|kept| &kept.reached).map(|reached| reached >> 3).collect();
-        Tally { features: features.into_iter().collect(), ..Tally::default() }
-    }
-
-    pub(super) fn ops(&self) -> u64 {
-        self.ops
-    }
-}
-
 /// What came of entering a result.
 #[derive(Debug, Default)]
 pub(super) struct Entered {
@@ -109,19 +64,6 @@ pub(super) struct Entered {
     pub(super) needs_no_more: bool,
     /// What is kept from now on.
     pub(super) new: Vec<Kept>,
-}
-
-#[derive(Debug)]
-struct Sum {
-    traces: u64,
-    ops: u64,
-    moot: u64,
-    unsupported: u64,
-    unconfirmed: u64,
-    seconds: f64,
-    outcomes: [u64; COUNTS],
-    features: BTreeSet<u16>,
-    found: Vec<Found>,
 }
 
 impl Ledger {
@@ -249,59 +191,12 @@ impl Ledger {
                 outcomes: outcome_table(target, &sum.outcomes),
                 shortfalls,
                 findings: sum.found.iter().map(|found| Finding::new(target, found)).collect(),
-                growth: Vec::new(),
+                growth: sum.growth,
             });
         }
         let run = RunFile::new(Kind::Fuzz, plan.seed, subjects, Vec::new());
         let shard = (plan.shard != Shard::WHOLE).then(|| plan.shard.into());
         Ok(RunFile { engine: Some(plan.engine.to_string()), strict: plan.strict, shard, ..run })
-    }
-}
-
-impl Sum {
-    fn new() -> Self {
-        Sum {
-            traces: 0,
-            ops: 0,
-            moot: 0,
-            unsupported: 0,
-            unconfirmed: 0,
-            seconds: 0.0,
-            outcomes: [0; COUNTS],
-            features: BTreeSet::new(),
-            found: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, result: EpochResult) {
-        for found in result.found {
-            self.find(Found {
-                executions: self.traces + found.executions,
-                ops: self.ops + found.ops,
-                seconds: self.seconds + found.seconds,
-                ..found
-            });
-        }
-        let Tally { traces, ops, moot, unsupported, unconfirmed, seconds, outcomes, features } = result.tally;
-        self.traces += traces;
-        self.ops += ops;
-        self.moot += moot;
-        self.unsupported += unsupported;
-        self.unconfirmed += unconfirmed;
-        self.seconds += seconds;
-        for (index, count) in outcomes {
-            // A log is a file: what it says is not trusted.
-            if let Some(sum) = self.outcomes.get_mut(usize::from(index)) {
-                *sum += count;
-            }
-        }
-        self.features.extend(features);
-    }
-
-    fn find(&mut self, found: Found) {
-        if self.found.iter().all(|known| known.signature != found.signature) {
-            self.found.push(found);
-        }
     }
 }
 

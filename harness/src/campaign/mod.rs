@@ -10,6 +10,7 @@ mod opening;
 mod plan;
 mod queue;
 pub mod run_file;
+mod tally;
 
 pub(crate) use epoch::shrink_wire;
 pub use exhaustive::{Exhausted, exhaust};

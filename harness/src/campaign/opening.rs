@@ -2,7 +2,7 @@
 //! is where the search starts from; what fails is a finding. And the way back: what a campaign keeps is added to the corpus.
 
 use super::epoch::{EpochResult, EpochRunner, Found};
-use super::ledger::Tally;
+use super::tally::Tally;
 use super::{CampaignError, Plan};
 use crate::corpus;
 use crate::feedback::{Kept, Reach};

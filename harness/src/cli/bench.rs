@@ -2,7 +2,7 @@
 
 use super::screen::{BAD, BOLD, DIM, GOOD, Screen};
 use super::{Context, Exit, Failed, select};
-use crate::bench::{Catch, CatchPlan, EngineCatch, Spread, catch};
+use crate::bench::{Catch, CatchPlan, EngineCatch, Speed, Spread, catch, speed};
 use crate::engines::Engine;
 use clap::{Args, Subcommand};
 use std::io::Write as _;
@@ -17,6 +17,18 @@ pub(super) struct Bench {
 enum What {
     /// How soon each known defect is caught: traces and milliseconds, medians with their spread
     Catch(CatchArguments),
+    /// How fast sound subjects run: alone, the model alone, in lockstep, and isolated, in ops a second
+    Speed(SpeedArguments),
+}
+
+#[derive(Debug, Args)]
+struct SpeedArguments {
+    /// What to run: `component` or `component/subject`; every sound subject if left out
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Print the measurement (schema memtwin-bench/1) on standard output
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -42,6 +54,7 @@ impl Bench {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         match &self.what {
             What::Catch(arguments) => arguments.run(context),
+            What::Speed(arguments) => arguments.run(context),
         }
     }
 }
@@ -74,6 +87,46 @@ impl CatchArguments {
         let is_whole = measured.engines.iter().all(|engine| engine.caught == engine.runs);
         Ok(if is_whole { Exit::Clean } else { Exit::Finding })
     }
+}
+
+impl SpeedArguments {
+    fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
+        let targets = select::targets(context.registry, &self.targets, false)?;
+        let screen = Screen::new(self.json);
+        let measured =
+            speed(context.registry, &targets, &context.interrupted, &|name| screen.progress(name.to_owned()));
+        screen.finish();
+        let Some(measured) = measured? else { return Ok(Exit::Interrupted) };
+        if self.json {
+            writeln!(std::io::stdout(), "{}", serde_json::to_string(&measured)?)?;
+        } else {
+            tell_speed(&measured)?;
+        }
+        let is_alive = measured.canaries.iter().all(|canary| canary.is_caught);
+        Ok(if is_alive { Exit::Clean } else { Exit::Finding })
+    }
+}
+
+fn tell_speed(measured: &Speed) -> std::io::Result<()> {
+    let mut out = anstream::stdout();
+    writeln!(out, "{DIM}  {:<30} M ops/s: alone  model  lockstep  isolated  lockstep/alone{DIM:#}", "subject")?;
+    let millions =
+        |spread: Option<Spread>| spread.map_or("?".to_owned(), |spread| format!("{:.2}", spread.median / 1e6));
+    for subject in &measured.subjects {
+        let name = format!("{}/{}", subject.component, subject.subject);
+        let [alone, model, lockstep, isolated] =
+            [subject.alone, subject.model, subject.lockstep, subject.isolated].map(millions);
+        let ratio = words((subject.ratio, 2));
+        writeln!(out, "  {name:<30} {alone:>14} {model:>6} {lockstep:>9} {isolated:>9}  {ratio}")?;
+    }
+    for canary in &measured.canaries {
+        let name = format!("{}/{}", canary.component, canary.subject);
+        match canary.milliseconds {
+            Some(milliseconds) => writeln!(out, "{GOOD}✓{GOOD:#} canary {name} caught in {milliseconds:.0} ms")?,
+            None => writeln!(out, "{BAD}✗{BAD:#} canary {name} was missed: these figures say nothing")?,
+        }
+    }
+    Ok(())
 }
 
 fn tell(measured: &Catch) -> std::io::Result<()> {

@@ -8,6 +8,7 @@ pub mod heap;
 mod kept;
 mod sandbox;
 mod slot;
+mod speed;
 mod supervised;
 mod survey;
 mod symbolise;

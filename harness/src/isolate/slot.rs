@@ -32,6 +32,8 @@ pub(super) enum JobKind {
     Exhaust = 4,
     /// The traces in the room for kept ones; the output says what each reached.
     Survey = 5,
+    /// Rounds of one target against the clock; the output has the figures.
+    Speed = 6,
 }
 
 /// The job, in plain numbers.

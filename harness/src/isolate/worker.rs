@@ -48,6 +48,8 @@ pub(super) fn work(slot: &mut SharedSlot, voice: &OwnedFd, registry: &Registry) 
             exhaust(slot, target);
         } else if kind == JobKind::Survey as u32 {
             super::survey::run(slot, target);
+        } else if kind == JobKind::Speed as u32 {
+            super::speed::run(slot, target);
         } else {
             narrate(slot, target);
         }

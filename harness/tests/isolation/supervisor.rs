@@ -6,7 +6,7 @@ use memtwin::Registry;
 use memtwin::trace::load;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn busy_supervisor(folder: &Path) -> Result<Child, Failed> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let is_found = || files_below(folder).iter().any(|path| path.extension().is_some_and(|e| e == "jsonl"));
+    let is_found = || !traces(folder).is_empty();
     while !is_found() {
         if let Some(status) = child.try_wait()? {
             return Err(format!("it ended with {status} before it found anything").into());
@@ -32,9 +32,15 @@ fn busy_supervisor(folder: &Path) -> Result<Child, Failed> {
     Ok(child)
 }
 
+/// The filed traces; the campaign's log is hidden and is none.
+fn traces(folder: &Path) -> Vec<PathBuf> {
+    let is_trace =
+        |path: &PathBuf| path.extension().is_some_and(|e| e == "jsonl") && !path.ends_with(".campaign.jsonl");
+    files_below(folder).into_iter().filter(is_trace).collect()
+}
+
 fn finding_is_whole(folder: &Path) -> Result<(), Failed> {
-    let traces: Vec<_> =
-        files_below(folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
+    let traces = traces(folder);
     assert_eq!(traces.len(), 1, "{traces:?}");
     let loaded = load(&Registry::built_in(), &traces[0])?;
     assert_eq!(loaded.header.expect.as_deref(), Some("guest_memory/segfault/read_bulk"));
