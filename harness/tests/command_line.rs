@@ -236,7 +236,7 @@ fn fuzz_says_when_a_defect_is_missed() {
 }
 
 #[test]
-fn bench_catch_measures_each_engine() {
+fn bench_measures_engines_and_subjects() {
     let room = Room::new();
     let measured = room.json(0, &["bench", "catch", "brk_heap/BH-01", "guest_memory/GM-01", "--seeds", "2", "--json"]);
     assert_eq!(measured["schema"], "memtwin-bench/1");
@@ -254,6 +254,13 @@ fn bench_catch_measures_each_engine() {
                 .iter()
                 .all(|subject| 1.0 <= subject["executions"]["median"].as_f64().unwrap())
         );
+    }
+    let speed = room.json(0, &["bench", "speed", "page_walk", "guest_memory/soft_mmu", "--json"]);
+    assert_eq!((&speed["schema"], speed["canaries"].as_array().unwrap().len()), (&"memtwin-bench/1".into(), 2));
+    for subject in speed["subjects"].as_array().unwrap() {
+        for way in ["alone", "model", "lockstep", "isolated", "ratio"] {
+            assert!(0.0 < subject[way]["median"].as_f64().unwrap(), "{way} of {subject}");
+        }
     }
     room.complains(&["bench", "catch", "guest_memory/soft_mmu"], "there is no Broken subject");
     room.complains(&["bench", "catch", "nosuch"], "unknown component");

@@ -4,6 +4,7 @@
 mod afl;
 mod campaign;
 mod fuzzers;
+mod kills;
 mod oss_fuzz;
 mod report_page;
 mod source;
@@ -62,6 +63,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("workers", "one worker and two find the same, byte for byte", campaign::workers),
     full("witness", "KVM and the x86_64 crate translate as the model of page_walk does", witness::built_in),
     full("witness-emulator", "QEMU's memory management translates as the model of temp_map does", witness::emulator),
+    full("kills", "campaigns that are killed lose nothing and end as if nothing had happened", kills::kills),
     full("asan", "libFuzzer with AddressSanitizer finds nothing, and dies of GM-01", fuzzers::address_sanitizer),
     full("afl", "AFL++ keeps no crash of sound subjects, and finds a defect", afl::smoke),
     full("oss-fuzz", "ClusterFuzzLite and OSS-Fuzz can build, run and measure the fuzz targets", oss_fuzz::contract),

@@ -163,32 +163,25 @@ pub(crate) fn rounds<C: Rig, S: Subject<C>>(
 ) -> Vec<Round> {
     let mut groups: Vec<Group<C, S>> =
         (0..GROUPS).filter_map(|group| Group::new(traces, runner, group * TRACES, place)).collect();
-    let ops: usize = groups.iter().map(|group| group.ops).sum();
-    let rate = |seconds: f64| ops as f64 / seconds;
     (0..ROUNDS)
         .map(|_| {
-            let mut time = |way: &mut dyn FnMut(&mut Group<C, S>)| {
-                groups
-                    .iter_mut()
-                    .map(|group| {
-                        place.fetch_add(1, Ordering::Relaxed);
-                        timed(|| way(group))
-                    })
-                    .sum::<f64>()
+            let mut rate = |way: &mut dyn FnMut(&mut Group<C, S>) -> usize| {
+                let (mut ops, mut seconds) = (0, 0.0);
+                for group in &mut groups {
+                    place.fetch_add(1, Ordering::Relaxed);
+                    let started = Instant::now();
+                    ops += way(group);
+                    seconds += started.elapsed().as_secs_f64();
+                }
+                ops as f64 / seconds
             };
             Round {
-                alone: rate(time(&mut Group::alone)),
-                model: rate(time(&mut Group::model)),
-                lockstep: rate(time(&mut |group| group.lockstep(runner, place))),
+                alone: rate(&mut Group::alone),
+                model: rate(&mut Group::model),
+                lockstep: rate(&mut |group| group.lockstep(runner, place)),
             }
         })
         .collect()
-}
-
-fn timed(run: impl FnOnce()) -> f64 {
-    let started = Instant::now();
-    run();
-    started.elapsed().as_secs_f64()
 }
 
 /// Traces of one setup on which the subject agrees.
@@ -200,12 +193,12 @@ struct Group<C: Rig, S> {
     subject: S,
     seen: C::Outcome,
     model: C::Model,
-    /// What the subject showed of the first traces, op by op: what the model alone judges.
+    /// What the subject showed of the first ops, trace by trace: what the model alone judges.
     shown: Vec<Vec<C::Outcome>>,
 }
 
-/// Traces of a group whose outcomes are kept: each owns its buffers.
-const SHOWN_TRACES: usize = 8;
+/// Of so many ops of a group the outcomes are kept: each owns its buffers, up to a mebibyte.
+const SHOWN_OPS: usize = 128;
 
 impl<C: Rig, S: Subject<C>> Group<C, S> {
     fn new(traces: &mut dyn TraceSource, runner: &mut dyn Runner, first: u64, place: &AtomicU32) -> Option<Self> {
@@ -232,9 +225,13 @@ impl<C: Rig, S: Subject<C>> Group<C, S> {
             traces,
             setup,
         };
-        for ops in &group.traces[..SHOWN_TRACES.min(group.traces.len())] {
-            let mut shown = Vec::with_capacity(ops.len());
-            for op in ops {
+        for ops in &group.traces {
+            let room = SHOWN_OPS - group.shown.iter().map(Vec::len).sum::<usize>();
+            if room == 0 {
+                break;
+            }
+            let mut shown = Vec::new();
+            for op in ops.iter().take(room) {
                 let mut seen = C::Outcome::default();
                 group.model.arrange(op, &mut seen);
                 group.subject.apply(op, &mut seen);
@@ -249,7 +246,7 @@ impl<C: Rig, S: Subject<C>> Group<C, S> {
     }
 
     /// The subject carries out the ops, and is reset after each trace.
-    fn alone(&mut self) {
+    fn alone(&mut self) -> usize {
         for ops in &self.traces {
             for op in ops {
                 // The buffers that the op writes to are prepared, as they are in lockstep.
@@ -259,27 +256,32 @@ impl<C: Rig, S: Subject<C>> Group<C, S> {
             }
             reset(&mut self.subject, &self.setup);
         }
+        self.ops
     }
 
     /// The model judges what the subject showed; the kept traces again and again, until it is as many traces.
-    fn model(&mut self) {
+    fn model(&mut self) -> usize {
         let kept = self.shown.len();
+        let mut judged = 0;
         for number in 0..self.traces.len() {
             let (ops, shown) = (&self.traces[number % kept], &self.shown[number % kept]);
             for (op, seen) in ops.iter().zip(shown) {
                 let _ = black_box(self.model.judge(op, seen));
             }
+            judged += shown.len();
             self.model.reset(&self.setup);
         }
+        judged
     }
 
-    fn lockstep(&mut self, runner: &mut dyn Runner, place: &AtomicU32) {
+    fn lockstep(&mut self, runner: &mut dyn Runner, place: &AtomicU32) -> usize {
         let mut counts = [0; COUNTS];
         for (number, wire) in (0..).zip(&self.wires) {
             let audits = if CLOSE_LOOK_EVERY - 1 == number % CLOSE_LOOK_EVERY { Audits::Full } else { Audits::Sample };
             let mut journal = Journal { place, counts: &mut counts, features: None, ops: 0 };
             black_box(runner.run(wire, audits, &mut journal));
         }
+        self.ops
     }
 }
 

@@ -102,7 +102,8 @@ impl SpeedArguments {
         } else {
             tell_speed(&measured)?;
         }
-        let is_alive = measured.canaries.iter().all(|canary| canary.is_caught);
+        let is_measured = measured.subjects.iter().all(|subject| subject.ratio.is_some());
+        let is_alive = is_measured && measured.canaries.iter().all(|canary| canary.is_caught);
         Ok(if is_alive { Exit::Clean } else { Exit::Finding })
     }
 }
