@@ -2,9 +2,11 @@
 //! unless the step asks for it.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// Why a step did not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,16 @@ pub(crate) enum Trouble {
         /// The command that brings it.
         remedy: String,
     },
+}
+
+impl Trouble {
+    /// As an error of a verb that could not do its work.
+    pub(crate) fn into_error(self) -> Box<dyn std::error::Error> {
+        match self {
+            Trouble::Failed(what) => what.into(),
+            Trouble::Skipped { why, remedy } => format!("{why}; {remedy}").into(),
+        }
+    }
 }
 
 impl<E: std::error::Error> From<E> for Trouble {
@@ -119,6 +131,15 @@ impl Run {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
+    }
+
+    /// Starts it as a group of its own, so that it can be ended with all that it starts. What it prints goes to a file.
+    pub(crate) fn start(mut self, log: &Path) -> Result<Child, Trouble> {
+        let words = self.show();
+        let log = File::create(log)?;
+        let errors = log.try_clone()?;
+        let started = self.command.process_group(0).stdout(log).stderr(errors).spawn();
+        started.map_err(|error| Trouble::Failed(format!("{words}: {error}")))
     }
 
     fn show(&self) -> String {

@@ -2,8 +2,11 @@
 //! changes a file of the repository except through `cargo xtask generate`.
 #![forbid(unsafe_code)]
 
+mod afl;
 mod command;
+mod feedback;
 mod generate;
+mod libfuzzer;
 mod matrix;
 mod oss_fuzz;
 mod report;
@@ -41,6 +44,10 @@ enum Verb {
     },
     /// Build the fuzz targets as ClusterFuzzLite and OSS-Fuzz do, and hold the result to their contract
     OssFuzzCheck(oss_fuzz::OssFuzzCheck),
+    /// Run AFL++ on several cores and hosts, and shrink what it finds
+    Afl(afl::Afl),
+    /// Measure what it is worth that fuzzers hear of the model's features
+    Feedback(feedback::Feedback),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +57,8 @@ fn main() -> ExitCode {
         Verb::Ci(ci) => ci.run(&room),
         Verb::Generate { check } => generate::generate(&room, check),
         Verb::OssFuzzCheck(check) => check.run(&room),
+        Verb::Afl(afl) => afl.run(&room),
+        Verb::Feedback(feedback) => feedback.run(&room),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,90 +1,76 @@
-//! The step that runs AFL++: a short run on every component's target must keep no crash and be stable, and one narrowed to a subject with
-//! a defect must keep one that memtwin can shrink.
+//! The steps that run AFL++: two instances on every component's target must keep no crash and be stable, and narrowed to a
+//! subject with a defect they must keep one that memtwin shrinks to a trace that replays.
 
-use crate::command::{Run, Trouble, last_lines};
+use super::fuzzers::{DEFECTS, replays};
+use crate::afl::{Fleet, Instance, Limit, build, file, replay_line};
+use crate::command::Trouble;
 use crate::room::Room;
 use memtwin::Registry;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-/// How long a target runs, in seconds.
-const SECONDS: &str = "10";
+const INSTANCES: usize = 2;
+const TIME: Duration = Duration::from_secs(20);
 /// Below this AFL++ hunts differences that no input makes.
 const LEAST_STABILITY_PERCENT: f64 = 95.0;
-/// The defect that must be found, and its component.
-const DEFECT: (&str, &str) = ("guest_memory", "GM-12");
+/// Within so many inputs an instance finds the defect.
+const MOST_INPUTS: u64 = 200_000;
+const SEED: u64 = 1337;
 
-pub(super) fn smoke(room: &Room) -> Result<(), Trouble> {
-    if !Run::cargo(&room.root, ["afl", "--version"]).probe() {
-        let remedy = "cargo install cargo-afl --locked && cargo afl config --build".to_owned();
-        return Err(Trouble::Skipped { why: "no cargo-afl".to_owned(), remedy });
-    }
-    let folder = room.root.join("fuzz/afl");
-    // Where the programs are then looked for, whatever the caller's environment says.
-    let target = folder.join("target");
-    Run::cargo(&folder, ["afl", "build", "--release", "--target-dir"]).with([&target]).pass()?;
+pub(super) fn finds_nothing(room: &Room) -> Result<(), Trouble> {
+    let programs = build(room)?;
     for dialect in Registry::built_in().dialects() {
-        let out = tempfile::tempdir()?;
-        let crashes = fuzz(room, &folder, dialect.name(), None, out.path())?;
-        if let Some(crash) = crashes.first() {
-            return Err(Trouble::Failed(format!("{} keeps {}", dialect.name(), crash.display())));
-        }
-        let stability = stability(&out.path().join(dialect.name()))?;
-        if stability < LEAST_STABILITY_PERCENT {
-            let what = "two runs of one input take different paths; something outlives an input";
-            return Err(Trouble::Failed(format!("{}: stability {stability} %: {what}", dialect.name())));
+        let component = dialect.name();
+        for instance in fuzz(room, &programs, component, None, Limit::Time(TIME))?.1 {
+            if let Some(crash) = instance.crashes.first() {
+                return Err(Trouble::Failed(format!("{component} keeps {}", crash.display())));
+            }
+            let stability = instance.statistics.stability_percent;
+            if stability < LEAST_STABILITY_PERCENT {
+                let what = "two runs of one input take different paths; something outlives an input";
+                return Err(Trouble::Failed(format!("{component}: stability {stability} %: {what}")));
+            }
         }
     }
-    let (component, subject) = DEFECT;
-    let out = tempfile::tempdir()?;
-    let crashes = fuzz(room, &folder, component, Some(subject), out.path())?;
-    let Some(crash) = crashes.first() else {
-        return Err(Trouble::Failed(format!("AFL++ did not find {subject} within {SECONDS} s")));
-    };
-    let small = out.path().join("small.jsonl");
-    Run::cargo(&room.root, ["run", "--quiet", "--release", "--bin", "memtwin", "--", "shrink"])
-        .with([crash.as_path(), Path::new("-o"), &small, Path::new("--subject"), Path::new(subject)])
-        .pass()
+    Ok(())
 }
 
-/// How many of the edges AFL++ found to be hit alike whenever it ran an input again, in percent.
-fn stability(out: &Path) -> Result<f64, Trouble> {
-    let statistics = std::fs::read_to_string(out.join("default/fuzzer_stats"))?;
-    let value = |line: &str| line.strip_prefix("stability")?.trim_matches([' ', ':', '%']).parse().ok();
-    let missing = || Trouble::Failed("AFL++ says nothing about its stability".to_owned());
-    statistics.lines().find_map(value).ok_or_else(missing)
+pub(super) fn finds_defects(room: &Room) -> Result<(), Trouble> {
+    let programs = build(room)?;
+    for (component, subject) in DEFECTS {
+        let limit = Limit::Inputs { inputs: MOST_INPUTS, seed: SEED };
+        let (out, instances) = fuzz(room, &programs, component, Some(subject), limit)?;
+        let crashes: Vec<_> = instances.into_iter().flat_map(|instance| instance.crashes).collect();
+        let filed = file(room, component, Some(subject), &crashes, out.path())?;
+        let Some(finding) = filed.findings.first() else {
+            return Err(Trouble::Failed(format!("AFL++ did not find {subject} within {MOST_INPUTS} inputs")));
+        };
+        replays(room, &replay_line(&finding.trace))?;
+    }
+    Ok(())
 }
 
-/// Runs AFL++ on the committed seeds and returns the crashes that it keeps. What it writes lies in a folder named after
-/// the component, by which memtwin knows what the bytes mean.
+/// Runs two instances. What they write lies in a folder named after the component, by which memtwin knows what the bytes
+/// mean, and lives as long as the first of what is returned.
 fn fuzz(
     room: &Room,
-    folder: &Path,
+    programs: &Path,
     component: &str,
     subject: Option<&str>,
-    out: &Path,
-) -> Result<Vec<PathBuf>, Trouble> {
-    let seeds = out.join("seeds");
-    std::fs::create_dir(&seeds)?;
-    for seed in room.seeds(component)? {
-        std::fs::copy(&seed, seeds.join(seed.file_name().unwrap_or_default()))?;
-    }
-    let found = out.join(component);
-    let run = Run::cargo(folder, ["afl", "fuzz", "-V", SECONDS, "-t", "2000"])
-        .with([Path::new("-i"), &seeds, Path::new("-o"), &found, &folder.join("target/release").join(component)])
-        .env("AFL_NO_UI", "1")
-        .env("AFL_FAST_CAL", "1")
-        .env("AFL_NO_AFFINITY", "1")
-        // Machines that pipe core files to a program, or scale their frequency, are as good as others here.
-        .env("AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES", "1")
-        .env("AFL_SKIP_CPUFREQ", "1")
-        .env("MEMTWIN_SUBJECT", subject.unwrap_or_default());
-    let printed = run.keep()?;
-    if printed.code != Some(0) {
-        return Err(Trouble::Failed(format!("{component}: {}", last_lines(&printed.err))));
-    }
-    let entries = std::fs::read_dir(found.join("default/crashes"))?;
-    let mut crashes: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    crashes.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("id:")));
-    crashes.sort();
-    Ok(crashes)
+    limit: Limit,
+) -> Result<(tempfile::TempDir, Vec<Instance>), Trouble> {
+    let out = tempfile::tempdir()?;
+    let sync = out.path().join("sync").join(component);
+    let fleet = Fleet {
+        component,
+        subject,
+        instances: INSTANCES,
+        has_main: true,
+        limit,
+        sync: &sync,
+        foreign: None,
+        feedback: true,
+    };
+    let ended = fleet.run(room, programs)?;
+    if ended.was_interrupted { Err(Trouble::Failed("interrupted".to_owned())) } else { Ok((out, ended.instances)) }
 }

@@ -1,7 +1,9 @@
 //! Steps that run cargo-fuzz: a short run on every component's target must find nothing, and a committed trace of a defect
-//! must kill it with the signature that the trace expects.
+//! must kill it with the signature that the trace expects. Narrowed to a subject with a defect it must find that itself, and
+//! what it files must replay.
 
 use crate::command::{Run, Trouble, last_lines};
+use crate::libfuzzer::{Flavour, Session, cargo_fuzz, inputs_run, needs_cargo_fuzz};
 use crate::room::Room;
 use crate::toolchain::nightly;
 use memtwin::Registry;
@@ -11,20 +13,17 @@ use std::path::Path;
 /// How many inputs a target runs. A number and a seed instead of a time, so that the step says the same of the same code on
 /// every machine; looking further, with other seeds, is what nightly runs are for.
 const INPUTS: u64 = 30_000;
-const SEED: u32 = 1337;
-/// The most time that may take, in seconds.
-const MOST_SECONDS: u32 = 120;
+const SEED: u64 = 1337;
 /// A target that ran fewer inputs than this has shown nothing.
 const LEAST_INPUTS: u64 = 500;
-
-/// A compiler and what it instruments.
-#[derive(Clone, Copy)]
-enum Flavour<'a> {
-    /// The toolchain in use, no sanitizer.
-    Stable,
-    /// This nightly with AddressSanitizer.
-    AddressSanitizer(&'a str),
-}
+/// A defect of each component that no seed shows: it must be looked for.
+pub(super) const DEFECTS: [(&str, &str); 5] = [
+    ("guest_memory", "GM-12"),
+    ("brk_heap", "BH-10"),
+    ("header_free", "HF-13"),
+    ("page_walk", "PW-06"),
+    ("temp_map", "TM-12"),
+];
 
 pub(super) fn stable(room: &Room) -> Result<(), Trouble> {
     smoke(room, Flavour::Stable)
@@ -34,11 +33,23 @@ pub(super) fn address_sanitizer(room: &Room) -> Result<(), Trouble> {
     smoke(room, Flavour::AddressSanitizer(&nightly(room)?))
 }
 
+pub(super) fn stable_finds(room: &Room) -> Result<(), Trouble> {
+    finds_defects(room, Flavour::Stable)
+}
+
+pub(super) fn address_sanitizer_finds(room: &Room) -> Result<(), Trouble> {
+    finds_defects(room, Flavour::AddressSanitizer(&nightly(room)?))
+}
+
+/// A line that says how to replay a finding is a command that succeeds.
+pub(super) fn replays(room: &Room, line: &str) -> Result<(), Trouble> {
+    let mut words = line.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    Run::new(&room.root, program, words).pass()
+}
+
 fn smoke(room: &Room, flavour: Flavour<'_>) -> Result<(), Trouble> {
-    if !Run::cargo(&room.root, ["fuzz", "--version"]).probe() {
-        let remedy = "cargo install cargo-fuzz --locked".to_owned();
-        return Err(Trouble::Skipped { why: "no cargo-fuzz".to_owned(), remedy });
-    }
+    needs_cargo_fuzz(room)?;
     let registry = Registry::built_in();
     for dialect in registry.dialects() {
         cargo_fuzz(room, flavour, "build", dialect.name()).pass()?;
@@ -49,23 +60,43 @@ fn smoke(room: &Room, flavour: Flavour<'_>) -> Result<(), Trouble> {
 }
 
 fn finds_nothing(room: &Room, flavour: Flavour<'_>, component: &str) -> Result<(), Trouble> {
-    // libFuzzer writes what it finds interesting to the corpus it is given; the committed one must stay as it is.
     let corpus = tempfile::tempdir()?;
-    for seed in room.seeds(component)? {
-        std::fs::copy(&seed, corpus.path().join(seed.file_name().unwrap_or_default()))?;
-    }
-    let (inputs, seed, time) =
-        (format!("-runs={INPUTS}"), format!("-seed={SEED}"), format!("-max_total_time={MOST_SECONDS}"));
-    let run = cargo_fuzz(room, flavour, "run", component).with([corpus.path()]);
-    let printed = run.with(["--", &inputs, &seed, &time, "-print_final_stats=1"]).keep()?;
+    let printed = session(flavour, component, None).run(room, corpus.path())?;
     if printed.code != Some(0) {
         return Err(Trouble::Failed(format!("{component}: {}", last_lines(&printed.err))));
     }
-    let inputs = printed.err.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-    match inputs.and_then(|number| number.trim().parse::<u64>().ok()) {
+    match inputs_run(&printed) {
         Some(inputs) if LEAST_INPUTS <= inputs => Ok(()),
         inputs => Err(Trouble::Failed(format!("{component} ran {inputs:?} inputs"))),
     }
+}
+
+fn finds_defects(room: &Room, flavour: Flavour<'_>) -> Result<(), Trouble> {
+    needs_cargo_fuzz(room)?;
+    for (component, subject) in DEFECTS {
+        cargo_fuzz(room, flavour, "build", component).pass()?;
+        let corpus = tempfile::tempdir()?;
+        let printed = session(flavour, component, Some(subject)).run(room, corpus.path())?;
+        let line = replay_line(&printed.err, component, subject).filter(|_| printed.code != Some(0));
+        let Some(line) = line else {
+            let (code, end) = (printed.code, last_lines(&printed.err));
+            return Err(Trouble::Failed(format!("{subject} was not found and filed, exit code {code:?}: {end}")));
+        };
+        replays(room, line)?;
+    }
+    Ok(())
+}
+
+/// The line that replays a finding on this subject.
+fn replay_line<'a>(printed: &'a str, component: &str, subject: &str) -> Option<&'a str> {
+    let mut said = printed.lines().filter_map(|line| line.strip_prefix("memtwin: "));
+    let on_it = format!(" on {component}/{subject}");
+    said.find(|line| line.starts_with("finding: ") && line.ends_with(&on_it))?;
+    said.find_map(|line| line.strip_prefix("replay:"))
+}
+
+fn session<'a>(flavour: Flavour<'a>, component: &'a str, subject: Option<&'a str>) -> Session<'a> {
+    Session { flavour, component, subject, inputs: INPUTS, seed: SEED, feedback: true, supervised: true }
 }
 
 /// The target dies of the trace, and says so with the signature that the trace expects.
@@ -81,9 +112,21 @@ fn dies_of(room: &Room, flavour: Flavour<'_>, registry: &Registry, trace: &Path)
     Err(Trouble::Failed(format!("{}: exit code {:?}, expected {expected}: {end}", trace.display(), printed.code)))
 }
 
-fn cargo_fuzz(room: &Room, flavour: Flavour<'_>, verb: &str, target: &str) -> Run {
-    match flavour {
-        Flavour::Stable => Run::cargo(&room.root, ["fuzz", verb, "-s", "none", target]),
-        Flavour::AddressSanitizer(nightly) => Run::cargo_of(&room.root, nightly, ["fuzz", verb, target]),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_on_another_subject_is_not_the_one_looked_for() {
+        let printed = "\
+INFO: Seed: 1337
+memtwin: finding: brk_heap/oracle/malloc/result on brk_heap/BH-10
+memtwin: 90 ops became 3
+memtwin: replay:  cargo run --release -- replay target/memtwin/brk_heap/BH-10-oracle-malloc-result.jsonl
+";
+        let line = replay_line(printed, "brk_heap", "BH-10").unwrap_or_default();
+        assert!(line.trim().starts_with("cargo run"), "{line}");
+        assert_eq!(replay_line(printed, "brk_heap", "BH-1"), None);
+        assert_eq!(replay_line(&printed.replace("replay:", "explain:"), "brk_heap", "BH-10"), None);
     }
 }

@@ -49,6 +49,8 @@ pub struct FuzzTarget {
     place: AtomicU32,
     counts: Box<[u64; COUNTS]>,
     features: Features,
+    /// Whether the fuzzer hears of the features.
+    feeds_back: bool,
     mutator: Mutator,
     /// Traces to take ops from, and what they are written to.
     fresh: Option<Box<dyn TraceSource>>,
@@ -94,9 +96,8 @@ impl FuzzTarget {
                 .ok()
         };
         isolate::mark_supervised(SUPERVISED);
-        let is_on = std::env::var_os(FEEDBACK).is_none_or(|value| value != "off");
-        let features = is_on.then(|| counters.claim()).flatten().map(Features::Counters);
         let target = Self::start_unsupervised(registry, component);
+        let features = target.feeds_back.then(|| counters.claim()).flatten().map(Features::Counters);
         FuzzTarget { notes, features: features.unwrap_or(target.features), starts_anew: false, ..target }
     }
 
@@ -127,6 +128,7 @@ impl FuzzTarget {
             place: AtomicU32::new(0),
             counts: Box::new([0; COUNTS]),
             features: Features::Own(Box::new([0; StateMap::SIZE])),
+            feeds_back: std::env::var_os(FEEDBACK).is_none_or(|value| value != "off"),
             mutator: Mutator::new(dialect.cutter()),
             fresh: None,
             donor: Vec::new(),
@@ -206,9 +208,11 @@ impl FuzzTarget {
         length
     }
 
-    /// Tells the features of the last input, each with its class of magnitude, and forgets them.
+    /// Tells the features of the last input, each with its class of magnitude, and forgets them. Tells none if feedback is
+    /// off.
     pub fn tell_features(&mut self, mut tell: impl FnMut(u32)) {
-        take_reached(self.features.map()).for_each(|reached| tell(reached.into()));
+        let feeds_back = self.feeds_back;
+        take_reached(self.features.map()).filter(|_| feeds_back).for_each(|reached| tell(reached.into()));
     }
 
     fn read_json(&self, bytes: &[u8]) -> Result<(usize, Vec<u8>), TraceError> {

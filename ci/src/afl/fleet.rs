@@ -1,0 +1,253 @@
+//! AFL++ on one component's target: instances that run side by side, what each says of itself, and the crashes it keeps. It
+//! judges nothing, and ends only what it started.
+
+use super::statistics::Statistics;
+use crate::command::{Run, Trouble, last_lines};
+use crate::room::Room;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use signal_hook::consts::SIGINT;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What an instance does differently from the others: some schedules favour what is new, some what is rare or long
+/// unchanged, and an instance that takes its queue in order sees what chance leaves out.
+const STRATEGIES: [&[&str]; 6] = [
+    &["-p", "explore", "-a", "binary"],
+    &["-p", "fast", "-P", "exploit"],
+    &["-p", "coe", "-a", "binary", "-z"],
+    &["-p", "rare", "-P", "explore"],
+    &["-p", "lin", "-Z"],
+    &["-p", "quad", "-u"],
+];
+/// An input that takes longer than this hangs, in milliseconds.
+const INPUT_MILLISECONDS: &str = "2000";
+/// What instances may take beyond their time, to start and to take over what the others found last.
+const GRACE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+
+/// When an instance stops.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    Time(Duration),
+    /// After so many inputs, or at the first crash, with a seed for the random choices.
+    Inputs {
+        inputs: u64,
+        seed: u64,
+    },
+}
+
+/// Instances on one component.
+#[derive(Debug)]
+pub(crate) struct Fleet<'a> {
+    pub(crate) component: &'a str,
+    /// The one subject to run on, in place of every sound one.
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) instances: usize,
+    /// Whether the first of them is the main one; a fleet over all hosts has one.
+    pub(crate) has_main: bool,
+    pub(crate) limit: Limit,
+    /// Where instances keep what they find and look for what others found.
+    pub(crate) sync: &'a Path,
+    /// Inputs of another fuzzer, for the main instance.
+    pub(crate) foreign: Option<&'a Path>,
+    /// Whether AFL++ hears of the model's features.
+    pub(crate) feedback: bool,
+}
+
+/// How an instance ended.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) name: String,
+    pub(crate) statistics: Statistics,
+    /// The inputs that crashed it, in the order it found them.
+    pub(crate) crashes: Vec<PathBuf>,
+}
+
+/// How all ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) instances: Vec<Instance>,
+    /// Whether someone asked for the end.
+    pub(crate) was_interrupted: bool,
+}
+
+/// Builds the targets and returns the folder that they lie in.
+pub(crate) fn build(room: &Room) -> Result<PathBuf, Trouble> {
+    if !Run::cargo(&room.root, ["afl", "--version"]).probe() {
+        let remedy = "cargo install cargo-afl --locked && cargo afl config --build".to_owned();
+        return Err(Trouble::Skipped { why: "no cargo-afl".to_owned(), remedy });
+    }
+    let folder = room.root.join("fuzz/afl");
+    // Where the programs are then looked for, whatever the caller's environment says.
+    let target = folder.join("target");
+    Run::cargo(&folder, ["afl", "build", "--release", "--target-dir"]).with([&target]).pass()?;
+    Ok(target.join("release"))
+}
+
+impl Fleet<'_> {
+    /// Runs all instances at the same time, from the committed seeds.
+    pub(crate) fn run(&self, room: &Room, programs: &Path) -> Result<Ended, Trouble> {
+        std::fs::create_dir_all(self.sync)?;
+        let seeds = tempfile::tempdir()?;
+        for seed in room.seeds(self.component)? {
+            std::fs::copy(&seed, seeds.path().join(seed.file_name().unwrap_or_default()))?;
+        }
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let handler = signal_hook::flag::register(SIGINT, Arc::clone(&interrupted))?;
+        let names: Vec<String> = (0..self.instances).map(instance_name).collect();
+        let mut started = Vec::new();
+        let mut trouble = None;
+        for (number, name) in names.iter().enumerate() {
+            let run = self.command(room, programs, seeds.path(), number, name);
+            match run.start(&self.log(name)) {
+                Ok(child) => started.push(child),
+                Err(error) => {
+                    trouble = Some(error);
+                    break;
+                }
+            }
+        }
+        let most = match self.limit {
+            _ if trouble.is_some() => Duration::ZERO,
+            Limit::Time(time) => time + GRACE,
+            // Slower than a hundred inputs a second is as good as hung.
+            Limit::Inputs { inputs, .. } => Duration::from_millis(10 * inputs) + GRACE,
+        };
+        let ended = wait(&mut started, most, &interrupted);
+        signal_hook::low_level::unregister(handler);
+        if let Some(trouble) = trouble {
+            return Err(trouble);
+        }
+        let codes = ended?;
+        let was_interrupted = interrupted.load(Ordering::Relaxed);
+        let instances = names.into_iter().zip(codes).map(|(name, code)| self.read(name, code));
+        Ok(Ended { instances: instances.collect::<Result<_, _>>()?, was_interrupted })
+    }
+
+    fn command(&self, room: &Room, programs: &Path, seeds: &Path, number: usize, name: &str) -> Run {
+        let is_main = self.has_main && number == 0;
+        let run = Run::cargo(&room.root, ["afl", "fuzz", if is_main { "-M" } else { "-S" }, name])
+            .with(STRATEGIES[number % STRATEGIES.len()])
+            .with(["-t", INPUT_MILLISECONDS]);
+        let run = match self.limit {
+            Limit::Time(time) => run.with(["-V", &time.as_secs().max(1).to_string()]),
+            Limit::Inputs { inputs, seed } => {
+                run.with(["-E", &inputs.to_string(), "-s", &seed.to_string()]).env("AFL_BENCH_UNTIL_CRASH", "1")
+            }
+        };
+        let run = match self.foreign {
+            Some(foreign) if is_main => run.with([Path::new("-F"), foreign]),
+            Some(_) | None => run,
+        };
+        run.with([Path::new("-i"), seeds, Path::new("-o"), self.sync, &programs.join(self.component)])
+            .env("MEMTWIN_SUBJECT", self.subject.unwrap_or_default())
+            .env("MEMTWIN_FEEDBACK", if self.feedback { "on" } else { "off" })
+            .env("AFL_NO_UI", "1")
+            .env("AFL_FAST_CAL", "1")
+            // There may be more instances than cores, and other work beside them.
+            .env("AFL_NO_AFFINITY", "1")
+            // Machines that pipe core files to a program, or scale their frequency, are as good as others here.
+            .env("AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES", "1")
+            .env("AFL_SKIP_CPUFREQ", "1")
+            // A seed may well show a defect of a broken subject.
+            .env("AFL_CRASHING_SEEDS_AS_NEW_CRASH", "1")
+            // The same command again goes on where it ended.
+            .env("AFL_AUTORESUME", "1")
+            // Every minute, at the beginning and at the end, so that also short runs exchange what they found.
+            .env("AFL_SYNC_TIME", "1")
+            .env("AFL_IMPORT_FIRST", "1")
+            .env("AFL_FINAL_SYNC", "1")
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        // Beside the folders that AFL++ exchanges, and no folder itself.
+        self.sync.join(format!("{name}.log"))
+    }
+
+    fn read(&self, name: String, code: Option<i32>) -> Result<Instance, Trouble> {
+        let folder = self.sync.join(&name);
+        if code != Some(0) {
+            let log = String::from_utf8_lossy(&std::fs::read(self.log(&name))?).into_owned();
+            let (component, end) = (self.component, last_lines(&log));
+            return Err(Trouble::Failed(format!("{component}: instance {name} ended with {code:?}: {end}")));
+        }
+        let statistics = Statistics::parse(&std::fs::read_to_string(folder.join("fuzzer_stats"))?)?;
+        let mut crashes = Vec::new();
+        for entry in std::fs::read_dir(folder.join("crashes"))? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("id:")) {
+                crashes.push(path);
+            }
+        }
+        crashes.sort();
+        Ok(Instance { name, statistics, crashes })
+    }
+}
+
+/// This host and a number, as AFL++ allows it: hosts that share a folder must not share names.
+fn instance_name(number: usize) -> String {
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    format!("{}-{number}", plain(&host.to_string_lossy()))
+}
+
+/// The letters, digits and hyphens of a host's name, as many as leave room for a number.
+fn plain(host: &str) -> String {
+    let plain: String =
+        host.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(24).collect();
+    if plain.is_empty() { "host".to_owned() } else { plain }
+}
+
+/// Waits for all; asks them to end when someone interrupts or the time is over, and makes them if they do not.
+fn wait(children: &mut [Child], most: Duration, interrupted: &AtomicBool) -> Result<Vec<Option<i32>>, Trouble> {
+    let mut deadline = Instant::now() + most;
+    let mut signals = [Signal::SIGINT, Signal::SIGKILL].into_iter();
+    let mut was_asked = false;
+    loop {
+        let mut codes = Vec::new();
+        for child in children.iter_mut() {
+            codes.push(child.try_wait()?.map(|status| status.code()));
+        }
+        if codes.iter().all(Option::is_some) {
+            return Ok(codes.into_iter().flatten().collect());
+        }
+        let is_asked = interrupted.load(Ordering::Relaxed);
+        if deadline <= Instant::now() || (is_asked && !was_asked) {
+            let Some(signal) = signals.next() else {
+                return Err(Trouble::Failed("AFL++ does not end although it was killed".to_owned()));
+            };
+            for (child, _) in children.iter().zip(&codes).filter(|(_, code)| code.is_none()) {
+                // A group that has ended meanwhile needs no signal.
+                let _ = i32::try_from(child.id()).map(|group| killpg(Pid::from_raw(group), signal));
+            }
+            deadline = Instant::now() + GRACE;
+            was_asked = true;
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_have_names_that_afl_takes() {
+        assert_eq!(plain("build-7.example.org"), "build-7exampleorg");
+        assert_eq!(plain("ö/.."), "host");
+        assert!(instance_name(usize::from(u16::MAX)).len() <= 32);
+    }
+
+    #[test]
+    fn what_does_not_end_in_its_time_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = || Run::new(folder.path(), "sleep", ["600"]).start(&folder.path().join("log")).unwrap();
+        let ended = wait(&mut [run(), run()], Duration::ZERO, &AtomicBool::new(false)).unwrap();
+        assert_eq!(ended, [None, None], "ended by a signal");
+        let ended = wait(&mut [run()], Duration::from_secs(600), &AtomicBool::new(true)).unwrap();
+        assert_eq!(ended, [None]);
+    }
+}
