@@ -35,10 +35,7 @@ pub(crate) struct Session<'a> {
 impl Session<'_> {
     /// Runs it. libFuzzer puts what it finds interesting beside the seeds that are copied to this folder.
     pub(crate) fn run(&self, room: &Room, corpus: &Path) -> Result<Printed, Trouble> {
-        std::fs::create_dir_all(corpus)?;
-        for seed in room.seeds(self.component)? {
-            std::fs::copy(&seed, corpus.join(seed.file_name().unwrap_or_default()))?;
-        }
+        crate::seeds::copy(room, self.component, self.subject, corpus)?;
         let artifacts = tempfile::tempdir()?;
         let options = [
             format!("-runs={}", self.inputs),

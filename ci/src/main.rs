@@ -12,6 +12,7 @@ mod oss_fuzz;
 mod report;
 mod room;
 mod run_file;
+mod seeds;
 mod steps;
 mod toolchain;
 

@@ -1,8 +1,9 @@
 //! What crashes AFL++ kept, as shrunk traces: one for each subject and signature. memtwin itself runs, shrinks and judges
 //! them, built for release as the fuzz targets are; the raw files stay where they are.
 
-use crate::command::{Run, Trouble};
+use crate::command::Trouble;
 use crate::room::Room;
+use crate::seeds::{self, memtwin};
 use memtwin::campaign::write_atomically;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -39,15 +40,7 @@ pub(crate) fn file(
 ) -> Result<Findings, Trouble> {
     let mut replays = Vec::new();
     for some in crashes.chunks(FILES_PER_COMMAND) {
-        let run = memtwin(room, "replay").with(["--json"]).with(some);
-        let run = subject.iter().fold(run, |run, subject| run.with(["--subject", subject]));
-        let printed = run.keep()?;
-        // It says 1 where a trace fails, as each of these should.
-        if !matches!(printed.code, Some(0 | 1)) {
-            return Err(Trouble::Failed(format!("memtwin cannot replay what AFL++ kept: {}", printed.err.trim())));
-        }
-        let object: Value = serde_json::from_str(&printed.out)?;
-        replays.extend(object["replays"].as_array().into_iter().flatten().cloned());
+        replays.extend(seeds::replays(room, subject, some)?);
     }
     let failures = failures(&replays);
     let confirmed: Vec<&String> = failures.values().flatten().collect();
@@ -70,11 +63,6 @@ pub(crate) fn file(
 /// The command that replays a trace, as a person types it in the repository's root.
 pub(crate) fn replay_line(trace: &Path) -> String {
     format!("cargo run --release -- replay {}", trace.display())
-}
-
-/// memtwin, built for release.
-pub(crate) fn memtwin(room: &Room, verb: &str) -> Run {
-    Run::cargo(&room.root, ["run", "--quiet", "--release", "--bin", "memtwin", "--", verb])
 }
 
 /// The traces that failed, by subject and signature.

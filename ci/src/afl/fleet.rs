@@ -93,9 +93,7 @@ impl Fleet<'_> {
     pub(crate) fn run(&self, room: &Room, programs: &Path) -> Result<Ended, Trouble> {
         std::fs::create_dir_all(self.sync)?;
         let seeds = tempfile::tempdir()?;
-        for seed in room.seeds(self.component)? {
-            std::fs::copy(&seed, seeds.path().join(seed.file_name().unwrap_or_default()))?;
-        }
+        crate::seeds::copy(room, self.component, self.subject, seeds.path())?;
         let interrupted = Arc::new(AtomicBool::new(false));
         let handler = signal_hook::flag::register(SIGINT, Arc::clone(&interrupted))?;
         let names: Vec<String> = (0..self.instances).map(instance_name).collect();
@@ -153,8 +151,6 @@ impl Fleet<'_> {
             // Machines that pipe core files to a program, or scale their frequency, are as good as others here.
             .env("AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES", "1")
             .env("AFL_SKIP_CPUFREQ", "1")
-            // A seed may well show a defect of a broken subject.
-            .env("AFL_CRASHING_SEEDS_AS_NEW_CRASH", "1")
             // The same command again goes on where it ended.
             .env("AFL_AUTORESUME", "1")
             // Every minute, at the beginning and at the end, so that also short runs exchange what they found.

@@ -6,7 +6,7 @@ mod findings;
 mod fleet;
 mod statistics;
 
-pub(crate) use findings::{file, memtwin, replay_line};
+pub(crate) use findings::{file, replay_line};
 pub(crate) use fleet::{Fleet, Instance, Limit, build};
 
 use crate::command::Trouble;
