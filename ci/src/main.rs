@@ -8,6 +8,7 @@ mod feedback;
 mod generate;
 mod libfuzzer;
 mod matrix;
+mod nightly;
 mod oss_fuzz;
 mod report;
 mod room;
@@ -49,6 +50,8 @@ enum Verb {
     Afl(afl::Afl),
     /// Measure what it is worth that fuzzers hear of the model's features
     Feedback(feedback::Feedback),
+    /// Fuzz every component with every engine for a given time, and report
+    Nightly(nightly::Nightly),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Verb::OssFuzzCheck(check) => check.run(&room),
         Verb::Afl(afl) => afl.run(&room),
         Verb::Feedback(feedback) => feedback.run(&room),
+        Verb::Nightly(nightly) => nightly.run(&room),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ mod afl;
 mod campaign;
 mod fuzzers;
 mod kills;
+mod nightly;
 mod oss_fuzz;
 mod report_page;
 mod source;
@@ -14,6 +15,7 @@ mod workflows;
 
 use crate::command::Trouble;
 use crate::room::Room;
+pub(crate) use traces::memtwin;
 
 /// When a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("asan-finds", "libFuzzer with AddressSanitizer finds a defect of each", fuzzers::address_sanitizer_finds),
     full("afl", "two instances of AFL++ keep no crash of sound subjects", afl::finds_nothing),
     full("afl-finds", "two instances of AFL++ find a defect of each component", afl::finds_defects),
+    full("nightly", "a nightly run finds a planted defect, and goes on from the one before", nightly::nightly),
     full("oss-fuzz", "ClusterFuzzLite and OSS-Fuzz can build, run and measure the fuzz targets", oss_fuzz::contract),
     full("workflows", "the workflows are what GitHub takes for workflows", workflows::valid),
     full("report-page", "the HTML report works in a browser, whatever its texts are", report_page::report_page),

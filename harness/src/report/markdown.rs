@@ -97,8 +97,10 @@ fn trace_line((trace, ()): (&TraceRun, ())) -> String {
     format!("- {} on {}{expected}{reason}\n", code(&trace.trace), code(&trace.target))
 }
 
-/// Foreign text as a code span: on one line, cut, between more backticks than it has in a row.
-fn code(text: &str) -> String {
+/// Foreign text as a code span of Markdown: on one line, cut, between more backticks than it has in a row. Make it tame first
+/// where a terminal may show it.
+#[must_use]
+pub fn code(text: &str) -> String {
     let left = text.chars().count().saturating_sub(LONGEST_TEXT);
     let line: String = text.chars().take(LONGEST_TEXT).map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
     let line = if left == 0 { line } else { format!("{line} … ({left} more characters)") };

@@ -7,6 +7,7 @@ mod markdown;
 mod sarif;
 
 pub use html::html;
+pub use markdown::code;
 
 use crate::registry::Registry;
 use crate::run_file::{Finding, RunFile, RunFileError, Status, SubjectRun, tame};

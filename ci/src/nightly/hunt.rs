@@ -1,0 +1,108 @@
+//! The hunt: rounds of slices over all arms, each round split by what the arms brought before. It ends when the time is over.
+
+use super::Place;
+use super::budget::{recent_yield, rounds, slices};
+use super::engines::{Arm, Engine};
+use super::findings::Findings;
+use super::summary::EngineRow;
+use crate::command::Trouble;
+use crate::room::Room;
+use memtwin::Registry;
+use memtwin::run_file::RunFile;
+use memtwin::run_file::known::KnownFindings;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Hunted {
+    pub(super) rounds: u32,
+    /// One for each engine that ran.
+    pub(super) engines: Vec<(Engine, EngineRow)>,
+    pub(super) findings: Findings,
+    /// The run files of the engine that writes some.
+    pub(super) runs: Vec<RunFile>,
+    /// Inputs that an engine died of and that made no trace, by component.
+    pub(super) raw: Vec<(String, PathBuf)>,
+    pub(super) troubles: Vec<String>,
+}
+
+/// Runs the arms for this long, in the rounds that fit.
+pub(super) fn hunt(
+    room: &Room,
+    place: &Place,
+    registry: &Registry,
+    known: &KnownFindings,
+    arms: &[Arm<'_>],
+    time: Duration,
+) -> Result<Hunted, Box<dyn std::error::Error>> {
+    let rounds = rounds(time, arms.len());
+    let mut hunted = Hunted {
+        rounds,
+        engines: Vec::new(),
+        findings: Findings::below(place.out.join("findings")),
+        runs: Vec::new(),
+        raw: Vec::new(),
+        troubles: Vec::new(),
+    };
+    for engine in Engine::ALL.into_iter().filter(|engine| arms.iter().any(|arm| arm.engine == *engine)) {
+        hunted.engines.push((engine, EngineRow { name: engine.word().to_owned(), ..EngineRow::default() }));
+    }
+    let mut yields: Vec<Option<f64>> = vec![None; arms.len()];
+    let mut used = Duration::ZERO;
+    for round in 0..rounds {
+        let time = time.saturating_sub(used) / (rounds - round);
+        let recent: Vec<f64> = yields.iter().map(|recent| recent.unwrap_or_default()).collect();
+        for ((arm, slice), recent) in arms.iter().zip(slices(time, &recent)).zip(&mut yields) {
+            let (engine, component) = (arm.engine.word(), arm.component);
+            writeln!(anstream::stdout(), "── round {} of {rounds}: {engine} on {component}, {slice:?}", round + 1)?;
+            // AFL++ goes on where it ended, from the folder that it had.
+            let name = if arm.engine == Engine::Afl { component.to_owned() } else { format!("{component}-{round}") };
+            let work = place.work.join(engine).join(name);
+            let (took, brought) = hunted.slice(room, place, registry, known, arm, &work, slice)?;
+            used += took;
+            *recent = Some(recent_yield(*recent, brought, took));
+        }
+    }
+    Ok(hunted)
+}
+
+impl Hunted {
+    /// One slice: how long it took, and how many new inputs and findings it brought.
+    #[allow(clippy::too_many_arguments)] // all of them are what a slice is
+    fn slice(
+        &mut self,
+        room: &Room,
+        place: &Place,
+        registry: &Registry,
+        known: &KnownFindings,
+        arm: &Arm<'_>,
+        work: &Path,
+        time: Duration,
+    ) -> Result<(Duration, usize), Box<dyn std::error::Error>> {
+        let before = place.inputs(arm.component)?;
+        let started = Instant::now();
+        let ran = arm.run(room, place, work, time);
+        let took = started.elapsed();
+        let inputs = place.inputs(arm.component)?.saturating_sub(before);
+        let mut found = 0;
+        match ran {
+            Ok(slice) => {
+                found = self.findings.collect(registry, known, arm.engine.word(), &slice.findings)?;
+                found += slice.raw.len();
+                self.runs.extend(slice.run);
+                self.raw.extend(slice.raw.into_iter().map(|path| (arm.component.to_owned(), path)));
+            }
+            Err(Trouble::Failed(what)) => self.troubles.push(what),
+            Err(Trouble::Skipped { why, remedy }) => self.troubles.push(format!("{why}; {remedy}")),
+        }
+        writeln!(anstream::stdout(), "   {took:.1?}, {inputs} new inputs, {found} new findings")?;
+        if let Some((_, row)) = self.engines.iter_mut().find(|(engine, _)| *engine == arm.engine) {
+            row.used += took;
+            row.inputs += inputs;
+            row.findings += found;
+        }
+        Ok((took, inputs + found))
+    }
+}
