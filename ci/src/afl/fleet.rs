@@ -25,7 +25,7 @@ const STRATEGIES: [&[&str]; 6] = [
 ];
 /// An input that takes longer than this hangs, in milliseconds.
 const INPUT_MILLISECONDS: &str = "2000";
-/// What instances may take beyond their time, to start and to take over what the others found last.
+/// What instances may take beyond their time, to start and to end.
 const GRACE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 
@@ -153,10 +153,9 @@ impl Fleet<'_> {
             .env("AFL_SKIP_CPUFREQ", "1")
             // The same command again goes on where it ended.
             .env("AFL_AUTORESUME", "1")
-            // Every minute, at the beginning and at the end, so that also short runs exchange what they found.
+            // At the beginning and then every minute, the least that AFL++ allows.
             .env("AFL_SYNC_TIME", "1")
             .env("AFL_IMPORT_FIRST", "1")
-            .env("AFL_FINAL_SYNC", "1")
     }
 
     fn log(&self, name: &str) -> PathBuf {
