@@ -28,8 +28,8 @@ pub(super) fn slices(time: Duration, yields: &[f64]) -> Vec<Duration> {
     let all: f64 = yields.iter().sum();
     let even = 1.0 / yields.len().max(1) as f64;
     let part = |recent: &f64| if 0.0 < all { EVEN_PART * even + (1.0 - EVEN_PART) * recent / all } else { even };
-    let slice = |recent: &f64| Duration::from_secs(time.mul_f64(part(recent)).as_secs_f64().round() as u64);
-    yields.iter().map(|recent| slice(recent).max(SHORTEST_SLICE)).collect()
+    let rounded = |time: Duration| Duration::from_secs((time + SHORTEST_SLICE / 2).as_secs());
+    yields.iter().map(|recent| rounded(time.mul_f64(part(recent))).max(SHORTEST_SLICE)).collect()
 }
 
 /// What an arm brings a second, after a slice: most of it what it brought just now.
@@ -75,7 +75,7 @@ mod tests {
         assert!((once - 10.0).abs() < 1e-9);
         let then = recent_yield(Some(once), 0, seconds(10));
         assert!((then - 5.0).abs() < 1e-9);
-        assert!(recent_yield(Some(then), 60, seconds(10)) < recent_yield(Some(0.0), 100, seconds(10)));
+        assert!(recent_yield(Some(8.0), 0, seconds(10)) < recent_yield(Some(0.0), 100, seconds(10)));
         assert!(recent_yield(None, 1, Duration::ZERO) <= 1.0, "a slice that ends at once is no wonder");
     }
 }

@@ -4,7 +4,6 @@
 use super::Place;
 use crate::command::{Printed, Run, Trouble, last_lines};
 use crate::room::Room;
-use crate::steps::memtwin;
 use crate::toolchain::nightly;
 use clap::ValueEnum;
 use memtwin::run_file::{self, RunFile};
@@ -90,6 +89,12 @@ pub(super) fn missing(room: &Room, engine: Engine) -> Option<(&'static str, &'st
             (!has("afl")).then_some(("no cargo-afl", "cargo install cargo-afl --locked && cargo afl config --build"))
         }
     }
+}
+
+/// memtwin, as the run has built it: another cargo may hold its locks for longer than a slice lasts.
+pub(super) fn memtwin(room: &Room) -> Run {
+    let program = room.target().join("release/memtwin");
+    Run::new::<&str>(&room.root, &program.to_string_lossy(), [])
 }
 
 /// Builds what an engine runs, so that no slice pays for it.

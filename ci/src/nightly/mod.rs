@@ -8,11 +8,10 @@ mod findings;
 mod hunt;
 mod summary;
 
-use crate::command::{Trouble, last_lines};
+use crate::command::{Run, Trouble, last_lines};
 use crate::room::Room;
-use crate::steps::memtwin;
 use clap::Args;
-use engines::{Arm, Engine, Flavour};
+use engines::{Arm, Engine, Flavour, memtwin};
 use hunt::Hunted;
 use jiff::civil::Date;
 use memtwin::Registry;
@@ -93,7 +92,8 @@ impl Nightly {
         let previous = prepare(&place)?;
 
         let flavour = Flavour::of(room, !self.no_sanitizer);
-        memtwin(room).with(["--version"]).pass().map_err(operating)?;
+        let build = ["build", "--release", "--quiet", "--locked", "--bin", "memtwin"];
+        Run::cargo(&room.root, build).pass().map_err(operating)?;
         let (mut arms, mut skipped) = (Vec::new(), Vec::new());
         for engine in Engine::ALL.into_iter().filter(|engine| self.engine.is_empty() || self.engine.contains(engine)) {
             if let Some((why, remedy)) = engines::missing(room, engine) {

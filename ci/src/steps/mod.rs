@@ -15,7 +15,6 @@ mod workflows;
 
 use crate::command::Trouble;
 use crate::room::Room;
-pub(crate) use traces::memtwin;
 
 /// When a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

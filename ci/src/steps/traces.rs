@@ -45,7 +45,7 @@ pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
 }
 
 /// memtwin itself, built for release.
-pub(crate) fn memtwin(room: &Room) -> Run {
+pub(super) fn memtwin(room: &Room) -> Run {
     let manifest = room.root.join("Cargo.toml");
     let run = Run::cargo(&room.root, ["run", "--release", "--quiet", "--locked", "--manifest-path"]);
     run.with([manifest]).with(["--bin", "memtwin", "--"])
