@@ -16,6 +16,7 @@ use hunt::Hunted;
 use jiff::civil::Date;
 use memtwin::Registry;
 use memtwin::campaign::write_atomically;
+use memtwin::corpus;
 use memtwin::isolate::Isolation;
 use memtwin::report::{Format, Report};
 use memtwin::run_file::compare::compare;
@@ -31,7 +32,8 @@ use summary::{CorpusRow, Standing, Summary, Told};
 
 /// Below the root: what is accepted.
 const KNOWN: &str = "reports/known-findings.json";
-/// How a finding of the replay of committed traces is named among those of engines.
+/// How findings are named, among those of engines, that the corpus and the committed traces show.
+const CORPUS: &str = "corpus";
 const REGRESS: &str = "regress";
 /// Where engines work below `--out`: hidden, so that nobody takes it for the report.
 const WORK: &str = ".nightly";
@@ -110,10 +112,12 @@ impl Nightly {
         let before = place.all_inputs(&components)?;
         let mut hunted = hunt::hunt(room, &place, &registry, &known, &arms, self.time)?;
         let grown = place.all_inputs(&components)?;
-        let features = minimise(&registry, &place, &components, &mut hunted.troubles)?;
+        let features = minimise(room, &registry, &place, &components, &mut hunted.troubles)?;
         let corpus = CorpusRow { before, grown, after: place.all_inputs(&components)?, features };
         let mut regress = regress(room, &place)?;
-        hunted.findings.collect(&registry, &known, REGRESS, &place.work.join(REGRESS))?;
+        for name in [CORPUS, REGRESS] {
+            hunted.findings.collect(&registry, &known, name, &place.work.join(name))?;
+        }
         hunted.findings.name_traces(&mut regress);
 
         let told = tell(room, &flavour, previous.as_ref(), &hunted)?;
@@ -193,8 +197,10 @@ fn prepare(place: &Place) -> Result<Option<RunFile>, Box<dyn std::error::Error>>
     if previous.exists() { Ok(Some(run_file::read(&previous)?)) } else { Ok(None) }
 }
 
-/// Deletes inputs that reach nothing that smaller ones do not reach; returns what the rest reaches.
+/// Deletes inputs that reach nothing that smaller ones do not reach; returns what the rest reaches. An input that a sound subject
+/// fails on becomes a trace.
 fn minimise(
+    room: &Room,
     registry: &Registry,
     place: &Place,
     components: &[&str],
@@ -206,15 +212,23 @@ fn minimise(
         if place.inputs(component)? == 0 {
             continue;
         }
-        let done = memtwin::corpus::minimize(&mut isolation, registry, &place.corpus.join(component), false)?;
+        let done = corpus::minimize(&mut isolation, registry, &place.corpus.join(component), false)?;
         let done = done.ok_or("interrupted while the corpus was minimised")?;
         features += done.reached;
-        troubles.extend(done.troubles.iter().map(|trouble| match trouble {
-            memtwin::corpus::Trouble::Unreadable(error) => error.to_string(),
-            memtwin::corpus::Trouble::Failed { path, target, signature } => {
-                format!("{target} fails on {} of the corpus: {signature}", path.display())
+        for (number, trouble) in done.troubles.into_iter().enumerate() {
+            match trouble {
+                corpus::Trouble::Unreadable(error) => troubles.push(error.to_string()),
+                corpus::Trouble::Failed { path, target, signature } => {
+                    let trace = place.work.join(CORPUS).join(component).join(format!("{number}.jsonl"));
+                    let subject = target.split_once('/').map_or(target.as_str(), |(_, subject)| subject);
+                    let shrink = memtwin(room).with(["shrink", "--subject", subject, "-o"]).with([&trace, &path]);
+                    if let Err(trouble) = shrink.pass() {
+                        let what = format!("{target} fails on {}: {signature}", path.display());
+                        troubles.push(format!("{what}; {}", operating(trouble)));
+                    }
+                }
             }
-        }));
+        }
     }
     Ok(features)
 }
@@ -230,7 +244,8 @@ fn regress(room: &Room, place: &Place) -> Result<RunFile, Box<dyn std::error::Er
 fn fuzz_run(registry: &Registry, hunted: &mut Hunted) -> Result<RunFile, Box<dyn std::error::Error>> {
     let mut runs = std::mem::take(&mut hunted.runs);
     let silent = hunted.engines.iter().map(|(engine, _)| *engine).filter(|engine| *engine != Engine::Guided);
-    runs.extend(silent.map(|engine| hunted.findings.run_of(registry, engine.word())));
+    let silent: Vec<_> = silent.map(Engine::word).chain([CORPUS]).collect();
+    runs.extend(silent.into_iter().map(|name| hunted.findings.run_of(registry, name)));
     runs.iter_mut().for_each(|run| hunted.findings.name_traces(run));
     let empty = || RunFile::new(Kind::Fuzz, 0, Vec::new(), Vec::new());
     let mut run = run_file::merge(runs).unwrap_or_else(empty);
