@@ -199,7 +199,7 @@ fn plain(host: &str) -> String {
 /// Waits for all; asks them to end when someone interrupts or the time is over, and makes them if they do not.
 fn wait(children: &mut [Child], most: Duration, interrupted: &AtomicBool) -> Result<Vec<Option<i32>>, Trouble> {
     let mut deadline = Instant::now() + most;
-    let mut signals = [Signal::SIGINT, Signal::SIGKILL].into_iter();
+    let mut signals = [Signal::SIGTERM, Signal::SIGKILL].into_iter();
     let mut was_asked = false;
     loop {
         let mut codes = Vec::new();
