@@ -14,7 +14,7 @@ const MOST_CANONICAL_BYTES: usize = 64 * MOST_BYTES as usize;
 fn a_million_random_strings_decode_in_bounds() {
     for dialect in Registry::built_in().dialects() {
         let mut bytes = Vec::new();
-        let mut ops = 0;
+        let (mut ops, mut looked_at) = (0, 0);
         for number in 0..STRINGS {
             let mut random = Random::new(mix(7, number));
             bytes.clear();
@@ -27,8 +27,9 @@ fn a_million_random_strings_decode_in_bounds() {
                 assert!(count <= MOST_OPS, "{}: {count} ops of {} bytes", dialect.name(), bytes.len());
                 assert_eq!(dialect.op_count(&canonical), count, "{}: {bytes:02x?}", dialect.name());
                 ops += count;
+                looked_at += 1;
             }
         }
-        assert!(STRINGS as usize / 64 < ops, "{}: {ops} ops", dialect.name());
+        assert!(looked_at < ops, "{}: {ops} ops", dialect.name());
     }
 }
