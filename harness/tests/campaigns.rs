@@ -140,6 +140,6 @@ fn a_corpus_raises_what_a_campaign_begins_with() {
     let features = |run: &Value, index: usize| run["subjects"][index]["features"].as_u64().unwrap();
     assert!(2 * features(&without, 0) < features(&with, 0), "{} and {}", features(&without, 0), features(&with, 0));
     assert!(features(&first, 0) <= features(&with, 0) + 1);
-    // An input on which a sound subject fails is a finding like any other: here a broken one stands for it.
+    // What was added is whole.
     memtwin(room.path(), 0, &["corpus", "check", "corpus"]);
 }
