@@ -1,11 +1,14 @@
 //! Campaigns that are killed and taken up again, that are done in parts, and that begin with a corpus, from the command line.
 
+mod times;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
+use times::remove_times;
 
 const MEMTWIN: &str = env!("CARGO_BIN_EXE_memtwin");
 /// Three epochs of a sound subject, and one of each defect.
@@ -27,17 +30,6 @@ fn fuzz(folder: &Path, arguments: &[&str]) -> Value {
     let mut run: Value = serde_json::from_slice(&output.stdout).unwrap();
     remove_times(&mut run);
     run
-}
-
-fn remove_times(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.remove("seconds");
-            fields.values_mut().for_each(remove_times);
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(remove_times),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// Every file below a folder but logs, by its path.

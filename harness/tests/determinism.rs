@@ -1,10 +1,13 @@
 //! Same seed, same op budget: the same campaign, for any number of workers. The run files are equal but for times, and the
 //! filed traces are equal byte for byte.
 
+mod times;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use times::remove_times;
 
 /// The run file without times, and the filed traces by their relative paths.
 fn campaign(workers: &str) -> (Value, BTreeMap<PathBuf, Vec<u8>>) {
@@ -21,17 +24,6 @@ fn campaign(workers: &str) -> (Value, BTreeMap<PathBuf, Vec<u8>>) {
     let mut files = BTreeMap::new();
     read_files(folder.path(), folder.path(), &mut files);
     (run, files)
-}
-
-fn remove_times(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.remove("seconds");
-            fields.values_mut().for_each(remove_times);
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(remove_times),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 fn read_files(root: &Path, folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {

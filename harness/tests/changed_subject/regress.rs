@@ -1,145 +1,15 @@
-//! Regression runs, from end to end: one line of a hardened subject is broken, and the run says exactly that, in every form; it is
-//! mended, and the run says `fixed`.
-//!
-//! This program is its own memtwin: started with [`PROGRAM`] it is the command line, with the built-in subjects or with a broken
-//! `soft_mmu` in the place of the hardened one. Otherwise it is the tests.
+//! Regression runs: one line of a hardened subject is broken, and the run says exactly that, in every form; it is mended, and the
+//! run says `fixed`.
 
-#[path = "../forms/mod.rs"]
-mod forms;
-
-use libtest_mimic::{Arguments, Failed, Trial};
-use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup, View};
-use memtwin::models::{Contract as _, Health, Subject, Unsupported};
-use memtwin::subjects::guest_memory::SoftMmuSubject;
-use memtwin::{Pair, Registry, Target};
+use crate::forms;
+use crate::room::{Room, findings, of_status, rows, text};
+use crate::subject::SUBJECT;
+use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output};
-use tempfile::TempDir;
+use std::path::Path;
 
-#[global_allocator]
-static ALLOCATOR: memtwin::isolate::heap::CountingAllocator = memtwin::isolate::heap::CountingAllocator;
-
-/// Which program this is to be.
-const PROGRAM: &str = "MEMTWIN_TEST_PROGRAM";
-const SUBJECT: &str = "guest_memory/soft_mmu";
-
-/// The hardened `soft_mmu` with one line changed: the top byte of a scalar of eight bytes is lost.
-struct Changed(SoftMmuSubject);
-
-impl Subject<GuestMemory> for Changed {
-    const NAME: &'static str = "soft_mmu";
-    const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
-
-    fn new(setup: &Setup) -> Result<Self, Unsupported> {
-        SoftMmuSubject::new(setup).map(Changed)
-    }
-
-    fn reset(&mut self, setup: &Setup) -> bool {
-        self.0.reset(setup)
-    }
-
-    fn apply(&mut self, op: &Op, seen: &mut Outcome) {
-        self.0.apply(op, seen);
-        if let (Op::Read { size: 8, .. }, Seen::Value(value)) = (op, &mut seen.result) {
-            *value &= u64::MAX >> 8;
-        }
-    }
-
-    fn view(&mut self, view: &mut View) {
-        self.0.view(view);
-    }
-}
-
-fn registry(program: &str) -> Registry {
-    const CHANGED: &dyn Target = Pair::<GuestMemory, Changed>::NEW;
-    let change = |target: &'static dyn Target| {
-        if program == "changed" && target.name() == SUBJECT { CHANGED } else { target }
-    };
-    Registry::of(&Registry::built_in().targets().map(change).collect::<Vec<_>>())
-}
-
-fn main() -> ExitCode {
-    if let Ok(program) = std::env::var(PROGRAM) {
-        return memtwin::cli::main(&registry(&program));
-    }
-    let trials = [
-        Trial::test("a_broken_line_is_reported_exactly_and_mending_it_is_seen", a_broken_line),
-        Trial::test("a_known_finding_is_no_failure_until_it_expires", known_findings),
-        Trial::test("evidence_that_shows_nothing_any_more_is_a_failure", vanished_evidence),
-        Trial::test("what_is_gone_is_named_with_its_reason", gone),
-        Trial::test("all_committed_traces_are_as_the_committed_baseline_says", committed_baseline),
-    ];
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
-}
-
-/// A folder to run in, with links to what is committed.
-struct Room(TempDir);
-
-impl Room {
-    fn new() -> Result<Self, Failed> {
-        let room = Room(tempfile::tempdir()?);
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for folder in ["crashes", "corpus"] {
-            std::os::unix::fs::symlink(root.join(folder).canonicalize()?, room.path(folder))?;
-        }
-        Ok(room)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) -> Result<Output, Failed> {
-        let this = std::env::current_exe()?;
-        Ok(Command::new(this).env(PROGRAM, program).args(arguments).current_dir(self.0.path()).output()?)
-    }
-
-    /// Runs, expects this exit code, returns standard output.
-    #[track_caller]
-    fn expect(&self, code: i32, program: &str, arguments: &[&str]) -> String {
-        let output = self.run(program, arguments).expect("this program can be started");
-        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"));
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {err}{out}");
-        out
-    }
-
-    /// A regression run with its run file, which is also kept under this name.
-    #[track_caller]
-    fn regress(&self, code: i32, program: &str, name: &str, arguments: &[&str]) -> Value {
-        let arguments: Vec<_> = ["regress", "--json"].iter().chain(arguments).copied().collect();
-        let text = self.expect(code, program, &arguments);
-        std::fs::write(self.path(name), &text).expect("the folder is there");
-        let run = serde_json::from_str(&text).expect("a run file");
-        forms::is_run_file(&run);
-        run
-    }
-}
-
-fn rows(run: &Value) -> impl Iterator<Item = &Value> {
-    run["traces"].as_array().into_iter().flatten()
-}
-
-/// (trace, target) of the rows of this status.
-fn of_status(run: &Value, status: &str) -> BTreeSet<(String, String)> {
-    let wanted = rows(run).filter(|row| row["status"] == status);
-    wanted.map(|row| (text(&row["trace"]).to_owned(), text(&row["target"]).to_owned())).collect()
-}
-
-fn findings<'a>(run: &'a Value, subject: &'a str) -> impl Iterator<Item = &'a Value> {
-    let subjects = run["subjects"].as_array().into_iter().flatten();
-    subjects
-        .filter(move |part| part["subject"] == subject)
-        .flat_map(|part| part["findings"].as_array().into_iter().flatten())
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-fn a_broken_line() -> Result<(), Failed> {
+pub(crate) fn a_broken_line() -> Result<(), Failed> {
     let room = Room::new()?;
     let before = room.regress(0, "built_in", "before.json", &[]);
     assert!(of_status(&before, "new").is_empty());
@@ -247,7 +117,7 @@ fn in_every_form(room: &Room, file: &str, broken: &Value, failures: usize) {
     assert!(comment.contains(&format!("| new | {failures} |")), "{comment}");
 }
 
-fn known_findings() -> Result<(), Failed> {
+pub(crate) fn known_findings() -> Result<(), Failed> {
     let room = Room::new()?;
     let broken = room.regress(1, "changed", "broken.json", &["--out", "found"]);
     let entry = |finding: &Value| json!({ "signature": finding["signature"], "subject": SUBJECT, "reason": "the <b>top</b> byte is lost", "until": "2030-02-28" });
@@ -301,7 +171,7 @@ fn known_findings() -> Result<(), Failed> {
     Ok(())
 }
 
-fn vanished_evidence() -> Result<(), Failed> {
+pub(crate) fn vanished_evidence() -> Result<(), Failed> {
     let room = Room::new()?;
     let evidence = std::fs::read_to_string(room.path("crashes/guest_memory/GM-01.jsonl"))?;
     let header = evidence.lines().next().ok_or("the trace is empty")?;
@@ -319,7 +189,7 @@ fn vanished_evidence() -> Result<(), Failed> {
     Ok(())
 }
 
-fn gone() -> Result<(), Failed> {
+pub(crate) fn gone() -> Result<(), Failed> {
     let room = Room::new()?;
     std::fs::create_dir_all(room.path("kept/guest_memory"))?;
     let header = r#"{"memtwin":1,"component":"guest_memory","setup":{"memory_size":"0x1000"}}"#;
@@ -350,7 +220,7 @@ fn gone() -> Result<(), Failed> {
     Ok(())
 }
 
-fn committed_baseline() -> Result<(), Failed> {
+pub(crate) fn committed_baseline() -> Result<(), Failed> {
     let room = Room::new()?;
     let baseline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/baseline.json");
     let committed: Value = serde_json::from_str(&std::fs::read_to_string(&baseline)?)?;

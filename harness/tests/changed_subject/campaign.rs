@@ -1,0 +1,46 @@
+//! Campaigns that begin with a corpus in which the change shows.
+
+use crate::room::{Room, text};
+use crate::subject::{RARE, SUBJECT};
+use libtest_mimic::Failed;
+use memtwin::Registry;
+use memtwin::trace::load;
+use serde_json::{Value, json};
+
+/// What a sound subject fails on in the corpus is a finding like any other, though hardly an op was drawn.
+pub(crate) fn a_corpus_that_shows_it() -> Result<(), Failed> {
+    let room = Room::new()?;
+    let fuzz = ["fuzz", SUBJECT, "--seed", "1", "--ops", "1", "--json", "--out", "found"];
+    room.expect(0, "rarely_changed", &fuzz);
+
+    // As any engine leaves it: wire bytes, in a file with a name of its own, beside others that agree.
+    let folder = room.path("kept/guest_memory");
+    std::fs::create_dir_all(&folder)?;
+    let trace = room.path("shows.jsonl");
+    let header = r#"{"memtwin":1,"component":"guest_memory","setup":{"memory_size":"0x10000"}}"#;
+    let write = format!(r#"{{"op":"write","owner":0,"address":"0x100","size":8,"value":"{RARE:#x}"}}"#);
+    let read = r#"{"op":"read","owner":0,"address":"0x100","size":8}"#;
+    std::fs::write(&trace, format!("{header}\n{read}\n{write}\n{read}\n{read}\n"))?;
+    std::fs::write(folder.join("id:000003,src:000001,op:havoc"), &load(&Registry::built_in(), &trace)?.wire)?;
+    std::fs::write(&trace, format!("{header}\n{read}\n"))?;
+    std::fs::write(folder.join("0123456789abcdef"), &load(&Registry::built_in(), &trace)?.wire)?;
+
+    let with_corpus = [&fuzz[..], &["--corpus", "kept"]].concat();
+    room.expect(0, "built_in", &with_corpus);
+    let run: Value = serde_json::from_str(&room.expect(1, "rarely_changed", &with_corpus))?;
+    let subject = &run["subjects"][0];
+    assert_eq!((&subject["verdict"], &run["totals"]["findings"]), (&json!("diverged"), &json!(1)));
+    let finding = &subject["findings"][0];
+    assert_eq!(
+        (&finding["signature"], &finding["executions"]),
+        (&json!("guest_memory/flat_memory/read/value"), &json!(2))
+    );
+    let filed = text(&finding["trace"]);
+    assert_eq!(std::fs::read_to_string(room.path(filed))?.lines().count(), 3, "a write and a read are left");
+    room.expect(0, "rarely_changed", &["replay", filed]);
+    // The campaign's log has it.
+    let again: Value =
+        serde_json::from_str(&room.expect(1, "rarely_changed", &["fuzz", "--resume", "--json", "--out", "found"]))?;
+    assert_eq!(again["subjects"][0]["findings"], subject["findings"]);
+    Ok(())
+}

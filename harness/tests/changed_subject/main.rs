@@ -1,0 +1,35 @@
+//! A hardened subject with one line changed: regression runs and campaigns say so.
+//!
+//! This program is its own memtwin: started with [`PROGRAM`] it is the command line, with the built-in subjects or with a changed
+//! `soft_mmu` in the place of the hardened one. Otherwise it is the tests.
+
+mod campaign;
+#[path = "../forms/mod.rs"]
+mod forms;
+mod regress;
+mod room;
+mod subject;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: memtwin::isolate::heap::CountingAllocator = memtwin::isolate::heap::CountingAllocator;
+
+/// Which program this is to be.
+const PROGRAM: &str = "MEMTWIN_TEST_PROGRAM";
+
+fn main() -> ExitCode {
+    if let Ok(program) = std::env::var(PROGRAM) {
+        return memtwin::cli::main(&subject::registry(&program));
+    }
+    let trials = [
+        Trial::test("a_broken_line_is_reported_exactly_and_mending_it_is_seen", regress::a_broken_line),
+        Trial::test("a_known_finding_is_no_failure_until_it_expires", regress::known_findings),
+        Trial::test("evidence_that_shows_nothing_any_more_is_a_failure", regress::vanished_evidence),
+        Trial::test("what_is_gone_is_named_with_its_reason", regress::gone),
+        Trial::test("all_committed_traces_are_as_the_committed_baseline_says", regress::committed_baseline),
+        Trial::test("a_corpus_that_shows_it_is_a_finding_of_the_campaign", campaign::a_corpus_that_shows_it),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
