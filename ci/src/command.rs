@@ -1,6 +1,7 @@
 //! Commands: each is shown before it runs, and a failure names it. It hides nothing: what a command prints is printed,
 //! unless the step asks for it.
 
+use crate::room::Room;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write as _;
@@ -66,6 +67,12 @@ impl Run {
     /// `cargo arguments…`.
     pub(crate) fn cargo<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Self {
         Run::new(folder, "cargo", arguments)
+    }
+
+    /// memtwin itself, built for release.
+    pub(crate) fn memtwin(room: &Room) -> Self {
+        let run = Run::cargo(&room.root, ["run", "--release", "--quiet", "--locked", "--manifest-path"]);
+        run.with([room.root.join("Cargo.toml")]).with(["--bin", "memtwin", "--"])
     }
 
     /// `cargo arguments…` of another toolchain.

@@ -3,10 +3,9 @@
 //! printed, as a Markdown table, whatever it says.
 
 use crate::afl::{Fleet, Limit, build};
-use crate::command::Trouble;
+use crate::command::{Run, Trouble};
 use crate::libfuzzer::{Flavour, Session, inputs_run, needs_cargo_fuzz};
 use crate::room::Room;
-use crate::seeds::memtwin;
 use clap::Args;
 use memtwin::Registry;
 use std::io::Write as _;
@@ -156,12 +155,7 @@ impl Attempt<'_> {
         std::fs::create_dir(&corpus)?;
         let mut died_after = None;
         for instance in &ended.instances {
-            for kept in std::fs::read_dir(sync.join(&instance.name).join("queue"))? {
-                let kept = kept?.path();
-                if kept.is_file() {
-                    std::fs::copy(&kept, corpus.join(kept.file_name().unwrap_or_default()))?;
-                }
-            }
+            instance.copy_queue(&corpus)?;
             died_after = died_after.or(instance.crashes.first().map(|crash| inputs_before(crash)).transpose()?);
         }
         Ok(Outcome { died_after, corpus })
@@ -170,7 +164,7 @@ impl Attempt<'_> {
 
 /// How many features of the model the inputs of a folder reach, as memtwin itself measures it.
 fn reached(room: &Room, corpus: &Path) -> Result<u64, Trouble> {
-    let printed = memtwin(room, "corpus").with(["minimize"]).with([corpus]).keep()?.success()?;
+    let printed = Run::memtwin(room).with(["corpus", "minimize"]).with([corpus]).keep()?.success()?;
     let words: Vec<&str> = printed.split_whitespace().collect();
     let number = words.windows(2).find(|pair| pair[1] == "features").and_then(|pair| pair[0].parse().ok());
     number.ok_or_else(|| Trouble::Failed(format!("memtwin does not say how many features are reached: {printed}")))

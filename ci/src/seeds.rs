@@ -9,11 +9,6 @@ use std::path::{Path, PathBuf};
 /// Where no seed is left: too little for one op.
 const ALMOST_NOTHING: &[u8] = b"\0";
 
-/// memtwin, built for release.
-pub(crate) fn memtwin(room: &Room, verb: &str) -> Run {
-    Run::cargo(&room.root, ["run", "--quiet", "--release", "--bin", "memtwin", "--", verb])
-}
-
 /// Copies the seeds of a component to a folder; with a subject only those that it agrees on, so that a defect must be
 /// looked for.
 pub(crate) fn copy(room: &Room, component: &str, subject: Option<&str>, folder: &Path) -> Result<(), Trouble> {
@@ -41,7 +36,7 @@ pub(crate) fn replays(room: &Room, subject: Option<&str>, traces: &[PathBuf]) ->
     if traces.is_empty() {
         return Ok(Vec::new());
     }
-    let run = memtwin(room, "replay").with(["--json"]).with(traces);
+    let run = Run::memtwin(room).with(["replay", "--json"]).with(traces);
     let run = subject.iter().fold(run, |run, subject| run.with(["--subject", subject]));
     let printed = run.keep()?;
     // It says 1 where a trace fails.

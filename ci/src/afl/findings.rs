@@ -1,9 +1,9 @@
 //! What crashes AFL++ kept, as shrunk traces: one for each subject and signature. memtwin itself runs, shrinks and judges
 //! them, built for release as the fuzz targets are; the raw files stay where they are.
 
-use crate::command::Trouble;
+use crate::command::{Run, Trouble};
 use crate::room::Room;
-use crate::seeds::{self, memtwin};
+use crate::seeds;
 use memtwin::campaign::write_atomically;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -53,7 +53,12 @@ pub(crate) fn file(
         let trace = out.join(component).join(format!("{subject}-{stem}.jsonl"));
         let small = tempfile::tempdir()?;
         let small = small.path().join("small.jsonl");
-        memtwin(room, "shrink").with([&crashes[0]]).with(["--subject", &subject, "-o"]).with([&small]).pass()?;
+        Run::memtwin(room)
+            .with(["shrink"])
+            .with([&crashes[0]])
+            .with(["--subject", &subject, "-o"])
+            .with([&small])
+            .pass()?;
         write_atomically(&trace, &std::fs::read(&small)?)?;
         findings.push(Finding { subject, signature, trace, crashes: crashes.len() });
     }

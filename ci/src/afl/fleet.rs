@@ -63,8 +63,24 @@ pub(crate) struct Fleet<'a> {
 pub(crate) struct Instance {
     pub(crate) name: String,
     pub(crate) statistics: Statistics,
+    /// Where it keeps the inputs that reach something new.
+    queue: PathBuf,
     /// The inputs that crashed it, in the order it found them.
     pub(crate) crashes: Vec<PathBuf>,
+}
+
+impl Instance {
+    /// Copies the inputs that it kept.
+    pub(crate) fn copy_queue(&self, to: &Path) -> Result<(), Trouble> {
+        for kept in std::fs::read_dir(&self.queue)? {
+            let kept = kept?.path();
+            // It keeps notes of its own in a folder beside them.
+            if kept.is_file() {
+                std::fs::copy(&kept, to.join(kept.file_name().unwrap_or_default()))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How all ended.
@@ -179,7 +195,7 @@ impl Fleet<'_> {
             }
         }
         crashes.sort();
-        Ok(Instance { name, statistics, crashes })
+        Ok(Instance { name, statistics, queue: folder.join("queue"), crashes })
     }
 }
 

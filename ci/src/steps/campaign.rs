@@ -1,6 +1,5 @@
 //! Steps that run memtwin's own campaigns and judge their run files.
 
-use super::traces::memtwin;
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
@@ -16,7 +15,7 @@ const SECONDS_TO_CATCH: f64 = 2.0;
 pub(super) fn campaign(room: &Room) -> Result<(), Trouble> {
     for component in components() {
         let out = tempfile::tempdir()?;
-        let run = fuzz(memtwin(room), &component, &["--seed", "7", "--ops", "200M"], out.path())?;
+        let run = fuzz(Run::memtwin(room), &component, &["--seed", "7", "--ops", "200M"], out.path())?;
         run_file::as_expected(&run, &sound_subjects(&component))?;
     }
     Ok(())
@@ -27,7 +26,8 @@ pub(super) fn seeds(room: &Room) -> Result<(), Trouble> {
     for component in components() {
         for seed in ["1", "2", "3"] {
             let out = tempfile::tempdir()?;
-            let run = fuzz(memtwin(room), &component, &["--seed", seed, "--ops", "20M", "--workers", "1"], out.path())?;
+            let run =
+                fuzz(Run::memtwin(room), &component, &["--seed", seed, "--ops", "20M", "--workers", "1"], out.path())?;
             run_file::as_expected(&run, &sound_subjects(&component))?;
             run_file::caught_within(&run, SECONDS_TO_CATCH)?;
         }
@@ -38,7 +38,7 @@ pub(super) fn seeds(room: &Room) -> Result<(), Trouble> {
 /// Every short trace over the small worlds, on every sound subject.
 pub(super) fn exhaustive(room: &Room) -> Result<(), Trouble> {
     let out = tempfile::tempdir()?;
-    memtwin(room).with(["exhaustive", "--depth", "3", "--out"]).with([out.path()]).pass()
+    Run::memtwin(room).with(["exhaustive", "--depth", "3", "--out"]).with([out.path()]).pass()
 }
 
 /// The same seed and op budget with one worker and with two: the same run file but for times, the same files.
@@ -56,7 +56,7 @@ pub(super) fn workers(room: &Room) -> Result<(), Trouble> {
 fn workers_find(room: &Room, component: &str, workers: &str) -> Result<(Value, BTreeMap<PathBuf, Vec<u8>>), Trouble> {
     // Run files name traces as the command line names the folder, so both runs name it alike, from folders of their own.
     let folder = tempfile::tempdir()?;
-    let run = memtwin(room).in_folder(folder.path());
+    let run = Run::memtwin(room).in_folder(folder.path());
     let run = fuzz(run, component, &["--seed", "11", "--ops", "48M", "--workers", workers], Path::new("found"))?;
     let mut files = BTreeMap::new();
     let found = Path::new("found").join(component);

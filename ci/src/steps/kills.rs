@@ -1,7 +1,6 @@
 //! The step that kills campaigns: again and again, at moments that a seed draws. Nothing that was told before a kill may be
 //! gone after it, no file may be half written, and the end must be as if nothing had happened.
 
-use super::traces::memtwin;
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
@@ -92,6 +91,6 @@ fn corpus(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, Trouble> {
 }
 
 fn fuzz(room: &Room, folder: &Path, arguments: &[&str]) -> Result<Value, Trouble> {
-    let run = memtwin(room).in_folder(folder).with(["fuzz", "--json", "--out", "found"]).with(arguments);
+    let run = Run::memtwin(room).in_folder(folder).with(["fuzz", "--json", "--out", "found"]).with(arguments);
     run_file::parse(&run.keep()?.success()?)
 }

@@ -15,14 +15,14 @@ pub(super) fn replay(room: &Room) -> Result<(), Trouble> {
         }
         traces.extend(crashes.into_iter().chain(seeds));
     }
-    memtwin(room).with(["replay"]).with(traces).pass()
+    Run::memtwin(room).with(["replay"]).with(traces).pass()
 }
 
 /// Runs every committed trace beside the committed baseline and makes a report of it in every form.
 pub(super) fn regress(room: &Room) -> Result<(), Trouble> {
     let out = tempfile::tempdir()?;
-    memtwin(room).with(["regress", "--out"]).with([out.path()]).pass()?;
-    let report = memtwin(room).with(["report"]).with([out.path().join("regress.json")]);
+    Run::memtwin(room).with(["regress", "--out"]).with([out.path()]).pass()?;
+    let report = Run::memtwin(room).with(["report"]).with([out.path().join("regress.json")]);
     report.with(["--to", "html,junit,sarif,md", "-o"]).with([out.path()]).pass()
 }
 
@@ -42,11 +42,4 @@ pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
     program().with(["list"]).pass()?;
     let test = Run::cargo(&folder, ["test", "--release", "--quiet", "--locked", "--target-dir"]);
     test.with([room.target()]).env("PROPTEST_RNG_SEED", "7").pass()
-}
-
-/// memtwin itself, built for release.
-pub(super) fn memtwin(room: &Room) -> Run {
-    let manifest = room.root.join("Cargo.toml");
-    let run = Run::cargo(&room.root, ["run", "--release", "--quiet", "--locked", "--manifest-path"]);
-    run.with([manifest]).with(["--bin", "memtwin", "--"])
 }

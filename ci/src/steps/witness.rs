@@ -1,6 +1,5 @@
 //! Steps that ask the witnesses: judges of page-table models that nobody here wrote.
 
-use super::traces::memtwin;
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 
@@ -9,7 +8,7 @@ const PROBES: &str = "120000";
 
 /// Hardware and another project's walk.
 pub(super) fn built_in(room: &Room) -> Result<(), Trouble> {
-    let printed = memtwin(room).with(["witness", "page_walk", "--probes", "40000"]).keep()?.success()?;
+    let printed = Run::memtwin(room).with(["witness", "page_walk", "--probes", "40000"]).keep()?.success()?;
     absent(&printed, "/dev/kvm", "run on a machine with virtualisation, and join the group kvm")
 }
 
