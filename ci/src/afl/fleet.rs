@@ -104,6 +104,15 @@ pub(crate) fn build(room: &Room) -> Result<PathBuf, Trouble> {
     Ok(target.join("release"))
 }
 
+/// How many places of AFL++'s map the inputs of a folder reach, features of the model among them.
+pub(crate) fn reached(room: &Room, program: &Path, corpus: &Path) -> Result<u64, Trouble> {
+    let map = tempfile::NamedTempFile::new()?;
+    let run = Run::cargo(&room.root, ["afl", "showmap", "-C", "-e", "-q", "-t", INPUT_MILLISECONDS]);
+    run.with([Path::new("-i"), corpus, Path::new("-o"), map.path(), Path::new("--"), program]).keep()?.success()?;
+    let lines = std::fs::read_to_string(map.path())?.lines().count();
+    Ok(lines as u64)
+}
+
 impl Fleet<'_> {
     /// Runs all instances at the same time, from the committed seeds.
     pub(crate) fn run(&self, room: &Room, programs: &Path) -> Result<Ended, Trouble> {

@@ -7,7 +7,7 @@ mod fleet;
 mod statistics;
 
 pub(crate) use findings::{file, replay_line};
-pub(crate) use fleet::{Fleet, Instance, Limit, build};
+pub(crate) use fleet::{Fleet, Instance, Limit, build, reached};
 
 use crate::command::Trouble;
 use crate::room::Room;

@@ -3,6 +3,7 @@
 
 mod afl;
 mod campaign;
+mod corpora;
 mod fuzzers;
 mod kills;
 mod nightly;
@@ -70,6 +71,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("asan-finds", "libFuzzer with AddressSanitizer finds a defect of each", fuzzers::address_sanitizer_finds),
     full("afl", "two instances of AFL++ keep no crash of sound subjects", afl::finds_nothing),
     full("afl-finds", "two instances of AFL++ find a defect of each component", afl::finds_defects),
+    full("corpora", "what one engine keeps raises what every other begins with", corpora::corpora),
     full("nightly", "a nightly run finds a planted defect, and goes on from the one before", nightly::nightly),
     full("oss-fuzz", "ClusterFuzzLite and OSS-Fuzz can build, run and measure the fuzz targets", oss_fuzz::contract),
     full("workflows", "the workflows are what GitHub takes for workflows", workflows::valid),
