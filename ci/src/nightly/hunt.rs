@@ -1,11 +1,10 @@
 //! The hunt: rounds of slices over all arms, each round split by what the arms brought before. It ends when the time is over.
 
-use super::Place;
 use super::budget::{recent_yield, rounds, slices};
-use super::engines::{Arm, Engine};
+use super::engines::{self, Arm, Engine};
 use super::findings::Findings;
 use super::summary::EngineRow;
-use crate::command::Trouble;
+use super::{Place, operating};
 use crate::room::Room;
 use memtwin::Registry;
 use memtwin::run_file::RunFile;
@@ -39,7 +38,7 @@ pub(super) fn hunt(
 ) -> Result<Hunted, Box<dyn std::error::Error>> {
     let rounds = rounds(time, arms.len());
     let mut hunted = Hunted {
-        rounds,
+        rounds: 0,
         engines: Vec::new(),
         findings: Findings::below(place.out.join("findings")),
         runs: Vec::new(),
@@ -52,6 +51,11 @@ pub(super) fn hunt(
     let mut yields: Vec<Option<f64>> = vec![None; arms.len()];
     let mut used = Duration::ZERO;
     for round in 0..rounds {
+        // Engines take their time to start, and what they take longer is no longer there.
+        if time <= used {
+            break;
+        }
+        hunted.rounds += 1;
         let time = time.saturating_sub(used) / (rounds - round);
         let recent: Vec<f64> = yields.iter().map(|recent| recent.unwrap_or_default()).collect();
         for ((arm, slice), recent) in arms.iter().zip(slices(time, &recent)).zip(&mut yields) {
@@ -85,6 +89,8 @@ impl Hunted {
         let started = Instant::now();
         let ran = arm.run(room, place, work, time);
         let took = started.elapsed();
+        // Engines keep much that smaller inputs reach as well, and every engine after this one would read it.
+        let minimized = engines::minimize(room, place, arm.component);
         let inputs = place.inputs(arm.component)?.saturating_sub(before);
         let mut found = 0;
         match ran {
@@ -94,9 +100,9 @@ impl Hunted {
                 self.runs.extend(slice.run);
                 self.raw.extend(slice.raw.into_iter().map(|path| (arm.component.to_owned(), path)));
             }
-            Err(Trouble::Failed(what)) => self.troubles.push(what),
-            Err(Trouble::Skipped { why, remedy }) => self.troubles.push(format!("{why}; {remedy}")),
+            Err(trouble) => self.troubles.push(operating(trouble)),
         }
+        self.troubles.extend(minimized.err().map(operating));
         writeln!(anstream::stdout(), "   {took:.1?}, {inputs} new inputs, {found} new findings")?;
         if let Some((_, row)) = self.engines.iter_mut().find(|(engine, _)| *engine == arm.engine) {
             row.used += took;

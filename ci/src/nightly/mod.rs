@@ -111,9 +111,8 @@ impl Nightly {
 
         let before = place.all_inputs(&components)?;
         let mut hunted = hunt::hunt(room, &place, &registry, &known, &arms, self.time)?;
-        let grown = place.all_inputs(&components)?;
         let features = minimise(room, &registry, &place, &components, &mut hunted.troubles)?;
-        let corpus = CorpusRow { before, grown, after: place.all_inputs(&components)?, features };
+        let corpus = CorpusRow { before, after: place.all_inputs(&components)?, features };
         let mut regress = regress(room, &place)?;
         for name in [CORPUS, REGRESS] {
             hunted.findings.collect(&registry, &known, name, &place.work.join(name))?;

@@ -68,7 +68,6 @@ pub(super) struct EngineRow {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CorpusRow {
     pub(super) before: usize,
-    pub(super) grown: usize,
     pub(super) after: usize,
     pub(super) features: usize,
 }
@@ -161,11 +160,8 @@ impl Summary<'_> {
         for skipped in &self.skipped {
             writeln!(text, "Skipped: {skipped}.")?;
         }
-        let CorpusRow { before, grown, after, features } = self.corpus;
-        writeln!(
-            text,
-            "Corpus: {before} files before, {grown} with what was new, {after} after; {features} features."
-        )?;
+        let CorpusRow { before, after, features } = self.corpus;
+        writeln!(text, "Corpus: {before} files before, {after} after; {features} features.")?;
         let statuses = &self.regress.totals.statuses;
         let counted = Status::ALL.iter().rev().filter_map(|status| Some((statuses.get(status)?, status.words())));
         let counted: Vec<_> = counted.map(|(count, words)| format!("{count} {words}")).collect();
@@ -288,7 +284,7 @@ mod tests {
             engines: ["guided", "libfuzzer"].map(engine).into(),
             skipped: vec!["afl: no cargo-afl; cargo install cargo-afl".to_owned()],
             troubles,
-            corpus: CorpusRow { before: 7, grown: 30, after: 20, features: 400 },
+            corpus: CorpusRow { before: 7, after: 20, features: 400 },
             told,
             raw: Vec::new(),
             fuzz: run,
