@@ -110,6 +110,13 @@ pub(super) fn build(room: &Room, engine: Engine, flavour: &Flavour, components: 
     }
 }
 
+/// A component's fuzz target, as [`build`] has built it, in a folder.
+pub(super) fn fuzz_program(room: &Room, component: &str, folder: &Path) -> Run {
+    let program = room.root.join(FUZZ_PROGRAMS).join(component);
+    let run = Run::new::<&str>(folder, &program.to_string_lossy(), []);
+    run.env("ASAN_OPTIONS", "detect_odr_violation=0") // as cargo-fuzz has it
+}
+
 /// Deletes inputs of a component that reach nothing that smaller ones do not reach.
 pub(super) fn minimize(room: &Room, place: &Place, component: &str) -> Result<(), Trouble> {
     if place.inputs(component)? == 0 {
@@ -171,12 +178,11 @@ impl Arm<'_> {
         std::fs::create_dir_all(&raw)?;
         let corpus = std::path::absolute(place.corpus.join(self.component))?;
         std::fs::create_dir_all(&corpus)?;
-        let program = room.root.join(FUZZ_PROGRAMS).join(self.component);
         let limits = [format!("-max_total_time={}", time.as_secs()), format!("-timeout={HANG_SECONDS}")];
         let prefix = format!("-artifact_prefix={}/", std::path::absolute(&raw)?.display());
         // The program's own parent files traces below the folder that it runs in.
-        let run = Run::new(work, &program.to_string_lossy(), limits).with([&prefix]).with([&corpus]);
-        let printed = self.with_subject(run).env("ASAN_OPTIONS", "detect_odr_violation=0").keep()?;
+        let run = fuzz_program(room, self.component, work).with(limits).with([&prefix]).with([&corpus]);
+        let printed = self.with_subject(run).keep()?;
         let deadly = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             DEADLY.iter().any(|prefix| name.starts_with(prefix))

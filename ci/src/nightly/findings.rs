@@ -28,6 +28,12 @@ pub(super) struct Found {
     pub(super) known: Option<String>,
 }
 
+impl Found {
+    pub(super) fn component(&self) -> &str {
+        self.target.split_once('/').map_or(self.target.as_str(), |(component, _)| component)
+    }
+}
+
 /// All findings, by subject and signature, and the folder that their traces lie in.
 #[derive(Debug)]
 pub(super) struct Findings {

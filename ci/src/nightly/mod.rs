@@ -7,6 +7,7 @@ mod engines;
 mod findings;
 mod hunt;
 mod summary;
+mod told;
 
 use crate::command::{Run, Trouble, last_lines};
 use crate::room::Room;
@@ -22,13 +23,13 @@ use memtwin::report::{Format, Report};
 use memtwin::run_file::compare::compare;
 use memtwin::run_file::known::KnownFindings;
 use memtwin::run_file::{self, Kind, RunFile, stories};
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use summary::{CorpusRow, Standing, Summary, Told};
+use summary::{CorpusRow, Summary};
+use told::{Told, command};
 
 /// Below the root: what is accepted.
 const KNOWN: &str = "reports/known-findings.json";
@@ -119,7 +120,7 @@ impl Nightly {
         }
         hunted.findings.name_traces(&mut regress);
 
-        let told = tell(room, &flavour, previous.as_ref(), &hunted)?;
+        let told = told::tell(room, &flavour, previous.as_ref(), &hunted.findings)?;
         let fuzz = fuzz_run(&registry, &mut hunted)?;
         let run = run_file::merge([fuzz.clone(), regress.clone()]).ok_or("there is nothing to report")?;
         report(&registry, &place, &run, &told, room)?;
@@ -253,42 +254,6 @@ fn fuzz_run(registry: &Registry, hunted: &mut Hunted) -> Result<RunFile, Box<dyn
     Ok(run)
 }
 
-/// What each finding is to a reader, and the command that shows it: memtwin, or where it takes the fuzz target's build to fail,
-/// that.
-fn tell(
-    room: &Room,
-    flavour: &Flavour,
-    previous: Option<&RunFile>,
-    hunted: &Hunted,
-) -> Result<Vec<Told>, Box<dyn std::error::Error>> {
-    let traces: Vec<&PathBuf> = hunted.findings.iter().map(|found| &found.trace).collect();
-    let mut fails_here = BTreeSet::new();
-    if !traces.is_empty() {
-        let printed = memtwin(room).with(["replay", "--json"]).with(&traces).keep().map_err(operating)?;
-        let replayed: serde_json::Value = serde_json::from_str(&printed.out).map_err(|_| last_lines(&printed.err))?;
-        let rows = replayed["replays"].as_array().into_iter().flatten();
-        let passed = rows.filter(|row| row["verdict"] == "passed").filter_map(|row| row["trace"].as_str());
-        fails_here.extend(passed.map(PathBuf::from));
-    }
-    let told = hunted.findings.iter().map(|found| {
-        let words = if fails_here.contains(&found.trace) {
-            ["cargo", "run", "--release", "--", "replay"].map(str::to_owned).into()
-        } else {
-            let component = found.target.split_once('/').map_or(found.target.as_str(), |(component, _)| component);
-            [flavour.words("run"), vec![component.to_owned()]].concat()
-        };
-        let standing = Standing::of(found, previous);
-        Ok(Told { found: found.clone(), standing, replay: command(&words, &found.trace)? })
-    });
-    told.collect()
-}
-
-/// A command as a person types it.
-fn command(words: &[String], file: &Path) -> Result<String, Box<dyn std::error::Error>> {
-    let file = file.to_string_lossy();
-    Ok(shlex::try_join(words.iter().map(String::as_str).chain([&*file]))?)
-}
-
 /// Every form of the report, and a file for each new finding.
 fn report(
     registry: &Registry,
@@ -302,13 +267,7 @@ fn report(
     for format in [Format::Html, Format::Junit, Format::Sarif, Format::Md] {
         write(&place.out.join(format.file_name()), &report.render(registry, format)?)?;
     }
-    for told in told.iter().filter(|told| told.standing == Standing::New) {
-        let printed = memtwin(room).with(["explain"]).with([&told.found.trace]).keep().map_err(operating)?;
-        let stem = told.found.trace.file_stem().unwrap_or_default().to_string_lossy();
-        let component = told.found.target.split_once('/').map_or("", |(component, _)| component);
-        write(&place.out.join("new-findings").join(format!("{component}-{stem}.md")), &told.page(&printed.out))?;
-    }
-    Ok(())
+    told::write_pages(room, &place.out, told)
 }
 
 /// Keeps the inputs that made no trace, each with the command that runs it.

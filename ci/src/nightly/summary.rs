@@ -1,9 +1,9 @@
-//! What a nightly run says at its end: one screen of Markdown, and a file for each new finding. Foreign text stands in code, where
-//! it is neither markup nor a command of the terminal.
+//! What a nightly run says at its end: one screen of Markdown, and nothing that is not in the report.
 
-use super::findings::Found;
+use super::told::{Standing, Told, block, code};
 use memtwin::run_file::compare::Comparison;
 use memtwin::run_file::{RunFile, Status};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,47 +12,6 @@ use std::time::Duration;
 const MOST_FINDINGS: usize = 5;
 /// The most other troubles that are named.
 const MOST_TROUBLES: usize = 5;
-
-/// What a finding is to a reader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Neither accepted nor in the previous run.
-    New,
-    /// Not accepted, and found before.
-    Still,
-    /// Accepted.
-    Known,
-}
-
-impl Standing {
-    /// Beside what was accepted, and what the previous run found.
-    pub(super) fn of(found: &Found, previous: Option<&RunFile>) -> Self {
-        if found.known.is_some() {
-            return Standing::Known;
-        }
-        let was_there = previous.into_iter().flat_map(RunFile::findings).any(|(subject, finding)| {
-            subject.is_sound() && subject.name() == found.target && finding.signature == found.signature
-        });
-        // A Broken subject shows its defect in one way or another; which one says nothing of before.
-        if was_there && found.is_sound { Standing::Still } else { Standing::New }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Standing::New => "new",
-            Standing::Still => "still",
-            Standing::Known => "known",
-        }
-    }
-}
-
-/// A finding, and how to see it again.
-#[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub(super) found: Found,
-    pub(super) standing: Standing,
-    pub(super) replay: String,
-}
 
 /// What an engine did.
 #[derive(Debug, Clone, Default)]
@@ -173,9 +132,14 @@ impl Summary<'_> {
         writeln!(text, "Report: {}", code(&self.out.join("report.html").display().to_string()))
     }
 
-    /// The findings that are named: new ones first.
+    /// The findings that are named: new ones first, and of those one of each subject before the second of any.
     fn named(&self) -> impl Iterator<Item = &Told> {
-        let of = |standing| self.told.iter().filter(move |told| told.standing == standing);
+        let of = |standing| {
+            let mut subjects = BTreeSet::new();
+            let all = self.told.iter().filter(|told: &&Told| told.standing == standing);
+            let (first, others): (Vec<_>, Vec<_>) = all.partition(|told| subjects.insert(&told.found.target));
+            first.into_iter().chain(others)
+        };
         of(Standing::New).chain(of(Standing::Still)).take(MOST_FINDINGS)
     }
 
@@ -193,35 +157,6 @@ impl Summary<'_> {
     }
 }
 
-impl Told {
-    fn line(&self) -> String {
-        let Found { target, signature, engines, ops, .. } = &self.found;
-        let engines: Vec<_> = engines.iter().copied().collect();
-        let ops = if *ops == 1 { "1 op".to_owned() } else { format!("{ops} ops") };
-        let (word, by) = (self.standing.word(), engines.join(", "));
-        format!("{word}: {} on {}, {ops}, by {by}", code(signature), code(target))
-    }
-
-    /// The finding as a file of its own, with its story. The first line is a title for an issue.
-    pub(super) fn page(&self, story: &str) -> String {
-        let title = format!("{} on {}", self.found.signature, self.found.target);
-        format!(
-            "# {}\n\n{}\n\n{}\nIn the repository, with this trace in its place:\n\n{}",
-            plain(&title),
-            self.line(),
-            block("text", story.trim_end()),
-            block("sh", &self.replay)
-        )
-    }
-}
-
-/// Lines in a block of code, whatever stands in them.
-fn block(language: &str, lines: &str) -> String {
-    let longest = lines.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(3.max(longest + 1));
-    format!("{fence}{language}\n{lines}\n{fence}\n")
-}
-
 fn unexplained(path: &Path, command: &str) -> String {
     format!("died without a trace: {}: {}", code(&path.display().to_string()), code(command))
 }
@@ -237,39 +172,11 @@ fn beside(comparison: &Comparison) -> String {
     format!("Beside the previous run: {counts}{}.", speed.unwrap_or_default())
 }
 
-/// Foreign text in code, with characters that a terminal would obey made visible.
-fn code(text: &str) -> String {
-    let visible = text.chars().flat_map(|letter| {
-        let obeyed = letter.is_control() && letter != '\n';
-        obeyed.then(|| letter.escape_unicode()).into_iter().flatten().chain((!obeyed).then_some(letter))
-    });
-    memtwin::report::code(&visible.collect::<String>())
-}
-
-/// A title: letters, digits and what signatures are made of, on one line.
-fn plain(text: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " /_-.:".contains(letter);
-    text.chars().take(200).map(|letter| if is_plain(letter) { letter } else { '?' }).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::told::tests::told;
     use super::*;
     use memtwin::run_file::{Kind, TraceRun};
-    use std::collections::BTreeSet;
-
-    fn told(number: usize, standing: Standing) -> Told {
-        let found = Found {
-            target: format!("brk_heap/subject-{number}"),
-            is_sound: true,
-            signature: format!("brk_heap/oracle/malloc/{number}"),
-            trace: PathBuf::from("trace.jsonl"),
-            ops: number,
-            engines: BTreeSet::from(["guided", "libfuzzer"]),
-            known: None,
-        };
-        Told { found, standing, replay: format!("cargo run --release -- replay trace-{number}.jsonl") }
-    }
 
     fn run(traces: Vec<TraceRun>) -> RunFile {
         RunFile::new(Kind::Regress, 0, Vec::new(), traces)
@@ -328,6 +235,18 @@ mod tests {
     }
 
     #[test]
+    fn no_subject_is_left_out_because_another_has_many_findings() {
+        let run = run(Vec::new());
+        let many = (0..9).map(|number| {
+            let mut told = told(number, Standing::New);
+            told.found.target = "brk_heap/loud".to_owned();
+            told
+        });
+        let text = summary(many.chain([told(9, Standing::New)]).collect(), vec![], &run).text();
+        assert!(text.contains("on `brk_heap/loud`") && text.contains("on `brk_heap/subject-9`"), "{text}");
+    }
+
+    #[test]
     fn known_findings_are_nothing_to_look_at_and_troubles_are() {
         let run = run(Vec::new());
         let quiet = summary(vec![told(1, Standing::Known)], vec![], &run);
@@ -338,43 +257,5 @@ mod tests {
         let mut raw = summary(vec![], vec![], &run);
         raw.raw.push((PathBuf::from("crash-0"), "cargo fuzz run".to_owned()));
         assert!(!raw.is_clean() && raw.text().contains("died without a trace: `crash-0`: `cargo fuzz run`"));
-    }
-
-    #[test]
-    fn pages_begin_with_a_title_and_hold_the_story_whatever_it_says() {
-        let mut told = told(1, Standing::New);
-        told.found.signature = "brk_heap/<b>`x`\n@all".to_owned();
-        let page = told.page("```\n# not a title\n");
-        assert!(page.starts_with("# brk_heap/?b??x???all on brk_heap/subject-1\n\n"), "{page}");
-        assert!(page.contains("````text\n```\n# not a title\n````\n"), "{page}");
-        assert!(page.ends_with("```sh\ncargo run --release -- replay trace-1.jsonl\n```\n"), "{page}");
-    }
-
-    #[test]
-    fn a_finding_is_new_unless_it_is_accepted_or_was_there_before() {
-        let mut found = told(1, Standing::New).found;
-        let previous = {
-            let of = memtwin::run_file::Finding {
-                signature: found.signature.clone(),
-                kind: "divergence".to_owned(),
-                law: None,
-                step: None,
-                op: "malloc".to_owned(),
-                trace: String::new(),
-                executions: 0,
-                seconds: 0.0,
-                known: None,
-                status: None,
-                story: None,
-            };
-            let subject = super::super::findings::uncounted("brk_heap", "subject-1", true);
-            RunFile::new(Kind::Fuzz, 0, vec![memtwin::run_file::SubjectRun { findings: vec![of], ..subject }], vec![])
-        };
-        assert_eq!(Standing::of(&found, None), Standing::New);
-        assert_eq!(Standing::of(&found, Some(&previous)), Standing::Still);
-        found.is_sound = false;
-        assert_eq!(Standing::of(&found, Some(&previous)), Standing::New);
-        found.known = Some("under repair".to_owned());
-        assert_eq!(Standing::of(&found, Some(&previous)), Standing::Known);
     }
 }
