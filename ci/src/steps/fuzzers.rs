@@ -41,6 +41,26 @@ pub(super) fn address_sanitizer_finds(room: &Room) -> Result<(), Trouble> {
     finds_defects(room, Flavour::AddressSanitizer(&nightly(room)?))
 }
 
+/// `cargo fuzz cmin` throws away what adds nothing, and no committed seed.
+pub(super) fn cmin(room: &Room) -> Result<(), Trouble> {
+    needs_cargo_fuzz(room)?;
+    let (component, flavour) = (DEFECTS[1].0, Flavour::Stable);
+    // cargo-fuzz moves folders, which only one file system can.
+    let place = tempfile::tempdir_in(room.target())?;
+    let corpus = place.path().join(component);
+    session(flavour, component, None).run(room, &corpus)?.success()?;
+    std::fs::write(corpus.join("adds-nothing"), [0])?;
+    cargo_fuzz(room, flavour, "cmin", component).with([&corpus]).pass()?;
+    for seed in room.seeds(component)? {
+        let kept = corpus.join(seed.file_name().unwrap_or_default());
+        if !std::fs::read(&kept).is_ok_and(|bytes| std::fs::read(&seed).is_ok_and(|committed| committed == bytes)) {
+            return Err(Trouble::Failed(format!("{} is not what it was after cargo fuzz cmin", kept.display())));
+        }
+    }
+    let is_spare = corpus.join("adds-nothing").exists();
+    if is_spare { Err(Trouble::Failed("cargo fuzz cmin has thrown nothing away".to_owned())) } else { Ok(()) }
+}
+
 /// A line that says how to replay a finding is a command that succeeds.
 pub(super) fn replays(room: &Room, line: &str) -> Result<(), Trouble> {
     let mut words = line.split_whitespace();

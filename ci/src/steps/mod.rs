@@ -68,6 +68,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("kills", "campaigns that are killed lose nothing and end as if nothing had happened", kills::kills),
     full("asan", "libFuzzer with AddressSanitizer finds nothing, and dies of GM-01", fuzzers::address_sanitizer),
     full("libfuzzer-finds", "libFuzzer on stable finds a defect of each component", fuzzers::stable_finds),
+    full("cmin", "cargo fuzz cmin keeps every seed and throws away what adds nothing", fuzzers::cmin),
     full("asan-finds", "libFuzzer with AddressSanitizer finds a defect of each", fuzzers::address_sanitizer_finds),
     full("afl", "two instances of AFL++ keep no crash of sound subjects", afl::finds_nothing),
     full("afl-finds", "two instances of AFL++ find a defect of each component", afl::finds_defects),

@@ -2,6 +2,7 @@
 //! says which) or a folder of such folders. Here they are minimised, merged, checked and rewritten. Committed seeds and JSON
 //! traces are never deleted: a person chose them.
 
+mod carry;
 mod cover;
 
 use crate::campaign::{write_atomically, write_unsynced};
@@ -9,6 +10,7 @@ use crate::isolate::{Isolation, IsolationError};
 use crate::registry::Registry;
 use crate::target::Dialect;
 use crate::trace::{Loaded, TraceError, component_of, find_traces, load};
+pub(crate) use carry::carry_chosen;
 use cover::Cover;
 use std::collections::BTreeMap;
 use std::io;

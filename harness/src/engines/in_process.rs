@@ -10,6 +10,7 @@
 //! built, builds it without: for runners that watch over its processes and parse what it prints.
 
 use crate::campaign::{file_finding, shrink_wire};
+use crate::corpus::carry_chosen;
 use crate::engines::TraceSource;
 use crate::feedback::take_reached;
 use crate::finding::{Cause, Ending};
@@ -249,9 +250,18 @@ impl FuzzTarget {
     }
 }
 
-/// In the parent: shrinks what the child died of, files it, says how to replay it, and returns the child's exit code.
+/// In the parent: shrinks what the child died of, files it, says how to replay it, and returns the child's exit code. After a
+/// merge, committed seeds are still there.
 fn conclude(registry: &Registry, ended: FuzzerEnd) -> i32 {
-    let Some((index, wire)) = ended.running else { return ended.code };
+    let Some((index, wire)) = ended.running else {
+        if ended.code == 0
+            && let Err(error) = carry_chosen(std::env::args_os())
+        {
+            say(&format!("cannot add seeds and JSON traces to what was merged: {error}"));
+            return 1;
+        }
+        return ended.code;
+    };
     if let Err(error) = explain_death(registry, index, &wire) {
         say(&error.to_string());
     }
