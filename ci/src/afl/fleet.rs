@@ -27,6 +27,8 @@ const STRATEGIES: [&[&str]; 6] = [
 const INPUT_MILLISECONDS: &str = "2000";
 /// What instances may take beyond their time, to start and to end.
 const GRACE: Duration = Duration::from_secs(60);
+/// What an instance says of itself, below its folder.
+const STATISTICS: &str = "fuzzer_stats";
 const POLL: Duration = Duration::from_millis(50);
 
 /// When an instance stops.
@@ -147,8 +149,15 @@ impl Fleet<'_> {
         }
         let codes = ended?;
         let was_interrupted = interrupted.load(Ordering::Relaxed);
-        let instances = names.into_iter().zip(codes).map(|(name, code)| self.read(name, code));
-        Ok(Ended { instances: instances.collect::<Result<_, _>>()?, was_interrupted })
+        let mut instances = Vec::new();
+        for (name, code) in names.into_iter().zip(codes) {
+            // Who was told to end says so with its code, and has perhaps not begun.
+            if was_interrupted && !self.sync.join(&name).join(STATISTICS).is_file() {
+                continue;
+            }
+            instances.push(self.read(name, if was_interrupted { Some(0) } else { code })?);
+        }
+        Ok(Ended { instances, was_interrupted })
     }
 
     fn command(&self, room: &Room, programs: &Path, seeds: &Path, number: usize, name: &str) -> Run {
@@ -195,7 +204,7 @@ impl Fleet<'_> {
             let (component, end) = (self.component, last_lines(&log));
             return Err(Trouble::Failed(format!("{component}: instance {name} ended with {code:?}: {end}")));
         }
-        let statistics = Statistics::parse(&std::fs::read_to_string(folder.join("fuzzer_stats"))?)?;
+        let statistics = Statistics::parse(&std::fs::read_to_string(folder.join(STATISTICS))?)?;
         let mut crashes = Vec::new();
         for entry in std::fs::read_dir(folder.join("crashes"))? {
             let path = entry?.path();
@@ -221,6 +230,12 @@ fn plain(host: &str) -> String {
     if plain.is_empty() { "host".to_owned() } else { plain }
 }
 
+/// The group of a child, where anything of it is still there: `cargo afl` ends at a signal before AFL++ has.
+fn group(child: &Child) -> Option<Pid> {
+    let group = Pid::from_raw(i32::try_from(child.id()).ok()?);
+    killpg(group, None).is_ok().then_some(group)
+}
+
 /// Waits for all; asks them to end when someone interrupts or the time is over, and makes them if they do not.
 fn wait(children: &mut [Child], most: Duration, interrupted: &AtomicBool) -> Result<Vec<Option<i32>>, Trouble> {
     let mut deadline = Instant::now() + most;
@@ -231,17 +246,20 @@ fn wait(children: &mut [Child], most: Duration, interrupted: &AtomicBool) -> Res
         for child in children.iter_mut() {
             codes.push(child.try_wait()?.map(|status| status.code()));
         }
-        if codes.iter().all(Option::is_some) {
-            return Ok(codes.into_iter().flatten().collect());
+        let ended = codes.iter().copied().collect::<Option<Vec<_>>>();
+        if let Some(codes) = ended.clone().filter(|_| children.iter().all(|child| group(child).is_none())) {
+            return Ok(codes);
         }
         let is_asked = interrupted.load(Ordering::Relaxed);
         if deadline <= Instant::now() || (is_asked && !was_asked) {
             let Some(signal) = signals.next() else {
-                return Err(Trouble::Failed("AFL++ does not end although it was killed".to_owned()));
+                // A machine whose first process buries nobody has groups without end.
+                let alive = || Trouble::Failed("AFL++ does not end although it was killed".to_owned());
+                return ended.ok_or_else(alive);
             };
-            for (child, _) in children.iter().zip(&codes).filter(|(_, code)| code.is_none()) {
+            for group in children.iter().filter_map(group) {
                 // A group that has ended meanwhile needs no signal.
-                let _ = i32::try_from(child.id()).map(|group| killpg(Pid::from_raw(group), signal));
+                let _ = killpg(group, signal);
             }
             deadline = Instant::now() + GRACE;
             was_asked = true;
@@ -269,5 +287,18 @@ mod tests {
         assert_eq!(ended, [None, None], "ended by a signal");
         let ended = wait(&mut [run()], Duration::from_secs(600), &AtomicBool::new(true)).unwrap();
         assert_eq!(ended, [None]);
+    }
+
+    #[test]
+    fn what_a_wrapper_started_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "(trap 'sleep 0.3; touch written; exit' TERM; touch begun; while :; do sleep 0.05; done) & wait";
+        let run = Run::new(folder.path(), "sh", ["-c", script]).start(&folder.path().join("log")).unwrap();
+        while !folder.path().join("begun").exists() {
+            std::thread::sleep(POLL);
+        }
+        let ended = wait(&mut [run], Duration::from_secs(600), &AtomicBool::new(true)).unwrap();
+        assert_eq!(ended, [None]);
+        assert!(folder.path().join("written").exists());
     }
 }
