@@ -84,6 +84,12 @@ impl Run {
         Run::new(folder, "rustup", ["run", toolchain, "cargo"]).with(arguments)
     }
 
+    /// `cargo xtask`, which is this program: as it runs, for cargo may have put another in its place meanwhile.
+    pub(crate) fn xtask(room: &Room) -> Self {
+        let run = Run::new::<&str>(&room.root, "/proc/self/exe", []);
+        Run { words: vec!["cargo".into(), "xtask".into()], ..run }
+    }
+
     /// More arguments.
     pub(crate) fn with<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         for argument in arguments {

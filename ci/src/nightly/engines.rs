@@ -203,9 +203,9 @@ impl Arm<'_> {
     }
 
     fn afl(&self, room: &Room, place: &Place, work: &Path, time: Duration) -> Result<Slice, Trouble> {
-        let own = std::env::current_exe()?;
         let instances = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-        let run = Run::new(&room.root, &own.to_string_lossy(), ["afl", self.component, "--instances", &instances])
+        let run = Run::xtask(room)
+            .with(["afl", self.component, "--instances", &instances])
             .with(["--time", &format!("{}s", time.as_secs()), "--out"])
             .with([work])
             .with(["--foreign"])

@@ -43,8 +43,7 @@ pub(super) fn nightly(room: &Room) -> Result<(), Trouble> {
 }
 
 fn run(room: &Room, corpus: &Path, out: &Path, arguments: &[&str]) -> Result<Run, Trouble> {
-    let own = std::env::current_exe()?;
-    let run = Run::new(&room.root, &own.to_string_lossy(), ["nightly"]).with(arguments);
+    let run = Run::xtask(room).with(["nightly"]).with(arguments);
     Ok(run.with(["--corpus"]).with([corpus]).with(["--out"]).with([out]))
 }
 
