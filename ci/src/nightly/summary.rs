@@ -1,4 +1,4 @@
-//! What a nightly run says at its end: one screen of Markdown, and nothing that is not in the report.
+//! What a nightly run says at its end: one screen of Markdown. It is short whatever was found; the report has the rest.
 
 use super::told::{Standing, Told, block, code};
 use memtwin::run_file::compare::Comparison;

@@ -44,7 +44,7 @@ pub(super) fn address_sanitizer_finds(room: &Room) -> Result<(), Trouble> {
 /// `cargo fuzz cmin` throws away what adds nothing, and no committed seed.
 pub(super) fn cmin(room: &Room) -> Result<(), Trouble> {
     needs_cargo_fuzz(room)?;
-    let (component, flavour) = (DEFECTS[1].0, Flavour::Stable);
+    let (component, flavour) = ("brk_heap", Flavour::Stable);
     // cargo-fuzz moves folders, which only one file system can.
     let place = tempfile::tempdir_in(room.target())?;
     let corpus = place.path().join(component);

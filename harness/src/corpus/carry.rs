@@ -3,6 +3,7 @@
 //! in the place of the old one. What a person chose has to be there under its own name.
 
 use super::SEED_PREFIX;
+use crate::campaign::write_atomically;
 use crate::trace::JSON_PREFIX;
 use std::ffi::OsString;
 use std::io;
@@ -19,22 +20,31 @@ pub(crate) fn carry_chosen(arguments: impl Iterator<Item = OsString>) -> io::Res
     let Some((into, from)) = folders.split_first().filter(|_| options.iter().any(|option| option == MERGE)) else {
         return Ok(());
     };
-    let mut chosen = Vec::new();
+    let copies = files(std::slice::from_ref(into))?;
     for (path, bytes) in files(from)? {
         let name = path.file_name().unwrap_or_default();
-        if name.to_string_lossy().starts_with(SEED_PREFIX) || bytes.starts_with(JSON_PREFIX) {
-            chosen.push((Path::new(into).join(name), bytes));
+        if !name.to_string_lossy().starts_with(SEED_PREFIX) && !bytes.starts_with(JSON_PREFIX) {
+            continue;
+        }
+        let kept = Path::new(into).join(name);
+        if !kept.exists() {
+            write_atomically(&kept, &bytes)?;
+        } else if std::fs::read(&kept)? != bytes {
+            // Another one has the name already, and keeps it. cargo-fuzz merges to a new folder, where none has.
+            continue;
+        }
+        let is_copy = |path: &Path| *path != kept && is_libfuzzers(path) && path.exists();
+        for (copy, _) in copies.iter().filter(|(path, known)| *known == bytes && is_copy(path)) {
+            std::fs::remove_file(copy)?;
         }
     }
-    let copies = files(std::slice::from_ref(into))?;
-    // All is there before the first copy goes.
-    for (path, bytes) in &chosen {
-        std::fs::write(path, bytes)?;
-    }
-    let is_copy = |path: &PathBuf, bytes: &Vec<u8>| {
-        chosen.iter().all(|(kept, _)| kept != path) && chosen.iter().any(|(_, known)| known == bytes)
-    };
-    copies.iter().filter(|(path, bytes)| is_copy(path, bytes)).try_for_each(|(path, _)| std::fs::remove_file(path))
+    Ok(())
+}
+
+/// Whether libFuzzer gave a file its name: the SHA-1 of what it holds.
+fn is_libfuzzers(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.len() == 40 && name.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// The files of folders, and what is in them.
@@ -74,13 +84,35 @@ mod tests {
         all.map(|(path, bytes)| (name(&path), text(bytes))).collect()
     }
 
+    /// A name as libFuzzer gives it.
+    fn sha1(digit: &str) -> String {
+        digit.repeat(40)
+    }
+
+    fn texts<const N: usize>(files: [(&str, &str); N]) -> BTreeMap<String, String> {
+        files.map(|(name, text)| (name.to_owned(), text.to_owned())).into()
+    }
+
     #[test]
     fn seeds_and_json_traces_have_their_names_after_a_merge_and_no_copies() {
         let from = folder(&[("seed-one", "1"), ("seed-two", "2"), ("t.jsonl", TRACE), ("0123", "3"), ("4567", "4")]);
-        let into = folder(&[("aaaa", "1"), ("bbbb", "3"), ("cccc", TRACE)]);
+        let into = folder(&[(&sha1("a"), "1"), (&sha1("b"), "3"), (&sha1("c"), TRACE)]);
         let merged = after(&["-merge=1", "-runs=0"], &into, &from);
-        let expected = [("bbbb", "3"), ("seed-one", "1"), ("seed-two", "2"), ("t.jsonl", TRACE)];
-        assert_eq!(merged, expected.map(|(name, text)| (name.to_owned(), text.to_owned())).into());
+        assert_eq!(merged, texts([(&sha1("b"), "3"), ("seed-one", "1"), ("seed-two", "2"), ("t.jsonl", TRACE)]));
+    }
+
+    #[test]
+    fn a_json_trace_that_libfuzzer_has_named_before_is_its_own_copy() {
+        let files = [(&*sha1("e"), TRACE)];
+        assert_eq!(after(&["-merge=1"], &folder(&files), &folder(&files)), texts(files));
+    }
+
+    #[test]
+    fn what_was_there_before_the_merge_is_neither_changed_nor_deleted() {
+        let from = folder(&[("seed-one", "1"), ("seed-two", "2")]);
+        let before = [("own", "1"), ("seed-one", "1"), ("seed-two", "another"), (&sha1("d"), "2")];
+        let into = folder(&before);
+        assert_eq!(after(&["-merge=1"], &into, &from), texts(before));
     }
 
     #[test]
