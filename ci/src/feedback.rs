@@ -7,7 +7,6 @@ use crate::command::{Run, Trouble};
 use crate::libfuzzer::{Flavour, Session, inputs_run, needs_cargo_fuzz};
 use crate::room::Room;
 use clap::Args;
-use memtwin::Registry;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -61,7 +60,7 @@ struct Outcome {
 impl Feedback {
     /// Always true: it measures, and holds nothing against anything.
     pub(crate) fn run(&self, room: &Room) -> Result<bool, Box<dyn std::error::Error>> {
-        let registry = Registry::built_in();
+        let registry = memtwin::built_in();
         if let Some(unknown) = self.components.iter().find(|component| registry.dialect(component).is_none()) {
             return Err(format!("unknown component {unknown:?}; see `memtwin list`").into());
         }
@@ -183,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_component_has_two_defects_to_be_found() {
-        let registry = Registry::built_in();
+        let registry = memtwin::built_in();
         assert_eq!(registry.dialects().count(), DEFECTS.len());
         for (component, subjects) in DEFECTS {
             assert!(subjects.iter().all(|subject| registry.index_of(component, subject).is_some()), "{component}");

@@ -17,7 +17,7 @@ const COMPONENTS: &[(&str, &str)] = &[
 
 /// Writes the generated parts anew, or only says what is out of date. Whether nothing was.
 pub(crate) fn generate(room: &Room, check: bool) -> Result<bool, Box<dyn std::error::Error>> {
-    let registry = Registry::built_in();
+    let registry = memtwin::built_in();
     let regions = [
         ("README.md", "components", components(&registry)?),
         ("docs/matrix.md", "matrix", matrix::matrix(room, &registry)?),
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_component_of_the_registry_has_its_row() {
-        for dialect in Registry::built_in().dialects() {
+        for dialect in memtwin::built_in().dialects() {
             assert!(COMPONENTS.iter().any(|(name, _)| *name == dialect.name()), "{}", dialect.name());
         }
     }

@@ -18,7 +18,6 @@ mod steps;
 mod toolchain;
 
 use clap::{Parser, Subcommand};
-use memtwin::Registry;
 use room::Room;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -55,7 +54,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    memtwin::isolate::serve_if_asked(&Registry::built_in());
+    memtwin::isolate::serve_if_asked(&memtwin::built_in());
     let room = Room::of_this_repository();
     let result = match Arguments::parse().verb {
         Verb::Ci(ci) => ci.run(&room),

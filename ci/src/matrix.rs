@@ -5,7 +5,7 @@ use crate::room::Room;
 use memtwin::finding::Ending;
 use memtwin::isolate::Isolation;
 use memtwin::lockstep::Audits;
-use memtwin::trace::{Loaded, load};
+use memtwin::trace_files::{Loaded, load};
 use memtwin::{Registry, Target};
 use std::fmt::Write as _;
 use std::sync::Arc;

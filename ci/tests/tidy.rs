@@ -1,7 +1,6 @@
 //! Tidy checks: rules of this repository that no compiler knows. Each says what to do about what it finds; none knows an
 //! exception that is not written here.
 
-use memtwin::Registry;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -137,7 +136,7 @@ fn modules_are_named_after_what_they_hold() {
 #[test]
 fn subjects_know_no_model() {
     check("a subject that knows the model proves nothing", |name, text| {
-        if !name.starts_with("harness/src/subjects/") && !name.starts_with("docs/own-subject/") {
+        if !name.starts_with("harness/subjects/src/") && !name.starts_with("docs/own-subject/") {
             return Vec::new();
         }
         lines_with(name, text, |line| !line.trim_start().starts_with("//") && line.contains("model::"))
@@ -147,7 +146,7 @@ fn subjects_know_no_model() {
 #[test]
 fn unsafe_code_lives_in_three_rooms() {
     check("write it without unsafe, or move it", |name, text| {
-        let product = ["harness/src/subjects/", "harness/src/isolate/", "harness/src/witness/"];
+        let product = ["harness/subjects/", "harness/wild/", "harness/core/src/isolate/", "harness/witness/src/"];
         let rooms = product.iter().chain(&["harness/tests/", "harness/benches/"]);
         if rooms.into_iter().any(|room| name.starts_with(room)) {
             return Vec::new();
@@ -160,16 +159,23 @@ fn unsafe_code_lives_in_three_rooms() {
 #[test]
 fn every_component_has_its_fuzz_target_and_folders() {
     let components: BTreeSet<String> =
-        Registry::built_in().dialects().map(|dialect| dialect.name().to_owned()).collect();
+        memtwin::built_in().dialects().map(|dialect| dialect.name().to_owned()).collect();
     let targets = files(&root().join("fuzz/fuzz_targets"), "rs");
     let stem = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
     assert_eq!(targets.iter().map(stem).collect::<BTreeSet<_>>(), components, "fuzz/fuzz_targets");
     let manifest = read(&root().join("fuzz/Cargo.toml"));
     for (path, component) in targets.iter().zip(&components) {
-        assert!(read(path).contains(&format!("libfuzzer_target!(\"{component}\")")), "{}", path.display());
+        assert!(
+            read(path).contains(&format!("libfuzzer_target!(\"{component}\", memtwin::built_in())")),
+            "{}",
+            path.display()
+        );
         assert!(manifest.contains(&format!("name = \"{component}\"")), "fuzz/Cargo.toml has no target {component}");
         let program = read(&root().join(format!("fuzz/afl/src/bin/{component}.rs")));
-        assert!(program.contains(&format!("afl_target!(\"{component}\")")), "fuzz/afl has no target {component}");
+        assert!(
+            program.contains(&format!("afl_target!(\"{component}\", memtwin::built_in())")),
+            "fuzz/afl has no target {component}"
+        );
     }
     for (folder, link) in [("fuzz/corpus", "../corpus"), ("fuzz/artifacts", "../crashes")] {
         assert_eq!(std::fs::read_link(root().join(folder)).unwrap(), Path::new(link), "{folder}");
@@ -178,7 +184,7 @@ fn every_component_has_its_fuzz_target_and_folders() {
 
 #[test]
 fn every_broken_subject_has_its_trace() {
-    for target in Registry::built_in().targets().filter(|target| !target.is_sound()) {
+    for target in memtwin::built_in().targets().filter(|target| !target.is_sound()) {
         let folder = root().join("crashes").join(target.dialect().name());
         let path = folder.join(format!("{}.jsonl", target.subject()));
         assert!(path.is_file(), "{} is missing: see crashes/README.md", path.display());
@@ -188,7 +194,7 @@ fn every_broken_subject_has_its_trace() {
 #[test]
 fn committed_seeds_are_small() {
     let mut bytes = 0;
-    for dialect in Registry::built_in().dialects() {
+    for dialect in memtwin::built_in().dialects() {
         for entry in std::fs::read_dir(root().join("corpus").join(dialect.name())).unwrap() {
             let entry = entry.unwrap();
             if entry.file_name().to_string_lossy().starts_with("seed-") {

@@ -1,3 +1,3 @@
 //! The memtwin program.
 
-memtwin::main!();
+memtwin::main!(memtwin::built_in());

@@ -6,6 +6,7 @@
 //!
 //! This test is alone in its program: the count is the process's.
 
+use memtwin::Target;
 use memtwin::engines::TraceSource;
 use memtwin::engines::random::GROUP_TRACES;
 use memtwin::isolate::heap::{CountingAllocator, allocations};
@@ -17,7 +18,6 @@ use memtwin::models::header_free::HeaderFree;
 use memtwin::models::temp_map::TempMap;
 use memtwin::rig::Rig;
 use memtwin::trace::Trace;
-use memtwin::{Registry, Target};
 use std::sync::atomic::AtomicU32;
 
 #[global_allocator]
@@ -46,7 +46,7 @@ fn running_a_trace_allocates_nothing() {
 
 /// Runs groups of traces, each of one setup, and gives them back.
 fn subject_runs_without_allocating<C: Rig>(subject: &str, is_cheap: fn(&Trace<C>) -> bool) -> Vec<Vec<Trace<C>>> {
-    let registry = Registry::built_in();
+    let registry = memtwin::built_in();
     let index = registry.index_of(C::NAME, subject).unwrap();
     let target = registry.get(index).unwrap();
     let groups = groups(target, is_cheap);
@@ -88,7 +88,7 @@ fn is_cheap(trace: &Trace<GuestMemory>) -> bool {
     trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops.iter().any(is_whole)
 }
 
-fn runs_without_allocating<C: Rig>(target: &dyn Target, group: &[Vec<u8>]) {
+fn runs_without_allocating<C: Rig>(target: &'static dyn Target, group: &[Vec<u8>]) {
     let mut runner = target.runner();
     let place = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);

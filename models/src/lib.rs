@@ -14,11 +14,14 @@ pub mod page_walk;
 pub mod payload;
 pub mod picture;
 mod state_map;
+mod subject;
 pub mod temp_map;
 mod verdict;
+pub mod wire;
 
 pub use payload::Payload;
 pub use state_map::StateMap;
+pub use subject::{AnySubject, Build, Health, Row, Subject, Unsupported};
 pub use verdict::{Divergence, Law, Verdict};
 
 use picture::{ByteRows, Picture};
@@ -145,49 +148,3 @@ pub enum Depth {
     /// Everything that the component can show in reasonable time.
     Full,
 }
-
-/// An implementation under test.
-pub trait Subject<C: Component>: Sized {
-    /// The name on the command line, unique within the component.
-    const NAME: &'static str;
-    /// Whether this implementation is expected to agree with the model.
-    const HEALTH: Health;
-    /// What its documentation claims.
-    const CONTRACT: C::Contract;
-
-    /// Builds the subject. `Err` when it cannot serve such a setup at all: the trace is then moot for this subject.
-    fn new(setup: &C::Setup) -> Result<Self, Unsupported>;
-
-    /// Returns to a state equal to [`Subject::new`] and says `true`, or says `false` and is rebuilt. Building a subject for
-    /// each trace is several times slower than a good reset.
-    fn reset(&mut self, _setup: &C::Setup) -> bool {
-        false
-    }
-
-    /// Carries out one op and writes what a program could see of it into `seen`.
-    fn apply(&mut self, op: &C::Op, seen: &mut C::Outcome);
-
-    /// Shows the state that the audit asked for in `view`. A third-party subject may show little.
-    fn view(&mut self, _view: &mut C::View) {}
-}
-
-/// Whether a subject is expected to agree with the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// It is; a divergence is a finding.
-    Sound,
-    /// It has a known defect; a campaign that does not catch it has failed.
-    Broken {
-        /// The catalogue id, or `None` where several defects are combined (the code of a bug report).
-        defect: Option<&'static str>,
-        /// What is wrong, in a sentence.
-        story: &'static str,
-    },
-}
-
-/// A setup that a subject cannot serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsupported(
-    /// Why, in a few words.
-    pub &'static str,
-);

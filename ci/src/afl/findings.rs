@@ -4,7 +4,7 @@
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::seeds;
-use memtwin::campaign::write_atomically;
+use memtwin::files::write_atomically;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,6 @@ use crate::room::Room;
 use clap::Args;
 use findings::Findings;
 use fleet::Ended;
-use memtwin::Registry;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -91,7 +90,7 @@ impl Afl {
     }
 
     fn components(&self) -> Result<Vec<String>, String> {
-        let registry = Registry::built_in();
+        let registry = memtwin::built_in();
         let known: Vec<_> = registry.dialects().map(|dialect| dialect.name().to_owned()).collect();
         if let Some(unknown) = self.components.iter().find(|component| !known.contains(component)) {
             return Err(format!("unknown component {unknown:?}; known are {}", known.join(", ")));
@@ -167,7 +166,7 @@ mod tests {
         assert!(parsed(&["--subject", "BH-10"]).unwrap().components().is_err(), "of which component?");
         assert!(parsed(&["page_walk", "--subject", "BH-10"]).unwrap().components().is_err());
         assert!(parsed(&["heap"]).unwrap().components().is_err());
-        assert_eq!(parsed(&[]).unwrap().components().unwrap().len(), Registry::built_in().dialects().count());
+        assert_eq!(parsed(&[]).unwrap().components().unwrap().len(), memtwin::built_in().dialects().count());
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! trace of a finding is left where it is.
 
 use memtwin::Registry;
-use memtwin::campaign::write_atomically;
+use memtwin::files::write_atomically;
 use memtwin::run_file::known::KnownFindings;
 use memtwin::run_file::{Finding, Kind, RunFile, SubjectRun, Verdict};
-use memtwin::trace::{find_traces, load};
+use memtwin::trace_files::{find_traces, load};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn one_finding_is_left_of_what_two_engines_found_and_its_trace_is_kept() {
-        let (registry, known) = (Registry::built_in(), nothing_known());
+        let (registry, known) = (memtwin::built_in(), nothing_known());
         let (one, two, kept) =
             (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         put(one.path(), "a.jsonl", &text("GM-01"));
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_accepted_finding_of_a_sound_subject_stays_known_until_another_comes() {
-        let registry = Registry::built_in();
+        let registry = memtwin::built_in();
         let sound = text("published_fix");
         let from = tempfile::tempdir().unwrap();
         put(from.path(), "a.jsonl", &sound);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn run_files_name_the_traces_that_are_kept() {
-        let (registry, from, kept) = (Registry::built_in(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (registry, from, kept) = (memtwin::built_in(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         put(from.path(), "a.jsonl", &text("GM-01"));
         let mut findings = Findings::below(kept.path().to_owned());
         findings.collect(&registry, &nothing_known(), "guided", from.path()).unwrap();

@@ -16,8 +16,8 @@ use engines::{Arm, Engine, Flavour, memtwin};
 use hunt::Hunted;
 use jiff::civil::Date;
 use memtwin::Registry;
-use memtwin::campaign::write_atomically;
 use memtwin::corpus;
+use memtwin::files::write_atomically;
 use memtwin::isolate::Isolation;
 use memtwin::report::{Format, Report};
 use memtwin::run_file::compare::compare;
@@ -84,7 +84,7 @@ impl Place {
 impl Nightly {
     /// Whether there is nothing that anybody must look at.
     pub(crate) fn run(&self, room: &Room) -> Result<bool, Box<dyn std::error::Error>> {
-        let registry = Registry::built_in();
+        let registry = memtwin::built_in();
         let components = self.components(&registry)?;
         let subject = self.subject.as_deref().and_then(|name| name.split_once('/')).map(|(_, subject)| subject);
         let (out, corpus) = (below(room, &self.out)?, below(room, &self.corpus)?);

@@ -1,6 +1,6 @@
 //! The part of the contract that can be read off the files in $OUT: names, companions, and what is in them. It runs nothing.
 
-use memtwin::trace::wire::MAX_WIRE_BYTES;
+use memtwin::models::wire::MAX_WIRE_BYTES;
 use sha1::{Digest as _, Sha1};
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -9,7 +9,6 @@ mod programs;
 use crate::command::Trouble;
 use crate::room::Room;
 use clap::{Args, ValueEnum};
-use memtwin::Registry;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -61,7 +60,7 @@ pub(crate) fn check(room: &Room, sanitizer: Sanitizer) -> Result<(), Trouble> {
 
 /// Holds a folder to the contract.
 fn hold(out: &Path, sanitizer: Sanitizer) -> Result<(), Trouble> {
-    let targets: BTreeSet<String> = Registry::built_in().dialects().map(|dialect| dialect.name().to_owned()).collect();
+    let targets: BTreeSet<String> = memtwin::built_in().dialects().map(|dialect| dialect.name().to_owned()).collect();
     let mut offences = contract::offences(out, &targets)?;
     // Programs that are not there, or not what they should be, are not run.
     if offences.is_empty() {

@@ -5,7 +5,6 @@ use super::contract::{dictionary_offences, offences, option_offences, seed_offen
 use super::programs::{coverage_offences, form_offences, fuzzing_offences, is_call_of_sanitizer};
 use super::{Sanitizer, hold};
 use crate::command::Trouble;
-use memtwin::Registry;
 use memtwin::target::Dialect;
 use sha1::{Digest as _, Sha1};
 use std::collections::BTreeSet;
@@ -204,7 +203,7 @@ fn a_program_without_address_sanitizer_is_known_by_its_calls() {
 
 #[test]
 fn a_folder_needs_every_component() {
-    let components: Vec<_> = Registry::built_in().dialects().map(Dialect::name).collect();
+    let components: Vec<_> = memtwin::built_in().dialects().map(Dialect::name).collect();
     let out = out(&components[1..]);
     let Err(Trouble::Failed(what)) = hold(out.path(), Sanitizer::Address) else { panic!("{components:?}") };
     assert_eq!(what, format!("{}: there is no such target", components[0]));

@@ -5,7 +5,6 @@ use super::fuzzers::{DEFECTS, replays};
 use crate::afl::{Fleet, Instance, Limit, build, file, replay_line};
 use crate::command::Trouble;
 use crate::room::Room;
-use memtwin::Registry;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ const SEED: u64 = 1337;
 
 pub(super) fn finds_nothing(room: &Room) -> Result<(), Trouble> {
     let programs = build(room)?;
-    for dialect in Registry::built_in().dialects() {
+    for dialect in memtwin::built_in().dialects() {
         let component = dialect.name();
         for instance in fuzz(room, &programs, component, None, Limit::Time(TIME))?.1 {
             if let Some(crash) = instance.crashes.first() {

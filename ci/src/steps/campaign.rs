@@ -3,7 +3,7 @@
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
-use memtwin::{Registry, Target};
+use memtwin::Target;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,11 +75,11 @@ fn fuzz(memtwin: Run, component: &str, arguments: &[&str], out: &Path) -> Result
 }
 
 fn components() -> Vec<String> {
-    Registry::built_in().dialects().map(|dialect| dialect.name().to_owned()).collect()
+    memtwin::built_in().dialects().map(|dialect| dialect.name().to_owned()).collect()
 }
 
 fn sound_subjects(component: &str) -> Vec<&'static str> {
-    let registry = Registry::built_in();
+    let registry = memtwin::built_in();
     let targets = registry.targets().filter(|target| target.is_sound() && target.dialect().name() == component);
     let mut names: Vec<_> = targets.map(Target::subject).collect();
     names.sort_unstable();

@@ -6,7 +6,6 @@ use crate::command::{Run, Trouble, last_lines};
 use crate::libfuzzer::{Flavour, Session, cargo_fuzz, needs_cargo_fuzz};
 use crate::room::Room;
 use crate::{run_file, seeds};
-use memtwin::Registry;
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ const ENGINES: [Engine; 3] = [Engine::Guided, Engine::LibFuzzer, Engine::Afl];
 pub(super) fn corpora(room: &Room) -> Result<(), Trouble> {
     needs_cargo_fuzz(room)?;
     let programs = afl::build(room)?;
-    for dialect in Registry::built_in().dialects() {
+    for dialect in memtwin::built_in().dialects() {
         exchange(room, &programs, dialect.name())?;
     }
     Ok(())
@@ -170,7 +169,7 @@ fn reads(room: &Room, component: &str, written: &Path) -> Result<(), Trouble> {
 
 /// A subject that fails on one of the files, and the file.
 fn fails(room: &Room, component: &str, files: &[PathBuf]) -> Result<(&'static str, PathBuf), Trouble> {
-    let registry = Registry::built_in();
+    let registry = memtwin::built_in();
     for target in registry.targets().filter(|target| !target.is_sound() && target.dialect().name() == component) {
         let replays = seeds::replays(room, Some(target.subject()), files)?;
         let failing = replays.iter().find(|replay| replay["verdict"] == "failed");

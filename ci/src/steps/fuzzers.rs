@@ -7,7 +7,7 @@ use crate::libfuzzer::{Flavour, Session, cargo_fuzz, inputs_run, needs_cargo_fuz
 use crate::room::Room;
 use crate::toolchain::nightly;
 use memtwin::Registry;
-use memtwin::trace::load;
+use memtwin::trace_files::load;
 use std::path::Path;
 
 /// How many inputs a target runs. A number and a seed instead of a time, so that the step says the same of the same code on
@@ -70,7 +70,7 @@ pub(super) fn replays(room: &Room, line: &str) -> Result<(), Trouble> {
 
 fn smoke(room: &Room, flavour: Flavour<'_>) -> Result<(), Trouble> {
     needs_cargo_fuzz(room)?;
-    let registry = Registry::built_in();
+    let registry = memtwin::built_in();
     for dialect in registry.dialects() {
         cargo_fuzz(room, flavour, "build", dialect.name()).pass()?;
         finds_nothing(room, flavour, dialect.name())?;

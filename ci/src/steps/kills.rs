@@ -4,9 +4,8 @@
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
-use memtwin::Registry;
 use memtwin::random::Random;
-use memtwin::trace::load;
+use memtwin::trace_files::load;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -66,7 +65,7 @@ fn live_and_die(room: &Room, folder: &Path, arguments: &[&str], told: &Path, lif
 
 /// Every trace that was told of is there and whole.
 fn findings_are_there(folder: &Path, told: &str) -> Result<(), Trouble> {
-    let registry = Registry::built_in();
+    let registry = memtwin::built_in();
     // A last line may have been cut by the kill.
     let whole = told.rsplit_once('\n').map_or("", |(whole, _)| whole);
     for path in whole.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with("found/"))) {
@@ -78,7 +77,7 @@ fn findings_are_there(folder: &Path, told: &str) -> Result<(), Trouble> {
 /// The files of the corpora that are not hidden, by their paths below the folder.
 fn corpus(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, Trouble> {
     let mut files = BTreeMap::new();
-    for dialect in Registry::built_in().dialects() {
+    for dialect in memtwin::built_in().dialects() {
         let Ok(entries) = std::fs::read_dir(folder.join(dialect.name())) else { continue };
         for entry in entries {
             let entry = entry?;

@@ -3,12 +3,11 @@
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
-use memtwin::Registry;
 
 /// Replays every committed trace and every seed.
 pub(super) fn replay(room: &Room) -> Result<(), Trouble> {
     let mut traces = Vec::new();
-    for dialect in Registry::built_in().dialects() {
+    for dialect in memtwin::built_in().dialects() {
         let (crashes, seeds) = (room.crashes(dialect.name())?, room.seeds(dialect.name())?);
         if crashes.is_empty() || seeds.is_empty() {
             return Err(Trouble::Failed(format!("{} has no committed traces, or no seeds", dialect.name())));

@@ -4,13 +4,17 @@
 //! `OwnMemory` is right. `OffByOne` is the same code with a planted mistake in its bound check, so that there is something
 //! to catch: `cargo run --release` catches it and then runs the right one.
 
-use memtwin::Pair;
+use memtwin::Registry;
 use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup};
-use memtwin::models::{Contract as _, Health, Payload, Subject, Unsupported};
+use memtwin::models::{Contract as _, Health, Payload, Row, Subject, Unsupported};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-memtwin::main![Pair::<GuestMemory, OwnMemory>::NEW, Pair::<GuestMemory, OwnMemory<OffByOne>>::NEW];
+memtwin::main!(
+    Registry::new()
+        .with(Row::<GuestMemory>::of::<OwnMemory>())
+        .with(Row::<GuestMemory>::of::<OwnMemory<OffByOne>>())
+);
 
 #[cfg(test)]
 memtwin::proptest_subject!(own_memory_agrees, GuestMemory, OwnMemory);

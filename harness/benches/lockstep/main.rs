@@ -8,10 +8,12 @@ mod mixes;
 
 use alone::Alone;
 use criterion::{Criterion, Throughput};
+use memtwin::Target;
 use memtwin::engines::TraceSource as _;
 use memtwin::engines::random::Generated;
 use memtwin::isolate::{Batch, Isolation};
 use memtwin::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal};
+use memtwin::models::Row;
 use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::{GuestMemory, Op};
 use memtwin::models::header_free::HeaderFree;
@@ -22,7 +24,6 @@ use memtwin::rig::{Generator as _, Rig};
 use memtwin::subjects::guest_memory::PhysicalMemorySubject;
 use memtwin::subjects::{brk_heap, header_free, page_walk, temp_map};
 use memtwin::trace::Trace;
-use memtwin::{Pair, Registry, Target};
 use mixes::{MIXES, STREAM, TRACE_OPS, TRACES};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -42,7 +43,8 @@ struct Way<'a> {
 fn lockstep<'a, C: Rig, S: Subject<C> + 'static>(
     mut next: impl FnMut(u64, &mut Vec<u8>) + 'a,
 ) -> Box<dyn FnMut() + 'a> {
-    let mut runner = Pair::<C, S>::NEW.runner();
+    let row: &'static Row<C> = Box::leak(Box::new(Row::of::<S>()));
+    let mut runner = row.runner();
     let place = AtomicU32::new(0);
     let mut counts = Box::new([0; COUNTS]);
     let mut features = Box::new([0; StateMap::SIZE]);
@@ -140,7 +142,7 @@ fn mean_bytes(ops: &[Vec<Op>]) -> f64 {
 fn isolation_row() -> Result<String, Box<dyn std::error::Error>> {
     const EPOCH_OPS: u64 = 4_000_000;
     const EPOCHS: u64 = 9;
-    let registry = Registry::built_in();
+    let registry = memtwin::built_in();
     let index = registry.index_of("guest_memory", "soft_mmu").ok_or("soft_mmu is in the registry")?;
     let target = registry.get(index).ok_or("an index of the registry")?;
     let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
@@ -170,7 +172,7 @@ fn isolation_row() -> Result<String, Box<dyn std::error::Error>> {
 }
 
 /// The loop of a worker without isolation.
-fn in_process(target: &dyn Target, stream: u64, ops_budget: u64) -> u64 {
+fn in_process(target: &'static dyn Target, stream: u64, ops_budget: u64) -> u64 {
     let (mut runner, mut traces) = (target.runner(), target.traces());
     let place = AtomicU32::new(0);
     let mut counts = Box::new([0; COUNTS]);
@@ -193,7 +195,7 @@ fn in_process(target: &dyn Target, stream: u64, ops_budget: u64) -> u64 {
 
 fn main() {
     // Workers are forked from this program too.
-    memtwin::isolate::serve_if_asked(&Registry::built_in());
+    memtwin::isolate::serve_if_asked(&memtwin::built_in());
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))

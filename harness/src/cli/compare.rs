@@ -2,9 +2,9 @@
 
 use super::screen::{BAD, DIM, GOOD, count, printable};
 use super::{Exit, Failed};
-use crate::run_file::compare::{Compared, Comparison, compare};
-use crate::run_file::read;
 use clap::Args;
+use memtwin_core::run_file::compare::{Compared, Comparison, compare};
+use memtwin_core::run_file::read;
 use std::io::{self, Write};
 use std::path::PathBuf;
 

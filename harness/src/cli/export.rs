@@ -1,12 +1,13 @@
 //! `memtwin export`: a finding in a form that others can run.
 
 use super::screen::printable;
-use super::{Context, Exit, Failed, select};
-use crate::campaign::write_atomically;
-use crate::explain::Telling;
+use super::{Context, Exit, Failed};
 use crate::export::rust_test;
-use crate::trace::load;
 use clap::{Args, ValueEnum};
+use memtwin_core::cli::select;
+use memtwin_core::explain::Telling;
+use memtwin_core::files::write_atomically;
+use memtwin_core::trace_files::load;
 use std::io::Write as _;
 use std::path::PathBuf;
 

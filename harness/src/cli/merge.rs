@@ -1,9 +1,9 @@
 //! `memtwin merge`: the run files of many machines become one.
 
 use super::{Exit, Failed};
-use crate::campaign::write_atomically;
-use crate::run_file::{Kind, merge, read};
 use clap::Args;
+use memtwin_core::files::write_atomically;
+use memtwin_core::run_file::{Kind, merge, read};
 use std::io::Write as _;
 use std::path::PathBuf;
 

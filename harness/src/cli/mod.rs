@@ -1,178 +1,66 @@
-//! The command line. Each verb is a thin file of its own; only here and there anything is printed.
+//! The command line of a program: the core's verbs, and those that the features bring. Each verb is a thin file of its own.
 
-mod accept;
-mod bench;
-mod check;
+#[cfg(feature = "report")]
 mod compare;
-mod convert;
-mod corpus;
-mod doctor;
-mod exhaustive;
-mod explain;
+#[cfg(feature = "report")]
 mod export;
-mod fuzz;
-mod known;
-mod list;
+#[cfg(feature = "report")]
 mod merge;
-mod regress;
-mod replay;
+#[cfg(feature = "report")]
 mod report;
-mod screen;
-mod select;
-mod shrink;
+#[cfg(feature = "witness")]
 mod witness;
 
-use crate::isolate;
-use crate::registry::Registry;
-use clap::{CommandFactory as _, Parser, Subcommand};
-use std::io::Write as _;
+use clap::Subcommand;
+pub use memtwin_core::cli::{Context, Exit, Failed, Verbs, main_with, screen};
+use memtwin_core::registry::Registry;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-/// How a verb ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// As expected.
-    Clean = 0,
-    /// An unexpected finding, or a defect that was missed.
-    Finding = 1,
-    /// The command could not run.
-    CouldNotRun = 2,
-    /// Interrupted; what there was is saved.
-    Interrupted = 130,
-}
-
-const LONG_ABOUT: &str = "\
-memtwin runs memory components beside simple reference models, op by op, and reports the first step at which the two \
-part ways, or at which the component faults. Subjects run in sandboxed worker processes; a crash is a finding.
-
-Without a command it checks itself: every known defect must be caught, every sound subject must agree.";
-
-const AFTER_HELP: &str = "\
-Examples:
-  memtwin                                         check everything, about 20 seconds
-  memtwin fuzz guest_memory --time 5m             look for bugs in the sound subjects of a component
-  memtwin fuzz guest_memory/GM-01                 watch one known defect being caught
-  memtwin explain crashes/guest_memory/GM-01.jsonl
-  memtwin replay crashes                          replay every committed trace
-
-Exit codes: 0 as expected; 1 unexpected finding or missed defect; 2 could not run; 130 interrupted.
-What a run finds goes below target/memtwin/ unless --out says otherwise.";
-
-#[derive(Debug, Parser)]
-#[command(name = "memtwin", version, about = "Differential fuzzing for memory components", long_about = LONG_ABOUT, after_help = AFTER_HELP)]
-struct Arguments {
-    #[command(subcommand)]
-    verb: Option<Verb>,
-}
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Catch every known defect, then run the sound subjects: proof that all is well (the default)
-    Check(check::Check),
-    /// Run subjects on random traces, looking for the first divergence
-    Fuzz(fuzz::Fuzz),
-    /// Run every short trace over a small set of operands
-    Exhaustive(exhaustive::Exhaustive),
-    /// List components and subjects, with what each claims
-    List(list::List),
-    /// Replay traces, or all traces of folders, and say which behave as expected
-    Replay(replay::Replay),
-    /// Replay committed traces on every subject, and say what is new, fixed or still failing
-    Regress(regress::Regress),
+    #[command(flatten)]
+    Core(memtwin_core::cli::Verb),
     /// Tell a run file as HTML, JUnit, SARIF or Markdown
+    #[cfg(feature = "report")]
     Report(report::Report),
     /// Compare two run files: what is new, what is fixed, how fast
+    #[cfg(feature = "report")]
     Compare(compare::Compare),
     /// Merge the run files of many machines into one
+    #[cfg(feature = "report")]
     Merge(merge::Merge),
-    /// Run one trace again and tell its story step by step
-    Explain(explain::Explain),
     /// Write a finding as a test that needs nothing of memtwin
+    #[cfg(feature = "report")]
     Export(export::Export),
-    /// Shrink a failing trace, keeping its signature
-    Shrink(shrink::Shrink),
-    /// Convert a trace between wire bytes and JSON lines
-    Convert(convert::Convert),
-    /// Shrink a finding, name it, and file it under crashes/
-    Accept(accept::Accept),
-    /// Minimise, merge, check or migrate a folder of engines' inputs
-    Corpus(corpus::Corpus),
-    /// Measure how soon known defects are caught
-    Bench(bench::Bench),
     /// Compare the models' page walks with hardware and other projects' code
+    #[cfg(feature = "witness")]
     Witness(witness::Witness),
-    /// Say what this machine has for fuzzing, and how to get what is missing
-    Doctor(doctor::Doctor),
-    /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
 }
 
-/// What every verb works with.
-pub(crate) struct Context<'a> {
-    pub(crate) registry: &'a Registry,
-    pub(crate) interrupted: Arc<AtomicBool>,
-}
+impl Verbs for Verb {
+    fn unasked() -> Self {
+        Verb::Core(memtwin_core::cli::Verb::unasked())
+    }
 
-/// An operating error, as one line.
-pub(crate) type Failed = Box<dyn std::error::Error>;
+    fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
+        match self {
+            Verb::Core(verb) => verb.run(context),
+            #[cfg(feature = "report")]
+            Verb::Report(verb) => verb.run(context),
+            #[cfg(feature = "report")]
+            Verb::Compare(verb) => verb.run(),
+            #[cfg(feature = "report")]
+            Verb::Merge(verb) => verb.run(),
+            #[cfg(feature = "report")]
+            Verb::Export(verb) => verb.run(context),
+            #[cfg(feature = "witness")]
+            Verb::Witness(verb) => verb.run(context),
+        }
+    }
+}
 
 /// The `main` of a program with these subjects: memtwin's own, or one made by [`crate::main!`].
 #[must_use]
 pub fn main(registry: &Registry) -> ExitCode {
-    isolate::serve_if_asked(registry);
-    let arguments = Arguments::parse();
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // The first Ctrl-C asks to stop, save and summarise; the second finds the flag set and ends the process.
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        let _ = signal_hook::flag::register_conditional_shutdown(
-            signal,
-            Exit::Interrupted as i32,
-            Arc::clone(&interrupted),
-        );
-        let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
-    }
-    let context = Context { registry, interrupted };
-    let verb = arguments.verb.unwrap_or_else(|| Verb::Check(check::Check::default()));
-    let result = match &verb {
-        Verb::Check(verb) => verb.run(&context),
-        Verb::Fuzz(verb) => verb.run(&context),
-        Verb::Exhaustive(verb) => verb.run(&context),
-        Verb::List(verb) => verb.run(&context),
-        Verb::Replay(verb) => verb.run(&context),
-        Verb::Regress(verb) => verb.run(&context),
-        Verb::Report(verb) => verb.run(&context),
-        Verb::Compare(verb) => verb.run(),
-        Verb::Merge(verb) => verb.run(),
-        Verb::Explain(verb) => verb.run(&context),
-        Verb::Export(verb) => verb.run(&context),
-        Verb::Shrink(verb) => verb.run(&context),
-        Verb::Convert(verb) => verb.run(&context),
-        Verb::Accept(verb) => verb.run(&context),
-        Verb::Corpus(verb) => verb.run(&context),
-        Verb::Bench(verb) => verb.run(&context),
-        Verb::Witness(verb) => verb.run(&context),
-        Verb::Doctor(verb) => verb.run(),
-        Verb::Completions { shell } => {
-            // Not straight to standard output: the generator panics when the reader goes away.
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Arguments::command(), "memtwin", &mut script);
-            std::io::stdout().write_all(&script).map(|()| Exit::Clean).map_err(Failed::from)
-        }
-    };
-    let exit = result.unwrap_or_else(|error| {
-        // A reader that went away (`memtwin list | head`) is no error of ours.
-        let broken_pipe =
-            error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
-        if broken_pipe {
-            return Exit::Clean;
-        }
-        screen::complain(&error.to_string());
-        Exit::CouldNotRun
-    });
-    ExitCode::from(exit as u8)
+    main_with::<Verb>(registry)
 }

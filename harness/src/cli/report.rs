@@ -1,10 +1,10 @@
 //! `memtwin report`: a run file in the forms that people, code hosts and build servers read.
 
 use super::{Context, Exit, Failed};
-use crate::campaign::write_atomically;
-use crate::report::{Format, Report as Rendered};
-use crate::run_file;
 use clap::Args;
+use memtwin_core::files::write_atomically;
+use memtwin_core::run_file;
+use memtwin_report::{Format, Report as Rendered};
 use std::io::Write as _;
 use std::path::PathBuf;
 

@@ -2,9 +2,9 @@
 
 use super::screen::{BAD, BOLD, DIM, GOOD};
 use super::{Context, Exit, Failed};
-use crate::random::{Random, hash_name, mix};
-use crate::witness::{ALL, Testimony};
 use clap::Args;
+use memtwin_core::random::{Random, hash_name, mix};
+use memtwin_witness::{ALL, Testimony};
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 

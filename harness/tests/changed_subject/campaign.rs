@@ -3,8 +3,7 @@
 use crate::room::{Room, text};
 use crate::subject::{RARE, SUBJECT};
 use libtest_mimic::Failed;
-use memtwin::Registry;
-use memtwin::trace::load;
+use memtwin::trace_files::load;
 use serde_json::{Value, json};
 
 /// What a sound subject fails on in the corpus is a finding like any other, though hardly an op was drawn.
@@ -21,9 +20,9 @@ pub(crate) fn a_corpus_that_shows_it() -> Result<(), Failed> {
     let write = format!(r#"{{"op":"write","owner":0,"address":"0x100","size":8,"value":"{RARE:#x}"}}"#);
     let read = r#"{"op":"read","owner":0,"address":"0x100","size":8}"#;
     std::fs::write(&trace, format!("{header}\n{read}\n{write}\n{read}\n{read}\n"))?;
-    std::fs::write(folder.join("id:000003,src:000001,op:havoc"), &load(&Registry::built_in(), &trace)?.wire)?;
+    std::fs::write(folder.join("id:000003,src:000001,op:havoc"), &load(&memtwin::built_in(), &trace)?.wire)?;
     std::fs::write(&trace, format!("{header}\n{read}\n"))?;
-    std::fs::write(folder.join("0123456789abcdef"), &load(&Registry::built_in(), &trace)?.wire)?;
+    std::fs::write(folder.join("0123456789abcdef"), &load(&memtwin::built_in(), &trace)?.wire)?;
 
     let with_corpus = [&fuzz[..], &["--corpus", "kept"]].concat();
     room.expect(0, "built_in", &with_corpus);

@@ -4,7 +4,7 @@
 //! `soft_mmu` in the place of the hardened one. Otherwise it is the tests.
 
 mod campaign;
-#[path = "../forms/mod.rs"]
+#[path = "../it/forms/mod.rs"]
 mod forms;
 mod regress;
 mod room;

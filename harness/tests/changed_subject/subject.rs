@@ -1,9 +1,10 @@
 //! The hardened `soft_mmu` with one line changed, under its own name, as after a careless commit.
 
+use memtwin::models::Row;
 use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup, View};
 use memtwin::models::{Contract as _, Health, Subject, Unsupported};
 use memtwin::subjects::guest_memory::SoftMmuSubject;
-use memtwin::{Pair, Registry, Target};
+use memtwin::{Registry, Target};
 
 pub(crate) const SUBJECT: &str = "guest_memory/soft_mmu";
 /// A value that nobody draws at random.
@@ -41,12 +42,12 @@ impl<const RARELY: bool> Subject<GuestMemory> for Changed<RARELY> {
 
 /// The built-in subjects; in the program `changed` or `rarely_changed`, with the changed one in place of the hardened one.
 pub(crate) fn registry(program: &str) -> Registry {
-    const CHANGED: &dyn Target = Pair::<GuestMemory, Changed<false>>::NEW;
-    const RARELY_CHANGED: &dyn Target = Pair::<GuestMemory, Changed<true>>::NEW;
+    const CHANGED: &dyn Target = &Row::<GuestMemory>::of::<Changed<false>>();
+    const RARELY_CHANGED: &dyn Target = &Row::<GuestMemory>::of::<Changed<true>>();
     let change = |target: &'static dyn Target| match program {
         "changed" if target.name() == SUBJECT => CHANGED,
         "rarely_changed" if target.name() == SUBJECT => RARELY_CHANGED,
         _ => target,
     };
-    Registry::of(&Registry::built_in().targets().map(change).collect::<Vec<_>>())
+    Registry::of(&memtwin::built_in().targets().map(change).collect::<Vec<_>>())
 }

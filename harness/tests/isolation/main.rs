@@ -14,11 +14,13 @@ use memtwin::finding::{Cause, Ending, Failure, FaultClass, Step};
 use memtwin::isolate::heap::CountingAllocator;
 use memtwin::isolate::{Isolation, Surveyed, TraceSurvey, serve_if_asked};
 use memtwin::lockstep::Audits;
+use memtwin::models::Row;
 use memtwin::models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, Setup};
 use memtwin::run_file::{RunFile, SubjectRun, Verdict};
 use memtwin::subjects::guest_memory::PhysicalMemorySubject;
-use memtwin::trace::{Trace, load};
-use memtwin::{Pair, Registry, Target};
+use memtwin::trace::Trace;
+use memtwin::trace_files::load;
+use memtwin::{Registry, Target};
 use rogues::{
     Abort, Breakpoint, BusError, CaughtPanic, Chatter, DivideByZero, Exit0, Exit3, FORBIDDEN_FILE, Hang,
     IllegalInstruction, KilledBySelf, Lingering, OwnThread, Panic, RaisedSegfault, ReadFile, Rogue, RunawayAllocation,
@@ -55,42 +57,42 @@ fn main() -> ExitCode {
 
 /// Each rogue, and the one signature of what it does.
 const ROGUES: &[(&dyn Target, &str)] = &[
-    (Pair::<GuestMemory, Rogue<Segfault>>::NEW, "guest_memory/segfault/read"),
-    (Pair::<GuestMemory, Rogue<SegfaultAtBuild>>::NEW, "guest_memory/segfault/construct"),
-    (Pair::<GuestMemory, Rogue<SegfaultAtDrop>>::NEW, "guest_memory/segfault/teardown"),
-    (Pair::<GuestMemory, Rogue<RaisedSegfault>>::NEW, "guest_memory/segfault/read"),
-    (Pair::<GuestMemory, Rogue<BusError>>::NEW, "guest_memory/bus_error/read"),
-    (Pair::<GuestMemory, Rogue<IllegalInstruction>>::NEW, "guest_memory/illegal_instruction/read"),
-    (Pair::<GuestMemory, Rogue<DivideByZero>>::NEW, "guest_memory/arithmetic_fault/read"),
-    (Pair::<GuestMemory, Rogue<Breakpoint>>::NEW, "guest_memory/trap/read"),
-    (Pair::<GuestMemory, Rogue<Abort>>::NEW, "guest_memory/abort/read"),
-    (Pair::<GuestMemory, Rogue<StackOverflow>>::NEW, "guest_memory/stack_overflow/read"),
-    (Pair::<GuestMemory, Rogue<Exit0>>::NEW, "guest_memory/exit/read"),
-    (Pair::<GuestMemory, Rogue<Exit3>>::NEW, "guest_memory/exit/read"),
-    (Pair::<GuestMemory, Rogue<Hang>>::NEW, "guest_memory/hang/memory_size"),
-    (Pair::<GuestMemory, Rogue<RunawayAllocation>>::NEW, "guest_memory/memory_limit/read"),
-    (Pair::<GuestMemory, Rogue<Panic>>::NEW, "guest_memory/panic/read"),
-    (Pair::<GuestMemory, Rogue<Socket>>::NEW, "guest_memory/forbidden_call/read"),
-    (Pair::<GuestMemory, Rogue<WriteFile>>::NEW, "guest_memory/forbidden_call/read"),
-    (Pair::<GuestMemory, Rogue<KilledBySelf>>::NEW, "guest_memory/killed/read"),
-    (Pair::<GuestMemory, Rogue<WrongAnswer>>::NEW, "guest_memory/memory_size/memory_size/value"),
+    (&Row::<GuestMemory>::of::<Rogue<Segfault>>(), "guest_memory/segfault/read"),
+    (&Row::<GuestMemory>::of::<Rogue<SegfaultAtBuild>>(), "guest_memory/segfault/construct"),
+    (&Row::<GuestMemory>::of::<Rogue<SegfaultAtDrop>>(), "guest_memory/segfault/teardown"),
+    (&Row::<GuestMemory>::of::<Rogue<RaisedSegfault>>(), "guest_memory/segfault/read"),
+    (&Row::<GuestMemory>::of::<Rogue<BusError>>(), "guest_memory/bus_error/read"),
+    (&Row::<GuestMemory>::of::<Rogue<IllegalInstruction>>(), "guest_memory/illegal_instruction/read"),
+    (&Row::<GuestMemory>::of::<Rogue<DivideByZero>>(), "guest_memory/arithmetic_fault/read"),
+    (&Row::<GuestMemory>::of::<Rogue<Breakpoint>>(), "guest_memory/trap/read"),
+    (&Row::<GuestMemory>::of::<Rogue<Abort>>(), "guest_memory/abort/read"),
+    (&Row::<GuestMemory>::of::<Rogue<StackOverflow>>(), "guest_memory/stack_overflow/read"),
+    (&Row::<GuestMemory>::of::<Rogue<Exit0>>(), "guest_memory/exit/read"),
+    (&Row::<GuestMemory>::of::<Rogue<Exit3>>(), "guest_memory/exit/read"),
+    (&Row::<GuestMemory>::of::<Rogue<Hang>>(), "guest_memory/hang/memory_size"),
+    (&Row::<GuestMemory>::of::<Rogue<RunawayAllocation>>(), "guest_memory/memory_limit/read"),
+    (&Row::<GuestMemory>::of::<Rogue<Panic>>(), "guest_memory/panic/read"),
+    (&Row::<GuestMemory>::of::<Rogue<Socket>>(), "guest_memory/forbidden_call/read"),
+    (&Row::<GuestMemory>::of::<Rogue<WriteFile>>(), "guest_memory/forbidden_call/read"),
+    (&Row::<GuestMemory>::of::<Rogue<KilledBySelf>>(), "guest_memory/killed/read"),
+    (&Row::<GuestMemory>::of::<Rogue<WrongAnswer>>(), "guest_memory/memory_size/memory_size/value"),
 ];
 
 /// The rogue whose failure does not repeat.
-const LINGERING: &dyn Target = Pair::<GuestMemory, Rogue<Lingering>>::NEW;
+const LINGERING: &dyn Target = &Row::<GuestMemory>::of::<Rogue<Lingering>>();
 
 /// What a subject may do without being found.
 const PEACEFUL: &[&dyn Target] = &[
-    Pair::<GuestMemory, Rogue<CaughtPanic>>::NEW,
-    Pair::<GuestMemory, Rogue<Chatter>>::NEW,
-    Pair::<GuestMemory, Rogue<ReadFile>>::NEW,
-    Pair::<GuestMemory, Rogue<OwnThread>>::NEW,
+    &Row::<GuestMemory>::of::<Rogue<CaughtPanic>>(),
+    &Row::<GuestMemory>::of::<Rogue<Chatter>>(),
+    &Row::<GuestMemory>::of::<Rogue<ReadFile>>(),
+    &Row::<GuestMemory>::of::<Rogue<OwnThread>>(),
 ];
 
 /// Rogues that only single traces are run on: in a campaign each run would cost seconds.
-const COSTLY: &[&dyn Target] = &[Pair::<GuestMemory, Rogue<RunawayMmap>>::NEW];
+const COSTLY: &[&dyn Target] = &[&Row::<GuestMemory>::of::<Rogue<RunawayMmap>>()];
 
-const COMPANION: &dyn Target = Pair::<GuestMemory, PhysicalMemorySubject>::NEW;
+const COMPANION: &dyn Target = &Row::<GuestMemory>::of::<PhysicalMemorySubject>();
 
 fn registry() -> Registry {
     let rogues = ROGUES.iter().map(|(target, _)| *target);

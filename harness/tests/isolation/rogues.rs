@@ -175,7 +175,7 @@ impl Misdeed for WrongAnswer {
 }
 
 fn segfault() {
-    let _ = black_box(memtwin::subjects::wild::read_byte(black_box(0x1000)));
+    let _ = black_box(memtwin::wild::read_byte(black_box(0x1000)));
 }
 
 /// Maps more of a file than there is: the pages behind its end raise SIGBUS (man 2 mmap).

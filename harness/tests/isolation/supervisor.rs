@@ -2,8 +2,7 @@
 
 use crate::files_below;
 use libtest_mimic::Failed;
-use memtwin::Registry;
-use memtwin::trace::load;
+use memtwin::trace_files::load;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::path::{Path, PathBuf};
@@ -42,7 +41,7 @@ fn traces(folder: &Path) -> Vec<PathBuf> {
 fn finding_is_whole(folder: &Path) -> Result<(), Failed> {
     let traces = traces(folder);
     assert_eq!(traces.len(), 1, "{traces:?}");
-    let loaded = load(&Registry::built_in(), &traces[0])?;
+    let loaded = load(&memtwin::built_in(), &traces[0])?;
     assert_eq!(loaded.header.expect.as_deref(), Some("guest_memory/segfault/read_bulk"));
     assert!(0 < loaded.dialect.op_count(&loaded.wire));
     Ok(())

@@ -1,0 +1,201 @@
+//! One epoch: batches on one target from a seed of its own, each failure confirmed on a fresh subject, the first of its
+//! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
+
+use super::files::{Filed, file_finding, file_unconfirmed};
+use super::ledger::Ledger;
+use super::log::Log;
+use super::result::{EpochResult, Found};
+use super::tally::Tally;
+use super::{CampaignError, Event, Plan, Task};
+use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};
+use crate::isolate::{Batch, BatchEnd, Isolation, IsolationError, monotonic_nanoseconds};
+use crate::lockstep::Audits;
+use crate::random::{hash_name, mix};
+use crate::target::Target;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// An epoch ends after this many failing traces: each costs a process, and one finding is enough to fix one bug.
+const FAILURES_PER_EPOCH: usize = 64;
+/// As how many failures one counts that cost seconds of processor time.
+const WEIGHT_OF_A_HANG: usize = 16;
+/// How many runs a finding may be shrunk with.
+const SHRINK_RUNS: usize = 3000;
+/// The same where each run that fails costs a second of processor time.
+const SHRINK_RUNS_OF_A_HANG: usize = 40;
+
+/// Runs epochs, one after the other, with one worker at a time.
+pub(super) struct EpochRunner<'a> {
+    plan: &'a Plan,
+    pub(super) isolation: Isolation,
+    log: Option<&'a Log>,
+    listener: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+impl<'a> EpochRunner<'a> {
+    pub(super) fn start(
+        plan: &'a Plan,
+        log: Option<&'a Log>,
+        interrupted: &Arc<AtomicBool>,
+        listener: &'a (dyn Fn(Event<'_>) + Sync),
+    ) -> Result<Self, IsolationError> {
+        Ok(EpochRunner { plan, isolation: Isolation::start(Arc::clone(interrupted))?, log, listener })
+    }
+
+    pub(super) fn run(
+        &mut self,
+        task: &Task,
+        target: &dyn Target,
+        ledger: &Mutex<Ledger>,
+    ) -> Result<EpochResult, CampaignError> {
+        let stream = mix(mix(self.plan.seed, hash_name(&target.name())), task.epoch);
+        let started = Instant::now();
+        let mut found: Vec<Found> = Vec::new();
+        let (mut failures, mut unconfirmed) = (0, 0);
+        let mut batch = Batch {
+            target: task.target,
+            stream,
+            first_trace: 0,
+            ops_budget: task.ops_budget,
+            deadline_nanoseconds: task.deadline_nanoseconds,
+            strict: self.plan.strict,
+            engine: self.plan.engine,
+        };
+        self.isolation.clear_counts();
+        let kept = ledger.lock().unwrap_or_else(PoisonError::into_inner).kept(task);
+        let known = self.isolation.set_kept(&kept);
+        loop {
+            let (trace, wire, failure) = match self.isolation.run_batch(&batch)? {
+                BatchEnd::Done | BatchEnd::Interrupted => break,
+                BatchEnd::Failed { trace, wire, failure } => (trace, wire, failure),
+            };
+            let seconds = started.elapsed().as_secs_f64();
+            let counts = self.isolation.counts();
+            let seen = target.dialect().signature(&wire, &failure);
+            let confirmed = self.confirm(task.target, target, &wire, failure)?;
+            let is_hang = matches!(confirmed, Some((_, Some(FaultClass::Hang))));
+            failures += if is_hang { WEIGHT_OF_A_HANG } else { 1 };
+            match confirmed {
+                None => {
+                    unconfirmed += 1;
+                    file_unconfirmed(&self.plan.out, target, &wire, &seen)?;
+                }
+                Some((signature, _)) if found.iter().any(|known| known.signature == signature) => {}
+                Some((signature, class)) => {
+                    let filed = self.file(task, target, &wire, &signature, class, ledger)?;
+                    found.push(Found { signature, executions: counts.traces, ops: counts.ops, seconds, filed });
+                    self.report(task.target, target, &found[found.len() - 1])?;
+                }
+            }
+            let is_over = task.deadline_nanoseconds <= monotonic_nanoseconds();
+            if is_over || FAILURES_PER_EPOCH <= failures || !target.is_sound() && !found.is_empty() {
+                break;
+            }
+            batch.first_trace = trace + 1;
+        }
+        let tally = Tally::of(&self.isolation.counts(), unconfirmed, started.elapsed().as_secs_f64());
+        Ok(EpochResult { tally, found, kept: self.isolation.kept(known) })
+    }
+
+    /// Logs a finding, then tells of it: what was told is never lost.
+    pub(super) fn report(&self, index: usize, target: &dyn Target, found: &Found) -> Result<(), CampaignError> {
+        if let Some(log) = self.log {
+            log.found(target, found)?;
+        }
+        (self.listener)(Event::Found {
+            target: index,
+            signature: &found.signature,
+            trace: &found.filed.path,
+            ops: found.filed.ops,
+            executions: found.executions,
+            seconds: found.seconds,
+        });
+        Ok(())
+    }
+
+    /// Runs the trace again on a fresh subject in a fresh worker: what a stray write of an earlier trace left behind is no
+    /// finding of this one. What the second run shows is the truth.
+    pub(super) fn confirm(
+        &mut self,
+        index: usize,
+        target: &dyn Target,
+        wire: &[u8],
+        seen: Failure,
+    ) -> Result<Option<(Signature, Option<FaultClass>)>, IsolationError> {
+        let failure = match self.isolation.replay(index, wire, self.audits())? {
+            Some(Ending::Failed(failure)) => failure,
+            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) => return Ok(None),
+            // Interrupted: what was seen once is kept, rather than lost for want of a second look.
+            None => seen,
+        };
+        let class = match &failure.cause {
+            Cause::Fault(fault) => Some(fault.class),
+            Cause::Law { .. } => None,
+        };
+        Ok(Some((target.dialect().signature(wire, &failure), class)))
+    }
+
+    fn audits(&self) -> Audits {
+        if self.plan.strict { Audits::EveryStep } else { Audits::Full }
+    }
+
+    /// Files the finding, unless an earlier epoch did.
+    fn file(
+        &mut self,
+        task: &Task,
+        target: &dyn Target,
+        wire: &[u8],
+        signature: &Signature,
+        class: Option<FaultClass>,
+        ledger: &Mutex<Ledger>,
+    ) -> Result<Filed, CampaignError> {
+        let known = ledger.lock().unwrap_or_else(PoisonError::into_inner).earlier(task, signature);
+        known.map_or_else(|| self.file_and_shrink(task.target, target, wire, signature, class), Ok)
+    }
+
+    /// Files the finding as it is, then shrinks it and files it again: nothing that was found can be lost.
+    pub(super) fn file_and_shrink(
+        &mut self,
+        index: usize,
+        target: &dyn Target,
+        wire: &[u8],
+        signature: &Signature,
+        class: Option<FaultClass>,
+    ) -> Result<Filed, CampaignError> {
+        file_finding(&self.plan.out, target, wire, signature)?;
+        let audits = self.audits();
+        let small = shrink_wire(&mut self.isolation, index, target, wire, signature, class, audits)?;
+        file_finding(&self.plan.out, target, &small, signature)
+    }
+}
+
+/// Shrinks a trace under isolation, keeping its signature.
+pub(crate) fn shrink_wire(
+    isolation: &mut Isolation,
+    index: usize,
+    target: &dyn Target,
+    wire: &[u8],
+    signature: &Signature,
+    class: Option<FaultClass>,
+    audits: Audits,
+) -> Result<Vec<u8>, IsolationError> {
+    let dialect = target.dialect();
+    let mut runs_left = if class == Some(FaultClass::Hang) { SHRINK_RUNS_OF_A_HANG } else { SHRINK_RUNS };
+    let mut error = None;
+    let small = dialect.shrink(wire, &mut |candidate| {
+        if runs_left == 0 || error.is_some() {
+            return false;
+        }
+        runs_left -= 1;
+        match isolation.replay(index, candidate, audits) {
+            Ok(Some(Ending::Failed(failure))) => dialect.signature(candidate, &failure) == *signature,
+            Ok(_) => false,
+            Err(failed) => {
+                error = Some(failed);
+                false
+            }
+        }
+    });
+    error.map_or(Ok(small), Err)
+}

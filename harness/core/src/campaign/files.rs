@@ -1,0 +1,62 @@
+//! Findings on disk: which file a finding goes to, and what its header says.
+
+use super::CampaignError;
+use crate::files::write_atomically;
+use crate::finding::Signature;
+use crate::target::Target;
+use crate::trace::Header;
+use memtwin_models::Health;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A filed trace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Filed {
+    /// The file.
+    pub path: PathBuf,
+    /// The wire bytes.
+    #[serde(with = "hex")]
+    pub wire: Vec<u8>,
+    /// The number of ops.
+    pub ops: usize,
+}
+
+/// Files a finding of a target below `out`.
+pub(crate) fn file_finding(
+    out: &Path,
+    target: &dyn Target,
+    wire: &[u8],
+    signature: &Signature,
+) -> Result<Filed, CampaignError> {
+    let header = Header {
+        subject: Some(target.subject().to_owned()),
+        expect: Some(signature.to_string()),
+        story: match target.health() {
+            Health::Sound => None,
+            Health::Broken { story, .. } => Some(story.to_owned()),
+        },
+        ..Header::plain()
+    };
+    file(out, target, wire, &signature.file_stem(), &header)
+}
+
+/// Files a trace that failed once and agreed when it ran again, so that what led to it can be looked for.
+pub(crate) fn file_unconfirmed(
+    out: &Path,
+    target: &dyn Target,
+    wire: &[u8],
+    signature: &Signature,
+) -> Result<Filed, CampaignError> {
+    let story =
+        format!("Failed once as {signature} and agreed on a fresh subject: something outlived an earlier trace.");
+    let header = Header { subject: Some(target.subject().to_owned()), story: Some(story), ..Header::plain() };
+    file(out, target, wire, &format!("unconfirmed-{}", signature.file_stem()), &header)
+}
+
+fn file(out: &Path, target: &dyn Target, wire: &[u8], stem: &str, header: &Header) -> Result<Filed, CampaignError> {
+    let dialect = target.dialect();
+    let path = out.join(dialect.name()).join(format!("{}-{stem}.jsonl", target.subject()));
+    let text = dialect.print(wire, header);
+    write_atomically(&path, text.as_bytes()).map_err(|source| CampaignError::Write { path: path.clone(), source })?;
+    Ok(Filed { path, ops: dialect.op_count(wire), wire: wire.to_vec() })
+}

@@ -1,0 +1,226 @@
+//! A campaign: subjects, a budget, and what was found. It decides which epochs run, merges their results in order, confirms
+//! and deduplicates findings, and files them. It judges nothing and prints nothing: it tells what happens as events.
+
+mod epoch;
+mod exhaustive;
+mod files;
+mod ledger;
+mod log;
+mod opening;
+mod plan;
+mod queue;
+mod result;
+pub mod run_file;
+mod tally;
+
+pub(crate) use epoch::shrink_wire;
+pub use exhaustive::{Exhausted, exhaust};
+pub use files::Filed;
+pub(crate) use files::file_finding;
+pub use plan::{Budget, Plan, Shard};
+
+use crate::corpus::CorpusError;
+use crate::finding::Signature;
+use crate::isolate::IsolationError;
+use crate::registry::Registry;
+use epoch::EpochRunner;
+use ledger::{Entered, Ledger};
+use log::{Log, Past};
+use opening::Inputs;
+use queue::{Queue, Task};
+use result::EpochResult;
+use run_file::RunFile;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What happens during a campaign.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A finding was confirmed, shrunk and filed.
+    Found {
+        /// The target's index in the registry.
+        target: usize,
+        /// The signature.
+        signature: &'a Signature,
+        /// The filed trace.
+        trace: &'a std::path::Path,
+        /// The number of ops of the shrunk trace.
+        ops: usize,
+        /// Traces up to the finding.
+        executions: u64,
+        /// From the first fork of a worker to the verdict.
+        seconds: f64,
+    },
+    /// The corpus of a target was run.
+    Opened {
+        /// The target's index in the registry.
+        target: usize,
+        /// How many of its traces reach something that smaller ones do not.
+        kept: usize,
+    },
+    /// An epoch of a target ended.
+    Progress {
+        /// The target's index in the registry.
+        target: usize,
+        /// Ops of this epoch.
+        ops: u64,
+    },
+}
+
+/// Why a campaign could not run.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum CampaignError {
+    #[error(transparent)]
+    Isolation(#[from] IsolationError),
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    #[error("there are more traces of {depth} ops than can be counted; ask for a smaller depth")]
+    TooDeep { depth: u32 },
+    #[error("cannot write {path}: {source}; what was found before is kept below {}", .path.parent().unwrap_or(.path).display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("there is no campaign in {folder} to take up; name the folder that was its --out")]
+    NoCampaign { folder: PathBuf },
+    #[error("another campaign runs in {folder}; give this one an --out of its own")]
+    Taken { folder: PathBuf },
+    #[error("{path}:{line}: {message}; the campaign cannot be taken up, and its findings stay where they are")]
+    Log { path: PathBuf, line: usize, message: String },
+}
+
+/// A campaign that has not run to its end.
+#[derive(Debug)]
+pub struct Campaign<'a> {
+    registry: &'a Registry,
+    plan: Plan,
+    log: Option<Log>,
+    past: Past,
+}
+
+/// Runs a campaign from its beginning. When `interrupted` becomes true it stops, keeps what it has, and summarises.
+pub fn run(
+    registry: &Registry,
+    plan: &Plan,
+    interrupted: &Arc<AtomicBool>,
+    listener: &(dyn Fn(Event<'_>) + Sync),
+) -> Result<RunFile, CampaignError> {
+    Campaign::begin(registry, plan.clone())?.run(interrupted, listener)
+}
+
+impl<'a> Campaign<'a> {
+    /// A new campaign.
+    pub fn begin(registry: &'a Registry, plan: Plan) -> Result<Self, CampaignError> {
+        let log = plan.log.then(|| Log::begin(registry, &plan)).transpose()?;
+        Ok(Campaign { registry, plan, log, past: Past::default() })
+    }
+
+    /// Takes up the campaign that was killed or interrupted in this folder. With an op budget its end is as if nothing had
+    /// happened, but for times.
+    pub fn take_up(registry: &'a Registry, out: &Path, workers: usize) -> Result<Self, CampaignError> {
+        let (log, plan, past) = Log::take_up(registry, out)?;
+        // The log is locked: nobody else writes here.
+        crate::files::sweep(out).map_err(|source| CampaignError::Write { path: out.to_owned(), source })?;
+        Ok(Campaign { registry, plan: Plan { workers, ..plan }, log: Some(log), past })
+    }
+
+    /// What it was asked to do.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many epochs earlier runs have done.
+    #[must_use]
+    pub fn epochs_done(&self) -> usize {
+        self.past.epochs.len()
+    }
+
+    /// Runs what is left. When `interrupted` becomes true it stops, keeps what it has, and summarises.
+    pub fn run(
+        self,
+        interrupted: &Arc<AtomicBool>,
+        listener: &(dyn Fn(Event<'_>) + Sync),
+    ) -> Result<RunFile, CampaignError> {
+        let Campaign { registry, mut plan, log, past } = self;
+        let log = log.as_ref();
+        plan.keep_own(registry);
+        let plan = &plan;
+        let done = past.epochs.iter().map(|(target, own, _)| (*target, *own)).collect();
+        let queue = Queue::new(registry, plan, &done, past.elapsed);
+        let mut ledger = Ledger::new(registry, plan);
+        let opened: Vec<usize> = past.openings.iter().map(|(target, _)| *target).collect();
+        past.openings.into_iter().for_each(|(target, opening)| ledger.open(target, opening));
+        for (target, own, result) in past.epochs {
+            let Entered { needs_no_more, new } = ledger.enter(target, own, result, |_| Ok(()))?;
+            // The kill may have come between the log and the corpus.
+            opening::save(registry, plan, target, &new)?;
+            if needs_no_more {
+                queue.close(target);
+            }
+        }
+        past.found.into_iter().for_each(|(target, found)| ledger.note_told(target, found));
+        let ledger = Mutex::new(ledger);
+        let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || EpochRunner::start(plan, log, interrupted, listener);
+
+        if let Some(folder) = &plan.corpus {
+            let inputs = Inputs::read(registry, plan, folder)?;
+            let left: Vec<usize> = plan.targets.iter().copied().filter(|target| !opened.contains(target)).collect();
+            let next = AtomicUsize::new(0);
+            in_threads(plan.workers, interrupted, || {
+                let mut runner = start()?;
+                while let Some(&index) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(target) = registry.get(index).filter(|target| target.is_sound()) else { continue };
+                    let Some(opening) = opening::run(&mut runner, index, target, &inputs)? else { break };
+                    log.map_or(Ok(()), |log| log.opened(target, &opening))?;
+                    listener(Event::Opened { target: index, kept: opening.kept.len() });
+                    lock().open(index, opening);
+                }
+                Ok(())
+            })?;
+        }
+        in_threads(plan.workers, interrupted, || {
+            let mut runner = start()?;
+            while let Some(task) = queue.next(interrupted) {
+                let Some(target) = registry.get(task.target) else { continue };
+                let result = runner.run(&task, target, &ledger)?;
+                let ops = result.tally.ops();
+                // An epoch that was interrupted counts in this summary only; it is run again when the campaign is taken up.
+                let log = log.filter(|_| !interrupted.load(Ordering::Relaxed));
+                let write = |result: &EpochResult| log.map_or(Ok(()), |log| log.epoch(target, task.own, result));
+                let Entered { needs_no_more, new } = lock().enter(task.target, task.own, result, write)?;
+                queue.give_back(&task, needs_no_more);
+                opening::save(registry, plan, task.target, &new)?;
+                listener(Event::Progress { target: task.target, ops });
+            }
+            Ok(())
+        })?;
+        let mut ledger = ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (target, kept) in ledger.unshared() {
+            opening::save(registry, plan, target, &kept)?;
+        }
+        ledger.finish(registry, plan)
+    }
+}
+
+/// Does the same work in several threads, and returns the first error of any.
+fn in_threads(
+    threads: usize,
+    interrupted: &AtomicBool,
+    work: impl Fn() -> Result<(), CampaignError> + Sync,
+) -> Result<(), CampaignError> {
+    let first_error = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                if let Err(error) = work() {
+                    first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    interrupted.store(true, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    first_error.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}

@@ -1,0 +1,149 @@
+//! What epochs counted, and their sum. It judges nothing.
+
+use super::result::{EpochResult, Found};
+use crate::feedback::Kept;
+use crate::isolate::Counts;
+use crate::lockstep::COUNTS;
+use crate::run_file::{GrowthPoint, MOST_GROWTH_POINTS};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What an epoch counted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Tally {
+    traces: u64,
+    ops: u64,
+    moot: u64,
+    unsupported: u64,
+    unconfirmed: u64,
+    seconds: f64,
+    /// Counts that are not zero, each with its index.
+    outcomes: Vec<(u16, u64)>,
+    /// Features that were noted.
+    features: Vec<u16>,
+}
+
+impl Tally {
+    #[allow(clippy::cast_possible_truncation)] // both maps are small
+    pub(super) fn of(counts: &Counts, unconfirmed: u64, seconds: f64) -> Self {
+        let outcomes = counts.outcomes.iter().enumerate().filter(|(_, count)| **count != 0);
+        let features = counts.features.iter().enumerate().filter(|(_, count)| **count != 0);
+        Tally {
+            traces: counts.traces,
+            ops: counts.ops,
+            moot: counts.moot,
+            unsupported: counts.unsupported,
+            unconfirmed,
+            seconds,
+            outcomes: outcomes.map(|(index, count)| (index as u16, *count)).collect(),
+            features: features.map(|(feature, _)| feature as u16).collect(),
+        }
+    }
+
+    /// The features that these traces reach, and nothing else.
+    pub(super) fn reaching(kept: &[Kept]) -> Self {
+        let features: BTreeSet<u16> = kept.iter().flat_map(|kept| &kept.reached).map(|reached| reached >> 3).collect();
+        Tally { features: features.into_iter().collect(), ..Tally::default() }
+    }
+
+    pub(super) fn ops(&self) -> u64 {
+        self.ops
+    }
+}
+
+/// The sum of a target's epochs, in their order.
+#[derive(Debug)]
+pub(super) struct Sum {
+    pub(super) traces: u64,
+    pub(super) ops: u64,
+    pub(super) moot: u64,
+    pub(super) unsupported: u64,
+    pub(super) unconfirmed: u64,
+    pub(super) seconds: f64,
+    pub(super) outcomes: [u64; COUNTS],
+    pub(super) features: BTreeSet<u16>,
+    pub(super) found: Vec<Found>,
+    /// What was known after each epoch; of a long campaign after every second, fourth, … of them.
+    pub(super) growth: Vec<GrowthPoint>,
+}
+
+impl Sum {
+    pub(super) fn new() -> Self {
+        Sum {
+            traces: 0,
+            ops: 0,
+            moot: 0,
+            unsupported: 0,
+            unconfirmed: 0,
+            seconds: 0.0,
+            outcomes: [0; COUNTS],
+            features: BTreeSet::new(),
+            found: Vec::new(),
+            growth: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, result: EpochResult) {
+        for found in result.found {
+            self.find(Found {
+                executions: self.traces + found.executions,
+                ops: self.ops + found.ops,
+                seconds: self.seconds + found.seconds,
+                ..found
+            });
+        }
+        let Tally { traces, ops, moot, unsupported, unconfirmed, seconds, outcomes, features } = result.tally;
+        self.traces += traces;
+        self.ops += ops;
+        self.moot += moot;
+        self.unsupported += unsupported;
+        self.unconfirmed += unconfirmed;
+        self.seconds += seconds;
+        for (index, count) in outcomes {
+            // A log is a file: what it says is not trusted.
+            if let Some(sum) = self.outcomes.get_mut(usize::from(index)) {
+                *sum += count;
+            }
+        }
+        self.features.extend(features);
+        self.growth.push(GrowthPoint {
+            ops: self.ops,
+            traces: self.traces,
+            seconds: self.seconds,
+            features: self.features.len(),
+        });
+        if MOST_GROWTH_POINTS < self.growth.len() {
+            // The last one stays, because it says what was reached in the end.
+            let mut number = self.growth.len();
+            self.growth.retain(|_| {
+                number -= 1;
+                number.is_multiple_of(2)
+            });
+        }
+    }
+
+    pub(super) fn find(&mut self, found: Found) {
+        if self.found.iter().all(|known| known.signature != found.signature) {
+            self.found.push(found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_thinned_and_keeps_its_end() {
+        let mut sum = Sum::new();
+        for number in 1..=1000 {
+            let tally = Tally { traces: 1, ops: 10, seconds: 0.5, features: vec![number], ..Tally::default() };
+            sum.add(EpochResult { tally, found: Vec::new(), kept: Vec::new() });
+            assert!(sum.growth.len() <= MOST_GROWTH_POINTS);
+            let last = &sum.growth[sum.growth.len() - 1];
+            assert_eq!((last.ops, last.traces, last.features), (sum.ops, sum.traces, usize::from(number)));
+        }
+        assert!(MOST_GROWTH_POINTS / 4 < sum.growth.len());
+        assert!(sum.growth.is_sorted_by_key(|point| point.ops));
+    }
+}

@@ -1,0 +1,246 @@
+//! `memtwin fuzz`: a campaign on some targets.
+
+use super::known::{self, KnownOptions};
+use super::screen::{BAD, BOLD, DIM, GOOD, Screen, count, time};
+use super::{Context, Exit, Failed, select};
+use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
+use crate::campaign::{Budget, Campaign, Event, Plan, Shard};
+use crate::engines::Engine;
+use crate::run_file::known::KnownFindings;
+use crate::run_file::stories;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Args)]
+pub struct Fuzz {
+    /// What to run: `component` or `component/subject`; every component if left out
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// Run this long, e.g. 90s, 5m, 1h; 0 means until Ctrl-C
+    #[arg(long, value_name = "D", value_parser = parse_time, default_value = "60s", conflicts_with = "ops")]
+    time: Duration,
+    /// Run this many ops on each sound subject, and at most on each Broken one, e.g. 200M: same seed, same findings
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    ops: Option<u64>,
+    /// The seed; drawn and printed if left out
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Worker processes at a time; one for each processor if left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Where findings are filed
+    #[arg(long, value_name = "DIR", default_value = "target/memtwin")]
+    out: PathBuf,
+    /// Run Broken subjects too: each must be caught
+    #[arg(long)]
+    broken: bool,
+    /// Audit the whole state after every op: slower, and state laws are judged where they break
+    #[arg(long)]
+    strict: bool,
+    /// Where the traces come from
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
+    /// A folder of corpora, one a component: start from what is there, and add what is kept
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
+    /// Do one part of the campaign, such as 2/5: the second of five machines; give all the same seed
+    #[arg(long, value_name = "I/N", requires = "seed", default_value = "1/1")]
+    shard: Shard,
+    /// Take up the campaign in --out that was killed or interrupted; what it was asked to do is known
+    #[arg(long, conflicts_with_all = ["targets", "time", "ops", "seed", "broken", "strict", "engine", "corpus", "shard"])]
+    resume: bool,
+    #[command(flatten)]
+    known: KnownOptions,
+    /// Print the run file (schema memtwin-run/1) on standard output, everything else on standard error
+    #[arg(long)]
+    json: bool,
+}
+
+impl Fuzz {
+    pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
+        let screen = Screen::new(self.json);
+        let known = self.known.load()?;
+        let campaign = self.campaign(context)?;
+        let plan = campaign.plan();
+        screen.line(&format!("{BOLD}memtwin fuzz{BOLD:#} {} subjects, seed {}", plan.targets.len(), plan.seed))?;
+        if self.resume {
+            screen.line(&format!("taken up after {} epochs", campaign.epochs_done()))?;
+        }
+        let mut run = run_campaign(context, campaign, &known, &screen)?;
+        if self.json {
+            use std::io::Write as _;
+            let workers = self.workers.map_or_else(default_workers, usize::from);
+            stories::add(&mut run, context.registry, workers, &context.interrupted, |_| true)?;
+            writeln!(std::io::stdout(), "{}", serde_json::to_string(&run)?)?;
+        }
+        conclude(context, &screen, &run)
+    }
+
+    fn campaign<'a>(&self, context: &Context<'a>) -> Result<Campaign<'a>, Failed> {
+        let workers = self.workers.map_or_else(default_workers, usize::from);
+        if self.resume {
+            return Ok(Campaign::take_up(context.registry, &self.out, workers)?);
+        }
+        let targets = select::targets(context.registry, &self.targets, self.broken)?;
+        let budget = match self.ops {
+            Some(ops) => Budget::Ops(ops),
+            None if self.time.is_zero() => Budget::Endless,
+            None => Budget::Time(self.time),
+        };
+        let plan = Plan {
+            shard: self.shard,
+            workers,
+            strict: self.strict,
+            engine: self.engine,
+            corpus: self.corpus.clone(),
+            log: true,
+            ..Plan::new(targets, self.seed.unwrap_or_else(rand::random), budget, &self.out)
+        };
+        Ok(Campaign::begin(context.registry, plan)?)
+    }
+}
+
+/// One worker for each processor.
+pub(super) fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Runs a campaign and shows what happens. Findings that are accepted are marked so.
+pub(super) fn run_campaign(
+    context: &Context<'_>,
+    campaign: Campaign<'_>,
+    known: &KnownFindings,
+    screen: &Screen,
+) -> Result<RunFile, Failed> {
+    let started = Instant::now();
+    let ops_so_far = AtomicU64::new(0);
+    let listener = |event: Event<'_>| match event {
+        Event::Found { target, signature, trace, ops, executions, seconds } => {
+            let Some(target) = context.registry.get(target) else { return };
+            let name = target.name();
+            let (mark, style) = match (target.is_sound(), known.reason(&name, signature.as_str())) {
+                (true, None) => ("✗", BAD),
+                (true, Some(_)) => ("≈", DIM),
+                (false, _) => ("✓", GOOD),
+            };
+            let found = signature.as_str().split_once('/').map_or("", |(_, rest)| rest);
+            let _ = screen.line(&format!(
+                "{style}{mark}{style:#} {name:<30} {:>7} {DIM}trace {executions:<6}{DIM:#} {found} {DIM}{ops} op{} {}{DIM:#}",
+                time(seconds),
+                if ops == 1 { "" } else { "s" },
+                trace.display()
+            ));
+        }
+        Event::Opened { target, kept } => {
+            let name = context.registry.get(target).map(crate::target::Target::name).unwrap_or_default();
+            let _ = screen.line(&format!("  {name:<30} starts from {kept} traces of the corpus"));
+        }
+        Event::Progress { target, ops } => {
+            let total = ops_so_far.fetch_add(ops, Ordering::Relaxed) + ops;
+            let Some(target) = context.registry.get(target) else { return };
+            let seconds = started.elapsed().as_secs_f64();
+            let rate_words = count(rate(total, seconds));
+            screen.progress(format!("{} {} ops, {rate_words} ops/s, {}", time(seconds), count(total), target.name()));
+        }
+    };
+    let run = campaign.run(&context.interrupted, &listener);
+    screen.finish();
+    let mut run = run?;
+    known.mark(&mut run);
+    known::show(screen, known, &run)?;
+    Ok(run)
+}
+
+/// The summary, and what it means for the exit code.
+pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) -> Result<Exit, Failed> {
+    for subject in run.subjects.iter().filter(|subject| subject.is_sound() || subject.verdict == Verdict::Missed) {
+        summarise(screen, subject)?;
+    }
+    let totals = &run.totals;
+    let broken = totals.caught + totals.missed;
+    let sound = totals.agreed + totals.known + totals.diverged;
+    let mut parts = Vec::new();
+    if 0 < broken {
+        parts.push(format!("{} of {broken} known defects caught", totals.caught));
+    }
+    if 0 < sound {
+        parts.push(format!("{} of {sound} sound subjects agree with their model", totals.agreed));
+    }
+    if 0 < totals.known {
+        parts.push(format!("{} with known findings only", totals.known));
+    }
+    parts.push(format!("{} ops", count(totals.ops)));
+    let is_clean = totals.is_as_expected();
+    let style = if is_clean { GOOD } else { BAD };
+    screen.line(&format!("\n{style}{}{style:#}", parts.join(", ")))?;
+    if context.interrupted.load(Ordering::Relaxed) {
+        screen.line("interrupted: what was found until then is saved")?;
+        return Ok(Exit::Interrupted);
+    }
+    let worst = run.subjects.iter().filter(|subject| subject.verdict == Verdict::Diverged);
+    let shown = worst.chain(run.subjects.iter().filter(|subject| subject.verdict == Verdict::Caught));
+    if let Some(finding) = shown.flat_map(|subject| &subject.findings).next() {
+        screen.line(&format!("Next: memtwin explain {}", finding.trace))?;
+    }
+    Ok(if is_clean { Exit::Clean } else { Exit::Finding })
+}
+
+fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
+    let name = format!("{}/{}", subject.component, subject.subject);
+    let rate_words = count(rate(subject.ops, subject.seconds));
+    let (mark, style) =
+        if subject.verdict.is_as_expected() && subject.shortfalls.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
+    screen.line(&format!(
+        "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate_words} ops/s a worker, {} features, {} moot){DIM:#}",
+        subject.verdict.word(),
+        count(subject.ops),
+        count(subject.traces),
+        subject.features,
+        subject.moot + subject.unsupported,
+    ))?;
+    for shortfall in &subject.shortfalls {
+        screen.line(&format!("    not enough: {shortfall}"))?;
+    }
+    Ok(())
+}
+
+#[allow(clippy::cast_possible_truncation)] // a cast from a float saturates
+fn rate(ops: u64, seconds: f64) -> u64 {
+    (ops as f64 / seconds.max(1e-9)) as u64
+}
+
+/// A time such as 90, 90s, 5m or 1h.
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split_unit(text);
+    let factor = match unit {
+        "" | "s" => 1.0,
+        "ms" => 1e-3,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return Err("a time is a number with ms, s, m, h or d".to_owned()),
+    };
+    let seconds = number.parse::<f64>().map_err(|_| "a time is a number with ms, s, m, h or d".to_owned())? * factor;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "the time is too long".to_owned())
+}
+
+/// A count such as 5000, 10k, 200M or 1G.
+#[allow(clippy::cast_possible_truncation)] // in range, and a cast from a float saturates
+fn parse_count(text: &str) -> Result<u64, String> {
+    let (number, unit) = split_unit(text);
+    let factor = match unit {
+        "" => 1.0,
+        "k" | "K" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        _ => return Err("a count is a number, or one with k, M or G".to_owned()),
+    };
+    let value = number.parse::<f64>().map_err(|_| "a count is a number, or one with k, M or G".to_owned())? * factor;
+    if (1.0..=9e15).contains(&value) { Ok(value as u64) } else { Err("the count is out of range".to_owned()) }
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()))
+}

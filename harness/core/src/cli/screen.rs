@@ -1,0 +1,113 @@
+//! What a person sees: lines on standard output (or error, when the output is for a machine), a progress bar on a terminal.
+//! `anstream` leaves colours out for pipes and NO_COLOR.
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// For what is as expected.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// For what is not.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// For what is said beside.
+pub const DIM: Style = Style::new().dimmed();
+/// For names.
+pub const BOLD: Style = Style::new().bold();
+
+/// How often a plain progress line is written where there is no terminal.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Where lines go.
+pub struct Screen {
+    lines: Mutex<Box<dyn Write + Send>>,
+    bar: ProgressBar,
+    last_plain: Mutex<Instant>,
+}
+
+impl Screen {
+    /// Lines go to standard output, or to standard error when standard output is for a machine.
+    pub fn new(is_for_machine: bool) -> Self {
+        let lines: Box<dyn Write + Send> =
+            if is_for_machine { Box::new(anstream::stderr()) } else { Box::new(anstream::stdout()) };
+        let bar = ProgressBar::new_spinner();
+        let style =
+            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        bar.set_style(style);
+        Screen { lines: Mutex::new(lines), bar, last_plain: Mutex::new(Instant::now()) }
+    }
+
+    /// One line.
+    pub fn line(&self, text: &str) -> io::Result<()> {
+        let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.bar.suspend(|| writeln!(lines, "{text}").and_then(|()| lines.flush()))
+    }
+
+    /// How far it is: moving on a terminal, now and then a line elsewhere; always on standard error.
+    pub fn progress(&self, text: String) {
+        if io::stderr().is_terminal() {
+            self.bar.set_message(text);
+            self.bar.tick();
+            return;
+        }
+        let mut last = self.last_plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if PLAIN_EVERY <= last.elapsed() {
+            *last = Instant::now();
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// How much of a known whole is done.
+    pub fn progress_of(&self, done: usize, all: usize, what: &str) {
+        if io::stderr().is_terminal() && self.bar.length() != Some(all as u64) {
+            let style = ProgressStyle::with_template("{bar:40} {pos} of {len} {msg}");
+            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_length(all as u64);
+            self.bar.set_message(what.to_owned());
+        }
+        self.bar.set_position(done as u64);
+        if !io::stderr().is_terminal() {
+            self.progress(format!("{done} of {all} {what}"));
+        }
+    }
+
+    /// Takes the progress bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The text with control characters that are shown, not obeyed: traces and subjects are foreign. Lines stay lines.
+pub fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
+}
+
+/// One clear line on standard error.
+pub fn complain(text: &str) {
+    let line = printable(text).replace('\n', "\\n");
+    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {line}");
+}
+
+/// A count in millions or thousands, for a person.
+pub fn count(number: u64) -> String {
+    match number {
+        0..10_000 => number.to_string(),
+        10_000..1_000_000 => format!("{:.1} k", number as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} M", number as f64 / 1e6),
+        _ => format!("{:.2} G", number as f64 / 1e9),
+    }
+}
+
+/// A time, for a person.
+pub fn time(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
+}

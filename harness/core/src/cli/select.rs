@@ -1,0 +1,40 @@
+//! From names on the command line to targets.
+
+use super::Failed;
+use crate::registry::Registry;
+
+/// The targets that a list of `component` and `component/subject` stands for: sound ones, Broken ones when named or asked
+/// for. An empty list stands for every component.
+pub fn targets(registry: &Registry, names: &[String], broken: bool) -> Result<Vec<usize>, Failed> {
+    let mut chosen = Vec::new();
+    let all = || registry.targets().enumerate();
+    if names.is_empty() {
+        chosen.extend(all().filter(|(_, target)| broken || target.is_sound()).map(|(index, _)| index));
+    }
+    for name in names {
+        if let Some((component, subject)) = name.split_once('/') {
+            chosen.push(target(registry, component, subject)?);
+            continue;
+        }
+        if registry.dialect(name).is_none() {
+            let known: Vec<_> = registry.dialects().map(crate::target::Dialect::name).collect();
+            return Err(
+                format!("unknown component {name:?}; known are {}; see `memtwin list`", known.join(", ")).into()
+            );
+        }
+        let of_component = all().filter(|(_, target)| target.dialect().name() == name);
+        chosen.extend(of_component.filter(|(_, target)| broken || target.is_sound()).map(|(index, _)| index));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    chosen.retain(|index| seen.insert(*index));
+    if chosen.is_empty() {
+        return Err("there is no sound subject among these; name a Broken one or add --broken".into());
+    }
+    Ok(chosen)
+}
+
+/// The target of a component and a subject.
+pub fn target(registry: &Registry, component: &str, subject: &str) -> Result<usize, Failed> {
+    let found = registry.index_of(component, subject);
+    found.ok_or_else(|| format!("unknown subject {component}/{subject}; see `memtwin list`").into())
+}

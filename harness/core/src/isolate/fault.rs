@@ -1,0 +1,127 @@
+//! The fault handler of workers: writes signal, address and frames into the slot, then lets the signal have its way.
+
+use super::slot::{MAX_FRAMES, SharedSlot, Slot};
+use memtwin_wild as wild;
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// Sent to a worker that hangs, so that it notes where.
+pub(super) const HANG_SIGNAL: Signal = Signal::SIGPROF;
+/// Sent to a worker that uses too much memory, by the zygote or by its own allocator.
+pub(super) const MEMORY_SIGNAL: Signal = Signal::SIGVTALRM;
+
+const HANDLED: [Signal; 9] = [
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGILL,
+    Signal::SIGFPE,
+    Signal::SIGABRT,
+    Signal::SIGTRAP,
+    Signal::SIGSYS,
+    HANG_SIGNAL,
+    MEMORY_SIGNAL,
+];
+
+const HANDLER_STACK_BYTES: usize = 256 << 10;
+/// Below the stack's lowest address the kernel keeps a gap (vm.stack_guard_gap, 256 pages); big frames may jump into it.
+const STACK_GAP_BYTES: u64 = 2 << 20;
+
+static SLOT: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
+static STACK_LOW: AtomicU64 = AtomicU64::new(0);
+static STACK_HIGH: AtomicU64 = AtomicU64::new(0);
+
+/// Installs the handler in the zygote; workers inherit it. AddressSanitizer gives way to it
+/// (allow_user_segv_handler is its default).
+pub(super) fn install(slot: &SharedSlot) {
+    SLOT.store(slot.as_ptr(), Ordering::Relaxed);
+    note_stack();
+    // The unwinder loads its tables on first use; the handler must not be the first.
+    let mut frames = 0;
+    backtrace::trace(|_| {
+        frames += 1;
+        frames < MAX_FRAMES
+    });
+    let stack = Box::leak(vec![0_u8; HANDLER_STACK_BYTES].into_boxed_slice());
+    let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: HANDLER_STACK_BYTES };
+    // SAFETY: the stack is leaked, so it lives as long as the process; the old one is not asked for.
+    unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) };
+    let flags = SaFlags::SA_SIGINFO | SaFlags::SA_ONSTACK | SaFlags::SA_NODEFER;
+    let action = SigAction::new(SigHandler::SigAction(handle), flags, SigSet::empty());
+    for signal in HANDLED {
+        // SAFETY: the handler does only what is written beside it, and the process ends after it.
+        let _ = unsafe { sigaction(signal, &action) };
+    }
+}
+
+fn note_stack() {
+    let local = 0_u8;
+    let high = ptr::from_ref(&local) as u64;
+    let size = getrlimit(Resource::RLIMIT_STACK).map_or(8 << 20, |(soft, _)| soft.min(64 << 20));
+    STACK_HIGH.store(high, Ordering::Relaxed);
+    STACK_LOW.store(high.saturating_sub(size + STACK_GAP_BYTES), Ordering::Relaxed);
+}
+
+extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // From here on a second fault has its way at once.
+    for handled in HANDLED {
+        // SAFETY: restoring the default action is async-signal-safe (man 7 signal-safety).
+        unsafe { libc::signal(handled as i32, libc::SIG_DFL) };
+    }
+    // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
+    let info = unsafe { &*info };
+    let code = info.si_code;
+    // SAFETY: the slot is mapped for the life of the process, and only this thread runs in it now.
+    if let Some(slot) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
+        let record = &mut slot.fault;
+        record.code = code;
+        // SAFETY: si_addr is valid for the fault signals; for others it is bits of other fields, which nobody reads.
+        record.address = unsafe { info.si_addr() } as u64;
+        // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction).
+        let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+        record.instruction = context.uc_mcontext.gregs[libc::REG_RIP as usize].cast_unsigned();
+        if let Some(address) = wild::simulated_fault() {
+            record.address = address;
+        } else if let Some(address) = wild::guest_address(record.address) {
+            record.address = address;
+        }
+        let stack = STACK_LOW.load(Ordering::Relaxed)..STACK_HIGH.load(Ordering::Relaxed);
+        record.is_stack_overflow = u32::from(signal == libc::SIGSEGV && stack.contains(&record.address));
+        record.signal.store(signal.cast_unsigned(), Ordering::Release);
+        note_frames(slot);
+    }
+    // A fault comes again when the instruction is tried again; a trap does not, for its instruction is done, and a sent
+    // signal (its code is not above 0, man 2 sigaction) has no instruction.
+    let is_sent = code <= 0 || matches!(signal, libc::SIGABRT | libc::SIGPROF | libc::SIGVTALRM | libc::SIGSYS);
+    if is_sent || signal == libc::SIGTRAP {
+        // SAFETY: raise is async-signal-safe.
+        unsafe { libc::raise(signal) };
+    }
+}
+
+/// Unwinds. Not async-signal-safe by the letter: if it faults or blocks, the record above is complete, and the zygote's
+/// watch ends the worker.
+fn note_frames(slot: &mut Slot) {
+    let record = &mut slot.fault;
+    let mut count = 0;
+    // SAFETY: the process has one thread that still matters, so nobody else uses the unwinder's tables.
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| {
+            record.frames[count] = frame.ip() as u64;
+            count += 1;
+            #[allow(clippy::cast_possible_truncation)] // at most MAX_FRAMES
+            record.frame_count.store(count as u32, Ordering::Release);
+            count < MAX_FRAMES
+        });
+    }
+}
+
+/// Notes the frames of a panic, from the panic hook.
+pub(super) fn note_panic(message: &str) {
+    // SAFETY: the slot is mapped for the life of the process; the hook runs in the one thread that uses it.
+    if let Some(slot) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
+        slot.message.set(message);
+        note_frames(slot);
+    }
+}

@@ -1,0 +1,120 @@
+//! Surveys: what each of many traces reaches, with one fork for as many as go into shared memory together. The traces lie
+//! in the room for kept ones; what each reached is written to the output, whole before the length says so, so that a trace
+//! that takes the worker with it loses nothing of those before it. It judges no trace.
+
+use super::slot::{JobKind, JobRecord, KEPT_BYTES, OUTPUT_BYTES, Report, Slot};
+use super::{Isolation, IsolationError, job, kept, worker};
+use crate::feedback::{Kept, Reached, take_reached};
+use crate::finding::{Ending, Failure};
+use crate::lockstep::{Audits, COUNTS, Ended, Journal};
+use crate::target::Target;
+use memtwin_models::StateMap;
+use memtwin_models::wire::MAX_WIRE_BYTES;
+use std::sync::atomic::Ordering;
+
+// A trace of the greatest length goes into the empty room.
+const _: () = assert!(MAX_WIRE_BYTES + 8 <= KEPT_BYTES);
+
+/// What a trace did on one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TraceSurvey {
+    /// It came to its end, or became moot, or its setup is not served; this is what it reached.
+    Reached(Vec<Reached>),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What a survey saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Surveyed {
+    /// Every trace, in order.
+    All(Vec<TraceSurvey>),
+    /// The supervisor was interrupted.
+    Interrupted,
+}
+
+impl Isolation {
+    /// Runs many traces, each on a subject as good as new, and says what each reached. One worker runs as many as fit into
+    /// shared memory; after a trace that fails another worker goes on.
+    pub fn survey(&mut self, target: usize, wires: &[&[u8]]) -> Result<Surveyed, IsolationError> {
+        let mut seen = Vec::with_capacity(wires.len());
+        while let Some(rest) = wires.get(seen.len()..).filter(|rest| !rest.is_empty()) {
+            let count = self.lay_out(rest);
+            self.slot.get_mut().job = JobRecord { end_trace: count, ..job(JobKind::Survey, target, Audits::Full) };
+            let Some(ending) = self.run_worker()? else { return Ok(Surveyed::Interrupted) };
+            let before = seen.len();
+            read_all(&self.output(), &mut seen);
+            // A subject that wrote over the output must not make up traces.
+            #[allow(clippy::cast_possible_truncation)] // a count of slices in memory
+            seen.truncate(before + count as usize);
+            match ending {
+                Ending::Failed(failure) => seen.push(TraceSurvey::Failed(failure)),
+                // The output had no room for more, or a subject wrote over it: then the first trace says nothing.
+                Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) if seen.len() == before => {
+                    seen.push(TraceSurvey::Reached(Vec::new()));
+                }
+                Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) => {}
+            }
+            seen.truncate(wires.len());
+        }
+        Ok(Surveyed::All(seen))
+    }
+
+    /// Puts as many traces into shared memory as there is room for.
+    fn lay_out(&mut self, wires: &[&[u8]]) -> u64 {
+        let slot = self.slot.get_mut();
+        kept::clear(slot);
+        let mut put = |wire: &&&[u8]| kept::add(slot, &Kept { wire: wire.to_vec(), reached: Vec::new() });
+        wires.iter().take_while(|wire| put(wire)).count() as u64
+    }
+}
+
+/// The worker's part.
+pub(super) fn run(slot: &mut Slot, target: &'static dyn Target) {
+    let mut runner = target.runner();
+    let mut map = Box::new([0; StateMap::SIZE]);
+    let mut counts = Box::new([0; COUNTS]);
+    let mut new = Vec::new();
+    for (index, kept) in (0..slot.job.end_trace).zip(kept::from(slot, 0)) {
+        worker::put_on_record(slot, index, &kept.wire);
+        let mut journal = Journal { place: &slot.place, counts: &mut counts, features: Some(&mut map), ops: 0 };
+        let ended = runner.run(&kept.wire, Audits::Full, &mut journal);
+        if let Ended::Diverged { .. } = ended {
+            return worker::report(slot, &ended);
+        }
+        new.clear();
+        new.extend(take_reached(&mut map));
+        if !write_one(slot, &new) {
+            break;
+        }
+    }
+    // A subject that dies when it is dropped dies of no trace of these; replaying one at a time shows which.
+    slot.report.store(Report::Done as u32, Ordering::Release);
+}
+
+/// Writes what a trace reached; says whether there was room.
+#[allow(clippy::cast_possible_truncation)] // lengths are below OUTPUT_BYTES
+fn write_one(slot: &mut Slot, reached: &[Reached]) -> bool {
+    let start = slot.output_length.load(Ordering::Acquire) as usize;
+    let end = start + 4 + 2 * reached.len();
+    if OUTPUT_BYTES < end {
+        return false;
+    }
+    let (length, rest) = slot.output[start..end].split_at_mut(4);
+    length.copy_from_slice(&(reached.len() as u32).to_le_bytes());
+    for (room, feature) in rest.chunks_exact_mut(2).zip(reached) {
+        room.copy_from_slice(&feature.to_le_bytes());
+    }
+    slot.output_length.store(end as u32, Ordering::Release);
+    true
+}
+
+/// Reads what [`write_one`] wrote.
+fn read_all(mut output: &[u8], seen: &mut Vec<TraceSurvey>) {
+    let mut next = || {
+        let length = u32::from_le_bytes(*output.split_off(..4)?.as_array()?) as usize;
+        let reached = output.split_off(..length.checked_mul(2)?)?;
+        Some(reached.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(*pair.as_array()?))).collect())
+    };
+    seen.extend(std::iter::from_fn(|| next().map(TraceSurvey::Reached)));
+}

@@ -1,0 +1,260 @@
+//! Runs one trace on one subject beside the model, op by op, straight from wire bytes. The loop allocates nothing, formats
+//! nothing and makes no system call of its own; all explaining happens on a second run of the one trace that matters.
+
+mod narrator;
+mod pace;
+mod told;
+
+pub use narrator::Narrator;
+pub(crate) use narrator::narrate;
+pub use pace::Round;
+pub(crate) use pace::rounds;
+pub(crate) use told::Told;
+pub use told::{ByteDifference, LINE_BYTES};
+
+use crate::finding::Step;
+use crate::rig::Rig;
+use crate::trace::read_setup;
+use memtwin_models::wire::Reader;
+use memtwin_models::{AnySubject, Depth, Divergence, Model as _, Row, StateMap, Verdict};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Outcome classes that a component may have at most.
+pub const CLASSES: usize = 16;
+/// Op kinds that a component may have at most.
+pub const KINDS: usize = 64;
+/// Counters: op kinds times outcome classes.
+pub const COUNTS: usize = KINDS * CLASSES;
+
+/// The random engine audits in full, and notes features, in each trace whose number is a multiple of this: both cost about
+/// as much as a fifth of the trace, and traces of one setup and mix are alike.
+pub const CLOSE_LOOK_EVERY: u64 = 16;
+
+/// Where the run notes what it does, so that nothing is lost when the subject takes the process with it.
+#[derive(Debug)]
+pub struct Journal<'a> {
+    /// The place in the trace, as [`place_of`] packs it.
+    pub place: &'a AtomicU32,
+    /// How often each (op kind, outcome class) was seen: `kind * CLASSES + class`.
+    pub counts: &'a mut [u64; COUNTS],
+    /// The state map, for runs that note features.
+    pub features: Option<&'a mut [u8; StateMap::SIZE]>,
+    /// Ops carried out by the runs so far, without those of a run that did not return.
+    pub ops: u64,
+}
+
+const CONSTRUCT: u32 = u32::MAX;
+const AUDIT: u32 = u32::MAX - 1;
+const TEARDOWN: u32 = u32::MAX - 2;
+
+/// A step as the journal holds it.
+#[must_use]
+pub const fn place_of(step: Step) -> u32 {
+    match step {
+        Step::Construct => CONSTRUCT,
+        Step::Audit => AUDIT,
+        Step::Teardown => TEARDOWN,
+        Step::Op(index) => index,
+    }
+}
+
+/// The step that the journal holds.
+#[must_use]
+pub const fn step_at(place: u32) -> Step {
+    match place {
+        CONSTRUCT => Step::Construct,
+        AUDIT => Step::Audit,
+        TEARDOWN => Step::Teardown,
+        index => Step::Op(index),
+    }
+}
+
+impl Journal<'_> {
+    #[inline]
+    fn at(&self, step: Step) {
+        self.place.store(place_of(step), Ordering::Relaxed);
+    }
+}
+
+/// How a run ended, without words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The subject agreed to the end.
+    Agreed,
+    /// The contract says nothing from this op on.
+    Moot {
+        /// The index of the op.
+        op: u32,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The subject cannot serve the setup.
+    Unsupported(&'static str),
+    /// A law was broken.
+    Diverged {
+        /// Where.
+        step: Step,
+        /// Which law.
+        divergence: Divergence,
+    },
+}
+
+/// When the state is audited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audits {
+    /// After the last op, cheaply.
+    Sample,
+    /// After the last op, in full.
+    Full,
+    /// In full after every op.
+    EveryStep,
+}
+
+/// A subject and its model in lockstep, with the types erased: one dynamic call a trace.
+pub trait Runner {
+    /// Runs a trace to its end or its first divergence. The subject may take the process with it.
+    fn run(&mut self, wire: &[u8], audits: Audits, journal: &mut Journal<'_>) -> Ended;
+    /// Drops the subject.
+    fn finish(&mut self, journal: &mut Journal<'_>);
+}
+
+/// The runner of a subject. It is compiled once a component: the subject is one dynamic call an op.
+pub struct Lockstep<C: Rig> {
+    row: &'static Row<C>,
+    /// The wire bytes of the setup that subject and model stand for: the common case is the same setup again.
+    setup_wire: Vec<u8>,
+    stage: Option<Stage<C>>,
+    subject: Option<Box<dyn AnySubject<C>>>,
+    seen: C::Outcome,
+    view: C::View,
+}
+
+struct Stage<C: Rig> {
+    setup: C::Setup,
+    edges: C::Edges,
+    model: C::Model,
+}
+
+impl<C: Rig> Lockstep<C> {
+    /// A runner without a subject; the first trace builds it.
+    #[must_use]
+    pub fn new(row: &'static Row<C>) -> Self {
+        const {
+            assert!(C::OP_KINDS.len() <= KINDS, "the table of counts has no room for so many kinds of ops");
+            assert!(C::OUTCOME_CLASSES.len() <= CLASSES, "the table of counts has no room for so many classes");
+        }
+        Lockstep {
+            row,
+            setup_wire: Vec::new(),
+            stage: None,
+            subject: None,
+            seen: C::Outcome::default(),
+            view: C::View::default(),
+        }
+    }
+
+    /// Makes the stage for the trace's setup and returns where its ops begin.
+    fn set_stage(&mut self, wire: &[u8], journal: &Journal<'_>) -> usize {
+        if !self.setup_wire.is_empty() && wire.starts_with(&self.setup_wire) {
+            return self.setup_wire.len();
+        }
+        let mut reader = Reader::new(wire);
+        let setup = read_setup::<C>(&mut reader);
+        self.setup_wire.clear();
+        // A setup that ran into the end of the input is no prefix to compare with: longer inputs decode differently.
+        if reader.position() < wire.len() {
+            self.setup_wire.extend_from_slice(&wire[..reader.position()]);
+        }
+        journal.at(Step::Teardown);
+        self.subject = None;
+        let edges = C::edges(&setup);
+        let model = match self.stage.take() {
+            Some(Stage { mut model, .. }) => {
+                model.reset(&setup);
+                model
+            }
+            None => C::Model::new(&setup, &self.row.contract),
+        };
+        self.stage = Some(Stage { setup, edges, model });
+        reader.position()
+    }
+
+    fn play(&mut self, wire: &[u8], start: usize, audits: Audits, journal: &mut Journal<'_>) -> Ended {
+        let Some(Stage { setup, edges, model }) = &mut self.stage else { return Ended::Agreed };
+        let subject = match &mut self.subject {
+            Some(subject) => subject,
+            vacant => {
+                journal.at(Step::Construct);
+                match (self.row.build)(setup) {
+                    Ok(subject) => vacant.insert(subject),
+                    Err(unsupported) => return Ended::Unsupported(unsupported.0),
+                }
+            }
+        };
+        let (seen, view) = (&mut self.seen, &mut self.view);
+        let mut reader = Reader::at(wire, start);
+        let mut index = 0;
+        while let Some(op) = C::read_op(edges, &mut reader) {
+            model.arrange(&op, seen);
+            journal.at(Step::Op(index));
+            subject.apply(&op, seen);
+            let verdict = model.judge(&op, seen);
+            journal.ops += 1;
+            match verdict {
+                Verdict::Agree => {}
+                Verdict::Diverge(divergence) => return Ended::Diverged { step: Step::Op(index), divergence },
+                Verdict::Moot(reason) => return Ended::Moot { op: index, reason },
+            }
+            journal.counts[(C::op_kind(&op) * CLASSES + C::outcome_class(seen)) & (COUNTS - 1)] += 1;
+            if let Some(features) = journal.features.as_deref_mut() {
+                model.features(&op, seen, &mut StateMap::new(features));
+            }
+            if audits == Audits::EveryStep
+                && let Verdict::Diverge(divergence) = audit::<C>(model, &mut **subject, view, Depth::Full)
+            {
+                return Ended::Diverged { step: Step::Op(index), divergence };
+            }
+            index += 1;
+        }
+        journal.at(Step::Audit);
+        let depth = if audits == Audits::Sample { Depth::Sample } else { Depth::Full };
+        match audit::<C>(model, &mut **subject, view, depth) {
+            Verdict::Agree => Ended::Agreed,
+            Verdict::Diverge(divergence) => Ended::Diverged { step: Step::Audit, divergence },
+            Verdict::Moot(reason) => Ended::Moot { op: index, reason },
+        }
+    }
+}
+
+pub(crate) fn audit<C: Rig>(
+    model: &C::Model,
+    subject: &mut dyn AnySubject<C>,
+    view: &mut C::View,
+    depth: Depth,
+) -> Verdict {
+    model.survey(depth, view);
+    subject.view(view);
+    model.audit(view)
+}
+
+impl<C: Rig> Runner for Lockstep<C> {
+    fn run(&mut self, wire: &[u8], audits: Audits, journal: &mut Journal<'_>) -> Ended {
+        let start = self.set_stage(wire, journal);
+        let ended = self.play(wire, start, audits, journal);
+        journal.at(Step::Teardown);
+        let Some(Stage { setup, model, .. }) = &mut self.stage else { return ended };
+        model.reset(setup);
+        // A subject that diverged is not trusted to reset itself.
+        let reusable =
+            !matches!(ended, Ended::Diverged { .. }) && self.subject.as_mut().is_some_and(|s| s.reset(setup));
+        if !reusable {
+            self.subject = None;
+        }
+        ended
+    }
+
+    fn finish(&mut self, journal: &mut Journal<'_>) {
+        journal.at(Step::Teardown);
+        self.subject = None;
+    }
+}

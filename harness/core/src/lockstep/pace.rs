@@ -1,0 +1,176 @@
+//! How fast a subject runs: alone, its model alone, both in lockstep. Inside a worker, round by round, so that all ways meet
+//! the same noise.
+
+use super::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Runner};
+use crate::engines::TraceSource;
+use crate::rig::Rig;
+use crate::trace::Trace;
+use memtwin_models::{AnySubject, Model as _, Row};
+use serde::{Deserialize, Serialize};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+/// The stream that traces are drawn from.
+const STREAM: u64 = 0x7370_6565_6400;
+/// Rounds of each way.
+const ROUNDS: u64 = 9;
+/// Setups of a round, and traces of each.
+const GROUPS: u64 = 4;
+const TRACES: u64 = crate::engines::random::GROUP_TRACES;
+
+/// Ops a second of a round inside a worker.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Round {
+    pub alone: f64,
+    pub model: f64,
+    pub lockstep: f64,
+}
+
+/// Every round of a subject. `place` moves, so that nobody takes the measurement for a hang.
+pub(crate) fn rounds<C: Rig>(
+    row: &'static Row<C>,
+    traces: &mut dyn TraceSource,
+    runner: &mut dyn Runner,
+    place: &AtomicU32,
+) -> Vec<Round> {
+    let mut groups: Vec<Group<C>> =
+        (0..GROUPS).filter_map(|group| Group::new(row, traces, runner, group * TRACES, place)).collect();
+    (0..ROUNDS)
+        .map(|_| {
+            let mut rate = |way: &mut dyn FnMut(&mut Group<C>) -> usize| {
+                let (mut ops, mut seconds) = (0, 0.0);
+                for group in &mut groups {
+                    place.fetch_add(1, Ordering::Relaxed);
+                    let started = Instant::now();
+                    ops += way(group);
+                    seconds += started.elapsed().as_secs_f64();
+                }
+                ops as f64 / seconds
+            };
+            Round {
+                alone: rate(&mut Group::alone),
+                model: rate(&mut Group::model),
+                lockstep: rate(&mut |group| group.lockstep(runner, place)),
+            }
+        })
+        .collect()
+}
+
+/// Traces of one setup on which the subject agrees.
+struct Group<C: Rig> {
+    row: &'static Row<C>,
+    setup: C::Setup,
+    wires: Vec<Vec<u8>>,
+    traces: Vec<Vec<C::Op>>,
+    ops: usize,
+    subject: Box<dyn AnySubject<C>>,
+    seen: C::Outcome,
+    model: C::Model,
+    /// What the subject showed of the first ops, trace by trace: what the model alone judges.
+    shown: Vec<Vec<C::Outcome>>,
+}
+
+/// Of so many ops of a group the outcomes are kept: each owns its buffers, up to a mebibyte.
+const SHOWN_OPS: usize = 128;
+
+impl<C: Rig> Group<C> {
+    fn new(
+        row: &'static Row<C>,
+        traces: &mut dyn TraceSource,
+        runner: &mut dyn Runner,
+        first: u64,
+        place: &AtomicU32,
+    ) -> Option<Self> {
+        let mut wires = Vec::new();
+        for index in first..first + TRACES {
+            let mut wire = Vec::new();
+            traces.write(STREAM, index, &mut wire);
+            let mut counts = Box::new([0; COUNTS]);
+            let mut journal = Journal { place, counts: &mut counts, features: None, ops: 0 };
+            if runner.run(&wire, Audits::Sample, &mut journal) == Ended::Agreed {
+                wires.push(wire);
+            }
+        }
+        let decoded: Vec<Trace<C>> = wires.iter().map(|wire| Trace::from_wire(wire)).collect();
+        let setup = decoded.first()?.setup.clone();
+        let traces: Vec<Vec<C::Op>> = decoded.into_iter().map(|trace| trace.ops).collect();
+        let mut group = Self {
+            row,
+            wires,
+            ops: traces.iter().map(Vec::len).sum(),
+            subject: (row.build)(&setup).ok()?,
+            seen: C::Outcome::default(),
+            model: C::Model::new(&setup, &row.contract),
+            shown: Vec::new(),
+            traces,
+            setup,
+        };
+        for number in 0..group.traces.len() {
+            let room = SHOWN_OPS - group.shown.iter().map(Vec::len).sum::<usize>();
+            if room == 0 {
+                break;
+            }
+            let mut shown = Vec::new();
+            for op in group.traces[number].iter().take(room) {
+                let mut seen = C::Outcome::default();
+                group.model.arrange(op, &mut seen);
+                group.subject.apply(op, &mut seen);
+                let _ = group.model.judge(op, &seen);
+                shown.push(seen);
+            }
+            group.shown.push(shown);
+            group.model.reset(&group.setup);
+            group.reset();
+        }
+        Some(group)
+    }
+
+    /// The subject carries out the ops, and is reset after each trace.
+    fn alone(&mut self) -> usize {
+        for number in 0..self.traces.len() {
+            for op in &self.traces[number] {
+                // The buffers that the op writes to are prepared, as they are in lockstep.
+                self.model.arrange(op, &mut self.seen);
+                self.subject.apply(op, &mut self.seen);
+                black_box(&self.seen);
+            }
+            self.reset();
+        }
+        self.ops
+    }
+
+    /// The model judges what the subject showed; the kept traces again and again, until it is as many traces.
+    fn model(&mut self) -> usize {
+        let kept = self.shown.len();
+        let mut judged = 0;
+        for number in 0..self.traces.len() {
+            let (ops, shown) = (&self.traces[number % kept], &self.shown[number % kept]);
+            for (op, seen) in ops.iter().zip(shown) {
+                let _ = black_box(self.model.judge(op, seen));
+            }
+            judged += shown.len();
+            self.model.reset(&self.setup);
+        }
+        judged
+    }
+
+    fn lockstep(&mut self, runner: &mut dyn Runner, place: &AtomicU32) -> usize {
+        let mut counts = [0; COUNTS];
+        for (number, wire) in (0..).zip(&self.wires) {
+            let audits = if CLOSE_LOOK_EVERY - 1 == number % CLOSE_LOOK_EVERY { Audits::Full } else { Audits::Sample };
+            let mut journal = Journal { place, counts: &mut counts, features: None, ops: 0 };
+            black_box(runner.run(wire, audits, &mut journal));
+        }
+        self.ops
+    }
+
+    fn reset(&mut self) {
+        if !self.subject.reset(&self.setup)
+            && let Ok(new) = (self.row.build)(&self.setup)
+        {
+            self.subject = new;
+        }
+    }
+}

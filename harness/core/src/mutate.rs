@@ -1,0 +1,332 @@
+//! Mutation of traces op by op, one for every engine. It works on wire bytes that it knows the borders of: an op is a slice,
+//! and because addresses on the wire are relative to the edges of the setup, an op of one trace means the like in another,
+//! and a byte a little larger is an operand a little further from the same edge. Refused: any knowledge of a component.
+
+use crate::random::Random;
+use crate::rig::Rig;
+use crate::trace::{read_setup, write_setup};
+use memtwin_models::wire::{MAX_WIRE_BYTES, Reader, Writer};
+
+/// The most ops of a mutant.
+pub const MAX_OPS: usize = 1024;
+/// The most bytes that campaigns let a mutant have.
+pub const MAX_MUTANT_BYTES: usize = MAX_WIRE_BYTES / 2;
+/// The most times that one op is repeated.
+const MAX_REPEATS: u32 = 300;
+
+/// Knows where the ops of a component's traces begin and end.
+pub trait Cutter {
+    /// Reads the setup of a trace, under which ops are read from now on; returns where the ops begin and writes the
+    /// setup's canonical bytes.
+    fn set_setup(&mut self, wire: &[u8], setup: &mut Vec<u8>) -> usize;
+    /// The end of each op, in order.
+    fn cut(&self, wire: &[u8], start: usize, ends: &mut Vec<u32>);
+    /// Reads one op from any bytes and appends its canonical bytes.
+    fn recode(&self, op: &[u8], wire: &mut Vec<u8>);
+}
+
+/// The cutter of a component.
+pub(crate) struct ComponentCutter<C: Rig> {
+    edges: Option<C::Edges>,
+}
+
+impl<C: Rig> ComponentCutter<C> {
+    pub(crate) fn new() -> Self {
+        ComponentCutter { edges: None }
+    }
+}
+
+impl<C: Rig> Cutter for ComponentCutter<C> {
+    fn set_setup(&mut self, wire: &[u8], setup_wire: &mut Vec<u8>) -> usize {
+        let mut reader = Reader::new(wire);
+        let setup = read_setup::<C>(&mut reader);
+        self.edges = Some(C::edges(&setup));
+        setup_wire.clear();
+        write_setup::<C>(&setup, setup_wire);
+        reader.position()
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // positions are below MAX_WIRE_BYTES
+    fn cut(&self, wire: &[u8], start: usize, ends: &mut Vec<u32>) {
+        ends.clear();
+        let Some(edges) = &self.edges else { return };
+        let mut reader = Reader::at(wire, start);
+        while ends.len() < MAX_OPS && C::read_op(edges, &mut reader).is_some() {
+            ends.push(reader.position() as u32);
+        }
+    }
+
+    fn recode(&self, op: &[u8], wire: &mut Vec<u8>) {
+        let Some(edges) = &self.edges else { return };
+        if let Some(op) = C::read_op(edges, &mut Reader::new(op)) {
+            let mut writer = Writer::new(wire);
+            C::write_op(edges, &op, &mut writer);
+            writer.finish();
+        }
+    }
+}
+
+/// Where an op of the mutant lies.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    source: Source,
+    start: u32,
+    end: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Parent,
+    Donor,
+    Edited,
+}
+
+/// A trace with the borders of its ops.
+#[derive(Debug, Default)]
+struct Cut {
+    wire: Vec<u8>,
+    pieces: Vec<Piece>,
+}
+
+/// Makes mutants of one trace, with ops of another.
+pub struct Mutator {
+    cutter: Box<dyn Cutter>,
+    setup: Vec<u8>,
+    parent: Cut,
+    donor: Cut,
+    edited: Vec<u8>,
+    mutant: Vec<Piece>,
+    ends: Vec<u32>,
+    scratch: Vec<u8>,
+}
+
+impl std::fmt::Debug for Mutator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Mutator").field("parent", &self.parent).finish_non_exhaustive()
+    }
+}
+
+impl Mutator {
+    /// A mutator without a parent: its mutants are empty traces.
+    #[must_use]
+    pub fn new(cutter: Box<dyn Cutter>) -> Self {
+        Mutator {
+            cutter,
+            setup: Vec::new(),
+            parent: Cut::default(),
+            donor: Cut::default(),
+            edited: Vec::new(),
+            mutant: Vec::new(),
+            ends: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The trace whose ops are lent. Only then comes the parent: what is read last is the setup of both.
+    pub fn set_donor(&mut self, wire: &[u8]) {
+        self.scratch.clone_from(&self.setup);
+        let start = self.cutter.set_setup(wire, &mut self.setup);
+        self.donor.wire.clear();
+        self.donor.wire.extend_from_slice(wire);
+        self.cutter.cut(wire, start, &mut self.ends);
+        pieces(Source::Donor, start, &self.ends, &mut self.donor.pieces);
+        // The parent's setup again.
+        std::mem::swap(&mut self.setup, &mut self.scratch);
+        if !self.setup.is_empty() {
+            self.cutter.set_setup(&self.setup, &mut self.scratch);
+        }
+    }
+
+    /// The trace that mutants are made of.
+    pub fn set_parent(&mut self, wire: &[u8]) {
+        let start = self.cutter.set_setup(wire, &mut self.setup);
+        self.parent.wire.clear();
+        self.parent.wire.extend_from_slice(wire);
+        self.cutter.cut(wire, start, &mut self.ends);
+        pieces(Source::Parent, start, &self.ends, &mut self.parent.pieces);
+    }
+
+    /// The setup of another trace takes the place of the parent's; the ops stay and mean the like.
+    pub fn set_setup_of(&mut self, wire: &[u8]) {
+        self.cutter.set_setup(wire, &mut self.setup);
+    }
+
+    /// Writes a mutant of at most so many bytes: a few changes, of which each takes, gives or moves ops, or edits one.
+    pub fn mutate(&mut self, random: &mut Random, most_bytes: usize, wire: &mut Vec<u8>) {
+        self.mutant.clone_from(&self.parent.pieces);
+        self.edited.clear();
+        let changes = 1 + random.magnitude(3);
+        for _ in 0..changes {
+            self.change(random);
+        }
+        self.write(most_bytes, wire);
+    }
+
+    /// Writes a child of parent and donor of at most so many bytes: a part of one, then a part of the other.
+    pub fn cross(&mut self, random: &mut Random, most_bytes: usize, wire: &mut Vec<u8>) {
+        self.mutant.clone_from(&self.parent.pieces);
+        self.edited.clear();
+        self.splice(random);
+        self.write(most_bytes, wire);
+    }
+
+    fn write(&mut self, most_bytes: usize, wire: &mut Vec<u8>) {
+        self.mutant.truncate(MAX_OPS);
+        wire.clear();
+        wire.extend_from_slice(&self.setup);
+        for piece in &self.mutant {
+            let bytes = self.bytes(*piece);
+            if most_bytes < wire.len() + bytes.len() {
+                break;
+            }
+            wire.extend_from_slice(bytes);
+        }
+    }
+
+    fn bytes(&self, piece: Piece) -> &[u8] {
+        let source = match piece.source {
+            Source::Parent => &self.parent.wire,
+            Source::Donor => &self.donor.wire,
+            Source::Edited => &self.edited,
+        };
+        &source[piece.start as usize..piece.end as usize]
+    }
+
+    fn change(&mut self, random: &mut Random) {
+        if self.mutant.is_empty() {
+            self.mutant.clone_from(&self.donor.pieces);
+            return;
+        }
+        match random.below(16) {
+            0 | 1 => self.delete(random),
+            2 => self.repeat_range(random),
+            3 => self.repeat_op(random),
+            4 => self.swap(random),
+            5 => self.splice(random),
+            6 | 7 => self.insert(random),
+            8..=13 => self.nudge(random),
+            _ => self.borrow_operand(random),
+        }
+    }
+
+    fn delete(&mut self, random: &mut Random) {
+        let range = range_of(random, self.mutant.len());
+        self.mutant.drain(range);
+    }
+
+    fn repeat_range(&mut self, random: &mut Random) {
+        let range = range_of(random, self.mutant.len());
+        if self.mutant.len() + range.len() <= MAX_OPS {
+            let place = position(random, self.mutant.len() + 1);
+            let copy = self.mutant[range].to_vec();
+            self.mutant.splice(place..place, copy);
+        }
+    }
+
+    fn repeat_op(&mut self, random: &mut Random) {
+        let index = position(random, self.mutant.len());
+        let most = if random.one_in(4) { MAX_REPEATS } else { 8 };
+        let times = 1 + random.below(most) as usize;
+        let times = times.min(MAX_OPS.saturating_sub(self.mutant.len()));
+        let copies = vec![self.mutant[index]; times];
+        self.mutant.splice(index..index, copies);
+    }
+
+    fn swap(&mut self, random: &mut Random) {
+        let (one, other) = (position(random, self.mutant.len()), position(random, self.mutant.len()));
+        self.mutant.swap(one, other);
+    }
+
+    /// The start of the mutant, then the end of the donor.
+    fn splice(&mut self, random: &mut Random) {
+        if self.donor.pieces.is_empty() {
+            return;
+        }
+        self.mutant.truncate(position(random, self.mutant.len() + 1));
+        let from = position(random, self.donor.pieces.len());
+        self.mutant.extend_from_slice(&self.donor.pieces[from..]);
+    }
+
+    fn insert(&mut self, random: &mut Random) {
+        if self.donor.pieces.is_empty() {
+            return;
+        }
+        let range = range_of(random, self.donor.pieces.len());
+        let place = position(random, self.mutant.len() + 1);
+        let copy = self.donor.pieces[range].to_vec();
+        self.mutant.splice(place..place, copy);
+    }
+
+    /// One byte of one op a little larger or smaller, with a bit turned, or anything.
+    fn nudge(&mut self, random: &mut Random) {
+        let index = position(random, self.mutant.len());
+        self.scratch.clear();
+        let piece = self.mutant[index];
+        append(&mut self.scratch, &self.parent.wire, &self.donor.wire, &self.edited, piece);
+        let place = position(random, self.scratch.len());
+        let byte = &mut self.scratch[place];
+        #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
+        let drawn = random.bits() as u8;
+        match random.below(8) {
+            0..=2 => *byte = byte.wrapping_add(1 + drawn % 4),
+            3..=5 => *byte = byte.wrapping_sub(1 + drawn % 4),
+            6 => *byte ^= 1 << (drawn & 7),
+            _ => *byte = drawn,
+        }
+        self.take_edited(index);
+    }
+
+    /// The operands of one op from another: the same slot, the same address.
+    fn borrow_operand(&mut self, random: &mut Random) {
+        let (index, lender) = (position(random, self.mutant.len()), position(random, self.mutant.len()));
+        self.scratch.clear();
+        let (piece, lent) = (self.mutant[index], self.mutant[lender]);
+        append(&mut self.scratch, &self.parent.wire, &self.donor.wire, &self.edited, piece);
+        let own = self.scratch.len();
+        append(&mut self.scratch, &self.parent.wire, &self.donor.wire, &self.edited, lent);
+        let common = own.min(self.scratch.len() - own);
+        let from = position(random, common);
+        self.scratch.copy_within(own + from..own + common, from);
+        self.scratch.truncate(own);
+        self.take_edited(index);
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // far below MAX_WIRE_BYTES
+    fn take_edited(&mut self, index: usize) {
+        let start = self.edited.len() as u32;
+        self.cutter.recode(&self.scratch, &mut self.edited);
+        self.mutant[index] = Piece { source: Source::Edited, start, end: self.edited.len() as u32 };
+    }
+}
+
+fn append(scratch: &mut Vec<u8>, parent: &[u8], donor: &[u8], edited: &[u8], piece: Piece) {
+    let source = match piece.source {
+        Source::Parent => parent,
+        Source::Donor => donor,
+        Source::Edited => edited,
+    };
+    scratch.extend_from_slice(&source[piece.start as usize..piece.end as usize]);
+}
+
+#[allow(clippy::cast_possible_truncation)] // positions are below MAX_WIRE_BYTES
+fn pieces(source: Source, start: usize, ends: &[u32], pieces: &mut Vec<Piece>) {
+    pieces.clear();
+    let mut start = start as u32;
+    for &end in ends {
+        pieces.push(Piece { source, start, end });
+        start = end;
+    }
+}
+
+/// A place below `length`; 0 if there is none.
+#[allow(clippy::cast_possible_truncation)] // lengths are small
+fn position(random: &mut Random, length: usize) -> usize {
+    random.below(length as u32) as usize
+}
+
+/// A range within `length`, mostly short.
+fn range_of(random: &mut Random, length: usize) -> std::ops::Range<usize> {
+    let start = position(random, length);
+    let most = usize::try_from(1 + random.magnitude(6)).unwrap_or(1);
+    start..(start + most).min(length)
+}

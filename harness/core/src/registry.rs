@@ -1,0 +1,124 @@
+//! The one list of everything. Tables, fuzz targets, CI matrices and reports are derived from it or tested against it.
+
+use crate::target::{Dialect, Target};
+use memtwin_models::brk_heap::BrkHeap;
+use memtwin_models::guest_memory::GuestMemory;
+use memtwin_models::header_free::HeaderFree;
+use memtwin_models::page_walk::PageWalk;
+use memtwin_models::temp_map::TempMap;
+use memtwin_models::{Component, Row};
+
+/// A component whose rows a registry can hold. The one method is written out for each component, because where it is written
+/// is where everything that runs, shrinks and tells the component's traces is compiled: once, and not again in each program.
+/// For that it must not be inlined.
+pub trait Listed: Component {
+    /// The row as a target: `row`.
+    fn target(row: &'static Row<Self>) -> &'static dyn Target;
+}
+
+impl Listed for BrkHeap {
+    #[inline(never)]
+    fn target(row: &'static Row<Self>) -> &'static dyn Target {
+        row
+    }
+}
+
+impl Listed for GuestMemory {
+    #[inline(never)]
+    fn target(row: &'static Row<Self>) -> &'static dyn Target {
+        row
+    }
+}
+
+impl Listed for HeaderFree {
+    #[inline(never)]
+    fn target(row: &'static Row<Self>) -> &'static dyn Target {
+        row
+    }
+}
+
+impl Listed for PageWalk {
+    #[inline(never)]
+    fn target(row: &'static Row<Self>) -> &'static dyn Target {
+        row
+    }
+}
+
+impl Listed for TempMap {
+    #[inline(never)]
+    fn target(row: &'static Row<Self>) -> &'static dyn Target {
+        row
+    }
+}
+
+/// The targets that a program knows.
+#[derive(Clone, Default)]
+pub struct Registry {
+    targets: Vec<&'static dyn Target>,
+}
+
+impl Registry {
+    /// A registry without subjects.
+    #[must_use]
+    pub fn new() -> Self {
+        Registry::default()
+    }
+
+    /// The same registry with one more subject: `Registry::new().with(Row::<GuestMemory>::of::<MyMemory>())`. A row stays for
+    /// the life of the process.
+    #[must_use]
+    pub fn with<C: Listed>(mut self, row: Row<C>) -> Self {
+        self.targets.push(C::target(Box::leak(Box::new(row))));
+        self
+    }
+
+    /// The same registry with the subjects of a list.
+    #[must_use]
+    pub fn with_all<C: Listed>(mut self, rows: &'static [Row<C>]) -> Self {
+        self.targets.extend(rows.iter().map(C::target));
+        self
+    }
+
+    /// These targets, and no others.
+    #[must_use]
+    pub fn of(targets: &[&'static dyn Target]) -> Self {
+        Registry { targets: targets.to_vec() }
+    }
+
+    /// Every target, in the order of the list.
+    pub fn targets(&self) -> impl Iterator<Item = &'static dyn Target> + '_ {
+        self.targets.iter().copied()
+    }
+
+    /// The target at an index of the list.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'static dyn Target> {
+        self.targets.get(index).copied()
+    }
+
+    /// The index of a target in the list.
+    #[must_use]
+    pub fn index_of(&self, component: &str, subject: &str) -> Option<usize> {
+        self.targets.iter().position(|target| target.dialect().name() == component && target.subject() == subject)
+    }
+
+    /// The components, each once, in the order of the list.
+    pub fn dialects(&self) -> impl Iterator<Item = &'static dyn Dialect> + '_ {
+        let first =
+            |index: usize, name: &str| self.targets[..index].iter().all(|earlier| earlier.dialect().name() != name);
+        let named = self.targets.iter().enumerate().map(|(index, target)| (index, target.dialect()));
+        named.filter(move |(index, dialect)| first(*index, dialect.name())).map(|(_, dialect)| dialect)
+    }
+
+    /// The component of this name.
+    #[must_use]
+    pub fn dialect(&self, name: &str) -> Option<&'static dyn Dialect> {
+        self.dialects().find(|dialect| dialect.name() == name)
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.targets().map(Target::name)).finish()
+    }
+}

@@ -1,0 +1,34 @@
+//! Brk-heap traces as calls of `GlobalAlloc`.
+
+use crate::rig::rust_test::TestBody;
+use crate::rig::rust_test::heap::{Call, body};
+use crate::rig::{Export, Words as _};
+use memtwin_models::brk_heap::{BrkHeap, Op, Setup, Slot, Unit};
+
+impl Export for BrkHeap {
+    fn rust_test(_setup: &Setup, ops: &[Op]) -> Result<TestBody, &'static str> {
+        let calls: Vec<(String, Call)> = ops.iter().map(|op| (BrkHeap::op_words(op), call(op))).collect();
+        body(&calls)
+    }
+}
+
+fn call(op: &Op) -> Call {
+    let slot = op.slot().map_or(0, Slot::index);
+    let push = |seed: u16, length: u8, unit: Unit| Call::Push {
+        slot,
+        seed,
+        length: u64::from(length) * unit.bytes(),
+        unit: unit.bytes(),
+    };
+    match *op {
+        Op::Alloc { size, align, .. } => Call::Alloc { slot, size, align: align.bytes(), zeroed: false },
+        Op::AllocZeroed { size, align, .. } => Call::Alloc { slot, size, align: align.bytes(), zeroed: true },
+        Op::Realloc { size, .. } => Call::Realloc { slot, size },
+        Op::Dealloc { .. } => Call::Dealloc { slot },
+        Op::Write { seed, length, .. } => Call::Write { slot, seed, length },
+        Op::Verify { .. } => Call::Verify { slot },
+        Op::PushString { seed, length, .. } => push(seed, length, Unit::Byte),
+        Op::PushVec { seed, length, .. } => push(seed, length, Unit::Word),
+        Op::RawBrk { .. } => Call::None { why: "another user of brk is no call of the allocator" },
+    }
+}

@@ -1,0 +1,19 @@
+//! The rig of guest memory.
+
+mod diagnosis;
+mod export;
+mod generate;
+mod scene;
+mod simplify;
+mod small;
+mod wire;
+mod words;
+
+pub use generate::{GuestMemoryGenerator, Mix};
+
+use crate::rig::Rig;
+use memtwin_models::guest_memory::GuestMemory;
+
+impl Rig for GuestMemory {
+    type Generator = GuestMemoryGenerator;
+}

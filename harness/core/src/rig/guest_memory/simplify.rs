@@ -1,0 +1,237 @@
+//! Simpler guest-memory setups and ops, for the shrinker. Each variant is smaller in a fixed order, so shrinking ends.
+
+use crate::rig::Simplify;
+use memtwin_models::Payload;
+use memtwin_models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, Setup, TransferLength};
+
+/// Sizes that a reader knows by sight, the plainest first: the small configuration of the report, then smaller ones.
+const PLAIN_SIZES: [u64; 4] = [0x1_0000, 0x1000, 0x100, 0x10];
+
+/// The place of a size among the plain ones; after them for any other.
+fn rank(size: u64) -> usize {
+    PLAIN_SIZES.iter().position(|&plain| plain == size).unwrap_or(PLAIN_SIZES.len())
+}
+
+impl Simplify for GuestMemory {
+    fn simpler_setups(setup: &Setup) -> Vec<Setup> {
+        let mut simpler = Vec::new();
+        if setup.strict_alignment {
+            simpler.push(Setup { strict_alignment: false, ..setup.clone() });
+        }
+        for index in 0..setup.devices.len() {
+            let mut without = setup.clone();
+            without.devices.remove(index);
+            simpler.push(without);
+            if setup.devices[index].faulty_register.is_some() {
+                let mut healthy = setup.clone();
+                healthy.devices[index].faulty_register = None;
+                simpler.push(healthy);
+            }
+            for size in [8, 64] {
+                if size < setup.devices[index].size {
+                    let mut smaller = setup.clone();
+                    smaller.devices[index].size = size;
+                    smaller.devices[index].faulty_register =
+                        setup.devices[index].faulty_register.filter(|&register| register < size);
+                    simpler.push(smaller);
+                }
+            }
+        }
+        for plain in PLAIN_SIZES {
+            if rank(plain) < rank(setup.memory_size) {
+                simpler.push(Setup { memory_size: plain, ..setup.clone() });
+            }
+        }
+        if rank(setup.memory_size) == PLAIN_SIZES.len() {
+            for size in halves(setup.memory_size) {
+                simpler.push(Setup { memory_size: size, ..setup.clone() });
+            }
+        }
+        simpler
+    }
+
+    fn simpler_ops(setup: &Setup, op: &Op) -> Vec<Op> {
+        let mut simpler = Vec::new();
+        let first = Owner::new_folded(0);
+        if op.owner() != first {
+            simpler.push(with_owner(op, first));
+        }
+        if let Some((address, length)) = op.range() {
+            for address in addresses(setup, address, length) {
+                simpler.push(with_address(op, GuestAddress(address)));
+            }
+        }
+        match *op {
+            Op::Read { owner, address, size } => {
+                simpler.extend(sizes(size).map(|size| Op::Read { owner, address, size }));
+            }
+            Op::LoadReserved { owner, address, size } => {
+                simpler.extend(sizes(size).map(|size| Op::LoadReserved { owner, address, size }));
+            }
+            Op::Write { owner, address, value, size } => {
+                simpler.extend(sizes(size).map(|size| Op::Write { owner, address, value, size }));
+                simpler.extend(values(value).map(|value| Op::Write { owner, address, value, size }));
+            }
+            Op::StoreConditional { owner, address, value, size } => {
+                simpler.extend(sizes(size).map(|size| Op::StoreConditional { owner, address, value, size }));
+                simpler.extend(values(value).map(|value| Op::StoreConditional { owner, address, value, size }));
+            }
+            Op::InvalidateReservation { owner, address, size } => {
+                simpler.extend(sizes(size).map(|size| Op::InvalidateReservation { owner, address, size }));
+            }
+            Op::ReadBulk { owner, address, length } => {
+                simpler.extend(lengths(length).map(|length| Op::ReadBulk { owner, address, length }));
+            }
+            Op::WriteBulk { owner, address, seed, length } => {
+                simpler.extend(lengths(length).map(|length| Op::WriteBulk { owner, address, seed, length }));
+                if seed != 0 {
+                    simpler.push(Op::WriteBulk { owner, address, seed: 0, length });
+                }
+            }
+            Op::Restore { owner, payload } => {
+                if payload.seed != 0 {
+                    simpler.push(Op::Restore { owner, payload: Payload { seed: 0, ..payload } });
+                }
+                for length in halves(u64::from(payload.length)) {
+                    let length = u32::try_from(length).unwrap_or(payload.length);
+                    simpler.push(Op::Restore { owner, payload: Payload { length, ..payload } });
+                }
+            }
+            Op::FetchInstruction { .. } | Op::MemorySize { .. } | Op::Dump { .. } | Op::RestoreDump { .. } => {}
+        }
+        simpler
+    }
+
+    /// Setup and ops changed in step, so that what they have in common stays.
+    fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
+        let mut simpler = Vec::new();
+        for size in PLAIN_SIZES.into_iter().filter(|&size| rank(size) < rank(setup.memory_size)) {
+            simpler.push((Setup { memory_size: size, ..setup.clone() }, moved_with_end(setup, ops, size)));
+        }
+        let same_setup = one_owner(ops).into_iter().chain(moved_down(setup, ops));
+        simpler.extend(same_setup.map(|ops| (setup.clone(), ops)));
+        simpler
+    }
+}
+
+/// Accesses in the upper half keep their distance from the end when the memory's size changes.
+fn moved_with_end(setup: &Setup, ops: &[Op], size: u64) -> Vec<Op> {
+    let moved = |op: &Op| match op.range() {
+        Some((address, length)) if setup.memory_size / 2 <= address.saturating_add(length) => {
+            let distance = setup.memory_size.wrapping_sub(address);
+            with_address(op, GuestAddress(size.wrapping_sub(distance)))
+        }
+        Some(_) | None => op.clone(),
+    };
+    ops.iter().map(moved).collect()
+}
+
+/// All ops by the first owner, or those of one other owner by the first.
+fn one_owner(ops: &[Op]) -> Vec<Vec<Op>> {
+    let first = Owner::new_folded(0);
+    let Some(other) = ops.iter().map(Op::owner).find(|owner| owner.index() != 0) else { return Vec::new() };
+    let all_first = ops.iter().map(|op| with_owner(op, first)).collect();
+    let renamed = ops.iter().map(|op| if op.owner() == other { with_owner(op, first) } else { op.clone() }).collect();
+    vec![all_first, renamed]
+}
+
+/// All accesses moved down by the same distance: to 0x1000, to 0, by whole shards, pages and lines. Only when two accesses
+/// or more share the trace; one alone is moved by [`ops`].
+fn moved_down(setup: &Setup, ops: &[Op]) -> Vec<Vec<Op>> {
+    let inside = |op: &Op| op.range().map(|(address, _)| address).filter(|&address| address <= setup.memory_size);
+    let lowest = ops.iter().filter_map(inside).min();
+    let Some(lowest) = lowest.filter(|_| 1 < ops.iter().filter_map(inside).count()) else { return Vec::new() };
+    let line = lowest % 64;
+    let page = lowest % 4096;
+    let targets = [0x1000, 0x1000 + line, 0x1000 + page, 0, line, page, lowest.saturating_sub(setup.shard_size())];
+    let moved = |target: u64| {
+        let shift = |op: &Op| match inside(op) {
+            Some(address) => with_address(op, GuestAddress(address - (lowest - target))),
+            None => op.clone(),
+        };
+        ops.iter().map(shift).collect()
+    };
+    targets.into_iter().filter(|&target| target < lowest).map(moved).collect()
+}
+
+/// 0, then steps from far to near below `value`.
+fn halves(value: u64) -> impl Iterator<Item = u64> {
+    let steps = (0..64).map_while(move |shift| Some(value >> shift).filter(|&step| step != 0));
+    steps.map(move |step| value - step)
+}
+
+/// Nicer addresses: 0x1000 as in the report, the edges below, then half-way to 0. All are smaller, or the favourite.
+fn addresses(setup: &Setup, address: u64, length: u64) -> Vec<u64> {
+    const FAVOURITE: u64 = 0x1000;
+    if address == FAVOURITE {
+        return Vec::new();
+    }
+    let mut candidates = vec![FAVOURITE, 0];
+    for edge in setup.edges() {
+        candidates.push(edge);
+        candidates.push(edge.wrapping_sub(length));
+        candidates.push(edge.wrapping_sub(length / 2));
+    }
+    candidates.extend([address & !0xfff, address & !0x3f, address & !0x7]);
+    candidates.extend(halves(address).skip(1));
+    candidates.retain(|&candidate| candidate < address || candidate == FAVOURITE);
+    let mut seen = std::collections::BTreeSet::new();
+    candidates.retain(|&candidate| seen.insert(candidate));
+    candidates
+}
+
+/// Valid sizes are simpler than bad ones, 8 is the simplest to read of the valid.
+fn sizes(size: u8) -> impl Iterator<Item = u8> {
+    const ORDER: [u8; 5] = [8, 4, 2, 1, 0];
+    let rank = ORDER.iter().position(|&known| known == size).unwrap_or(ORDER.len());
+    ORDER.into_iter().take(rank)
+}
+
+fn values(value: u64) -> impl Iterator<Item = u64> {
+    const ORDER: [u64; 3] = [0x1122_3344_5566_7788, 1, 0];
+    let rank = ORDER.iter().position(|&known| known == value).unwrap_or(ORDER.len());
+    ORDER.into_iter().take(rank)
+}
+
+fn lengths(length: TransferLength) -> impl Iterator<Item = TransferLength> {
+    let bytes = u64::from(length.bytes());
+    // 16 is what a person writes by hand: it is tried before anything shorter.
+    let plain = (bytes > 16).then_some(16);
+    let shorter = halves(bytes).filter(move |_| bytes != 16);
+    plain.into_iter().chain(shorter).map(TransferLength::new_folded)
+}
+
+fn with_owner(op: &Op, owner: Owner) -> Op {
+    let mut op = op.clone();
+    match &mut op {
+        Op::Read { owner: old, .. }
+        | Op::Write { owner: old, .. }
+        | Op::FetchInstruction { owner: old, .. }
+        | Op::LoadReserved { owner: old, .. }
+        | Op::StoreConditional { owner: old, .. }
+        | Op::InvalidateReservation { owner: old, .. }
+        | Op::ReadBulk { owner: old, .. }
+        | Op::WriteBulk { owner: old, .. }
+        | Op::MemorySize { owner: old }
+        | Op::Dump { owner: old }
+        | Op::Restore { owner: old, .. }
+        | Op::RestoreDump { owner: old } => *old = owner,
+    }
+    op
+}
+
+fn with_address(op: &Op, address: GuestAddress) -> Op {
+    let mut op = op.clone();
+    match &mut op {
+        Op::Read { address: old, .. }
+        | Op::Write { address: old, .. }
+        | Op::FetchInstruction { address: old, .. }
+        | Op::LoadReserved { address: old, .. }
+        | Op::StoreConditional { address: old, .. }
+        | Op::InvalidateReservation { address: old, .. }
+        | Op::ReadBulk { address: old, .. }
+        | Op::WriteBulk { address: old, .. } => *old = address,
+        Op::MemorySize { .. } | Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => {}
+    }
+    op
+}

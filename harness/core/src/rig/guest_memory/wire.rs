@@ -1,0 +1,232 @@
+//! The wire form of guest-memory setups and ops, version 1. The tag table is frozen: golden files read it for ever.
+
+use crate::rig::Wire;
+use memtwin_models::Payload;
+use memtwin_models::guest_memory::{
+    DeviceSetup, EDGES, GuestAddress, GuestMemory, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, Op, OpKind, Owner,
+    Setup, TransferLength,
+};
+use memtwin_models::wire::{Edges, Reader, Steps, Writer};
+
+/// The scalar sizes that have a tag of their own; index [`OTHER_SIZE`] means that a size byte follows the tag.
+const SIZES: [u8; 4] = [1, 2, 4, 8];
+const OTHER_SIZE: u8 = 4;
+
+/// The size index of each size: a table, because a jump by the size would be mispredicted every other time.
+const SIZE_INDEX: [u8; 256] = {
+    let mut index_of = [OTHER_SIZE; 256];
+    index_of[1] = 0;
+    index_of[2] = 1;
+    index_of[4] = 2;
+    index_of[8] = 3;
+    index_of
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Tag {
+    kind: OpKind,
+    owner: u8,
+    size: u8,
+}
+
+/// One row of the tag table: an op kind, the size indexes it comes with, and how often each tag repeats. Frequent and
+/// cheap ops have more tags than whole-memory ones, so that random bytes make useful traces. The rows fill the byte.
+struct Row(OpKind, &'static [u8], usize);
+
+const ROWS: &[Row] = &[
+    Row(OpKind::Read, &[0, 1, 2, 3, OTHER_SIZE], 2),
+    Row(OpKind::Write, &[0, 1, 2, 3, OTHER_SIZE], 2),
+    Row(OpKind::LoadReserved, &[0, 1, 2, 3, 2, 3, OTHER_SIZE], 1),
+    Row(OpKind::StoreConditional, &[0, 1, 2, 3, 2, 3, OTHER_SIZE], 1),
+    Row(OpKind::FetchInstruction, &[0], 2),
+    Row(OpKind::InvalidateReservation, &[0], 4),
+    Row(OpKind::ReadBulk, &[0], 10),
+    Row(OpKind::WriteBulk, &[0], 10),
+    Row(OpKind::MemorySize, &[0], 1),
+    Row(OpKind::Dump, &[0], 1),
+    Row(OpKind::Restore, &[0], 1),
+    Row(OpKind::RestoreDump, &[0], 1),
+];
+
+const TAGS: [Tag; 256] = tags();
+
+const fn tags() -> [Tag; 256] {
+    let mut tags = [Tag { kind: OpKind::Read, owner: 0, size: 0 }; 256];
+    let mut next = 0;
+    let mut row = 0;
+    while row < ROWS.len() {
+        let Row(kind, sizes, repeats) = ROWS[row];
+        let mut index = 0;
+        while index < sizes.len() * repeats * 4 {
+            // The owner changes fastest, so that neighbouring tags differ in the owner only.
+            let size = sizes[(index / 4) % sizes.len()];
+            #[allow(clippy::cast_possible_truncation)] // below 4
+            let owner = (index % 4) as u8;
+            tags[next] = Tag { kind, owner, size };
+            next += 1;
+            index += 1;
+        }
+        row += 1;
+    }
+    assert!(next == 256);
+    tags
+}
+
+/// For each kind, owner and size index the first tag that means it.
+const TAG_OF: [[[u8; 5]; 4]; OpKind::ALL.len()] = tag_of();
+
+const fn tag_of() -> [[[u8; 5]; 4]; OpKind::ALL.len()] {
+    let mut tag_of = [[[0; 5]; 4]; OpKind::ALL.len()];
+    let mut tag: u8 = 255;
+    loop {
+        let Tag { kind, owner, size } = TAGS[tag as usize];
+        tag_of[kind as usize][owner as usize][size as usize] = tag;
+        if tag == 0 {
+            return tag_of;
+        }
+        tag -= 1;
+    }
+}
+
+const STRICT_ALIGNMENT: u8 = 0x80;
+
+impl Wire for GuestMemory {
+    type Edges = Edges<EDGES>;
+
+    fn edges(setup: &Setup) -> Self::Edges {
+        // Edge 13 + n is the border of shard n: see `Setup::edges`.
+        Edges::new(setup.edges(), Steps { first: 13, count: 16, length: setup.shard_size() })
+    }
+
+    fn check_setup(setup: &Setup) -> Result<(), &'static str> {
+        setup.check()
+    }
+
+    fn read_setup(reader: &mut Reader<'_>) -> Setup {
+        let flags = reader.byte();
+        let memory_size = reader.varint();
+        let memory_size = if memory_size <= MAX_MEMORY_BYTES { memory_size } else { memory_size % MAX_MEMORY_BYTES };
+        let devices = (0..usize::from(flags & 0x7f) % (MAX_DEVICES + 1)).map(|_| read_device(reader)).collect();
+        Setup { memory_size, strict_alignment: flags & STRICT_ALIGNMENT != 0, devices }.normalised()
+    }
+
+    fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
+        let strict = if setup.strict_alignment { STRICT_ALIGNMENT } else { 0 };
+        #[allow(clippy::cast_possible_truncation)] // at most MAX_DEVICES
+        writer.byte(strict | setup.devices.len() as u8);
+        writer.varint(setup.memory_size);
+        for device in &setup.devices {
+            writer.varint(device.base);
+            writer.varint(u64::from(device.size - 1));
+            writer.varint(device.faulty_register.map_or(0, |register| u64::from(register) + 1));
+        }
+    }
+
+    #[inline]
+    fn read_op(edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+        let tag = TAGS[usize::from(reader.next_byte()?)];
+        let owner = Owner::new_folded(tag.owner);
+        let scalar = |reader: &mut Reader<'_>| {
+            let size = SIZES.get(usize::from(tag.size)).copied().unwrap_or_else(|| reader.byte());
+            (size, GuestAddress(edges.read(reader)))
+        };
+        Some(match tag.kind {
+            OpKind::Read => {
+                let (size, address) = scalar(reader);
+                Op::Read { owner, address, size }
+            }
+            OpKind::Write => {
+                let (size, address) = scalar(reader);
+                Op::Write { owner, address, value: reader.u64(), size }
+            }
+            OpKind::LoadReserved => {
+                let (size, address) = scalar(reader);
+                Op::LoadReserved { owner, address, size }
+            }
+            OpKind::StoreConditional => {
+                let (size, address) = scalar(reader);
+                Op::StoreConditional { owner, address, value: reader.u64(), size }
+            }
+            OpKind::FetchInstruction => Op::FetchInstruction { owner, address: GuestAddress(edges.read(reader)) },
+            OpKind::InvalidateReservation => {
+                let size = reader.byte();
+                Op::InvalidateReservation { owner, address: GuestAddress(edges.read(reader)), size }
+            }
+            OpKind::ReadBulk => {
+                let address = GuestAddress(edges.read(reader));
+                Op::ReadBulk { owner, address, length: TransferLength::new_folded(reader.varint()) }
+            }
+            OpKind::WriteBulk => {
+                let address = GuestAddress(edges.read(reader));
+                let length = TransferLength::new_folded(reader.varint());
+                Op::WriteBulk { owner, address, seed: reader.u16(), length }
+            }
+            OpKind::MemorySize => Op::MemorySize { owner },
+            OpKind::Dump => Op::Dump { owner },
+            OpKind::Restore => {
+                #[allow(clippy::cast_possible_truncation)] // any length is legal
+                let length = reader.varint() as u32;
+                Op::Restore { owner, payload: Payload { length, seed: reader.u16() } }
+            }
+            OpKind::RestoreDump => Op::RestoreDump { owner },
+        })
+    }
+
+    #[inline(always)]
+    fn write_op(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
+        let tag = TAG_OF[op.kind() as usize][op.owner().index()];
+        let scalar = |size: u8, address: GuestAddress, writer: &mut Writer<'_>| {
+            let index = SIZE_INDEX[usize::from(size)];
+            writer.byte(tag[usize::from(index)]);
+            if index == OTHER_SIZE {
+                writer.byte(size);
+            }
+            edges.write(address.0, writer);
+        };
+        match *op {
+            Op::Read { address, size, .. } | Op::LoadReserved { address, size, .. } => scalar(size, address, writer),
+            Op::Write { address, value, size, .. } | Op::StoreConditional { address, value, size, .. } => {
+                scalar(size, address, writer);
+                writer.u64(value);
+            }
+            Op::FetchInstruction { address, .. } => {
+                writer.byte(tag[0]);
+                edges.write(address.0, writer);
+            }
+            Op::InvalidateReservation { address, size, .. } => {
+                writer.byte(tag[0]);
+                writer.byte(size);
+                edges.write(address.0, writer);
+            }
+            Op::ReadBulk { address, length, .. } => {
+                writer.byte(tag[0]);
+                edges.write(address.0, writer);
+                writer.varint(u64::from(length.bytes()));
+            }
+            Op::WriteBulk { address, seed, length, .. } => {
+                writer.byte(tag[0]);
+                edges.write(address.0, writer);
+                writer.varint(u64::from(length.bytes()));
+                writer.u16(seed);
+            }
+            Op::MemorySize { .. } | Op::Dump { .. } | Op::RestoreDump { .. } => writer.byte(tag[0]),
+            Op::Restore { payload, .. } => {
+                writer.byte(tag[0]);
+                writer.varint(u64::from(payload.length));
+                writer.u16(payload.seed);
+            }
+        }
+    }
+}
+
+fn read_device(reader: &mut Reader<'_>) -> DeviceSetup {
+    let base = reader.varint();
+    #[allow(clippy::cast_possible_truncation)] // at most MAX_DEVICE_BYTES
+    let size = (reader.varint() % MAX_DEVICE_BYTES) as u32 + 1;
+    #[allow(clippy::cast_possible_truncation)] // below the size
+    let faulty_register = match reader.varint() {
+        0 => None,
+        register => Some(((register - 1) % u64::from(size)) as u32),
+    };
+    DeviceSetup { base, size, faulty_register }
+}

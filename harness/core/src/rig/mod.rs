@@ -1,0 +1,178 @@
+//! The rig of a component: everything the harness needs to put it to the test besides its model. Wire form, generator,
+//! simpler variants for the shrinker, and the words of its explanations. A rig judges nothing.
+
+pub mod brk_heap;
+pub mod guest_memory;
+pub mod header_free;
+pub mod page_walk;
+pub mod rust_test;
+pub mod temp_map;
+
+use crate::random::Random;
+use crate::rig::rust_test::TestBody;
+use memtwin_models::wire::{Reader, Writer};
+use memtwin_models::{Component, Divergence};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What the harness needs of a component besides its model. The parts are traits of their own, each implemented in the file
+/// that has the code; those with defaults are for components that have no more to say.
+pub trait Rig:
+    Component<Setup: Serialize + DeserializeOwned, Op: Serialize + DeserializeOwned, Contract: PartialEq>
+    + Wire
+    + Simplify
+    + SmallWorld
+    + Words
+    + Explain
+    + Export
+{
+    /// Draws setups and ops.
+    type Generator: Generator<Self>;
+}
+
+/// The wire form of setups and ops.
+pub trait Wire: Component {
+    /// The addresses and sizes that matter in a setup: what operands of ops are written relative to.
+    type Edges;
+
+    /// The edges of this setup.
+    fn edges(setup: &Self::Setup) -> Self::Edges;
+    /// Says what is wrong with a setup that a person wrote.
+    fn check_setup(setup: &Self::Setup) -> Result<(), &'static str>;
+    /// Reads a setup from any bytes.
+    fn read_setup(reader: &mut Reader<'_>) -> Self::Setup;
+    /// Writes a setup.
+    fn write_setup(setup: &Self::Setup, writer: &mut Writer<'_>);
+    /// Reads an op from any bytes; `None` at the end.
+    fn read_op(edges: &Self::Edges, reader: &mut Reader<'_>) -> Option<Self::Op>;
+    /// Writes an op in at least one byte.
+    fn write_op(edges: &Self::Edges, op: &Self::Op, writer: &mut Writer<'_>);
+}
+
+/// What the shrinker tries. Without it, it can only leave ops out.
+pub trait Simplify: Component {
+    /// Simpler setups, the simplest first.
+    fn simpler_setups(_setup: &Self::Setup) -> Vec<Self::Setup> {
+        Vec::new()
+    }
+
+    /// Simpler ops that may show the same, the simplest first. Each is smaller by an order without cycles, so that
+    /// shrinking ends.
+    fn simpler_ops(_setup: &Self::Setup, _op: &Self::Op) -> Vec<Self::Op> {
+        Vec::new()
+    }
+
+    /// Simpler forms of setup and ops at once, for operands that only mean something together: an address that two ops
+    /// share, or one that lies at the end of memory. The same order holds for their sum.
+    fn simpler_together(_setup: &Self::Setup, _ops: &[Self::Op]) -> Vec<(Self::Setup, Vec<Self::Op>)> {
+        Vec::new()
+    }
+}
+
+/// What the exhaustive engine runs.
+pub trait SmallWorld: Component {
+    /// Starts and ops: few, right and wrong ones, at the operands where something changes. Nothing where the engine has
+    /// nothing to run.
+    fn small() -> Small<Self> {
+        Small { starts: Vec::new(), ops: Vec::new() }
+    }
+}
+
+/// A component's own words for what is run and seen.
+pub trait Words: Component {
+    /// The setup.
+    fn setup_words(setup: &Self::Setup) -> String {
+        format!("{setup:?}")
+    }
+
+    /// The op.
+    fn op_words(op: &Self::Op) -> String {
+        format!("{op:?}")
+    }
+
+    /// The outcome of an op.
+    fn seen_words(_op: &Self::Op, seen: &Self::Outcome) -> String {
+        format!("{seen:?}")
+    }
+}
+
+/// What a person should see of a failure.
+pub trait Explain: Component {
+    /// The place where a divergence was: a small map, which write a wrong byte came from.
+    fn scene(_scene: &Scene<'_, Self>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What the audit saw that broke the law, in a sentence.
+    fn state_words(scene: &Scene<'_, Self>) -> String {
+        format!("{:?}", scene.view)
+    }
+
+    /// What is probably wrong, from the whole incident; `None` where nothing more than the law can be said.
+    fn diagnose(_incident: &Incident<'_, Self>) -> Option<String> {
+        None
+    }
+}
+
+/// Findings as tests that need nothing of memtwin.
+pub trait Export: Component {
+    /// The trace as a test, or why it cannot be one.
+    fn rust_test(_setup: &Self::Setup, _ops: &[Self::Op]) -> Result<TestBody, &'static str> {
+        Err("this component has no form of a test: hand over the trace, and replay it with memtwin")
+    }
+}
+
+/// A small world, all of whose short traces are run.
+#[derive(Debug)]
+pub struct Small<C: Component> {
+    /// What every trace begins with.
+    pub starts: Vec<Start<C>>,
+    /// What may follow, in any order.
+    pub ops: Vec<C::Op>,
+}
+
+/// The beginning of a trace.
+#[derive(Debug)]
+pub struct Start<C: Component> {
+    /// The setup.
+    pub setup: C::Setup,
+    /// The ops that lead to where something can happen at all; none in most components.
+    pub opening: Vec<C::Op>,
+}
+
+/// Draws setups and ops with a stable stream: the same random numbers give the same ops on every platform.
+pub trait Generator<C: Component> {
+    /// A generator that respects what the contract says a subject cannot serve.
+    fn new(contract: &C::Contract) -> Self;
+    /// Draws a setup.
+    fn setup(&mut self, random: &mut Random) -> C::Setup;
+    /// Begins a trace: draws its swarm weights.
+    fn begin(&mut self, setup: &C::Setup, random: &mut Random);
+    /// Draws the next op.
+    fn op(&mut self, random: &mut Random) -> C::Op;
+}
+
+/// The state of affairs at a divergence, inside the worker that saw it.
+pub struct Scene<'a, C: Component> {
+    /// The setup.
+    pub setup: &'a C::Setup,
+    /// The ops up to and with the one that diverged (all of them at an audit).
+    pub ops: &'a [C::Op],
+    /// Whether each earlier op succeeded.
+    pub succeeded: &'a [bool],
+    /// What was seen of the last op; stale at an audit.
+    pub seen: &'a C::Outcome,
+    /// The view, at an audit.
+    pub view: Option<&'a C::View>,
+    /// The divergence.
+    pub divergence: &'a Divergence,
+}
+
+/// What is known of a finding after the run.
+pub struct Incident<'a, C: Component> {
+    /// The setup.
+    pub setup: &'a C::Setup,
+    /// The ops up to and with the one at fault; none of them at construction.
+    pub ops: &'a [C::Op],
+    /// How it failed.
+    pub failure: &'a crate::finding::Failure,
+}

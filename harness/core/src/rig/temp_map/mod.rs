@@ -1,0 +1,26 @@
+//! The rig of temporary mappings.
+
+mod generate;
+mod operands;
+mod scene;
+mod simplify;
+mod small;
+mod twin;
+mod wire;
+mod words;
+
+pub use generate::TempMapGenerator;
+
+use crate::rig::rust_test::TestBody;
+use crate::rig::{Export, Rig};
+use memtwin_models::temp_map::{Op, Setup, TempMap};
+
+impl Rig for TempMap {
+    type Generator = TempMapGenerator;
+}
+
+impl Export for TempMap {
+    fn rust_test(_setup: &Setup, _ops: &[Op]) -> Result<TestBody, &'static str> {
+        Err("hostile page tables need memtwin's simulated machine: hand over the trace, and replay it with memtwin")
+    }
+}

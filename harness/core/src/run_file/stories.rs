@@ -1,0 +1,77 @@
+//! Stories: the shrunk trace of each finding is run again and told, so that a report shows what happened where the trace is not
+//! at hand. A finding whose trace cannot be read has none.
+
+use super::{Finding, RunFile};
+use crate::explain::story::Story;
+use crate::explain::tell;
+use crate::isolate::{Isolation, IsolationError};
+use crate::registry::Registry;
+use crate::trace_files::load;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The most stories of one run file: each has some kilobytes.
+pub const MOST_STORIES: usize = 500;
+
+/// A finding without a story, and where its target is in the registry.
+struct Untold {
+    subject: usize,
+    finding: usize,
+    target: usize,
+}
+
+/// Adds a story to each finding that `wanted` names, with this many workers. When interrupted, the rest stays untold.
+pub fn add(
+    run: &mut RunFile,
+    registry: &Registry,
+    workers: usize,
+    interrupted: &Arc<AtomicBool>,
+    wanted: fn(&Finding) -> bool,
+) -> Result<(), IsolationError> {
+    let untold = untold(run, registry, wanted);
+    let told: Vec<Mutex<Option<Story>>> = untold.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let first_error = Mutex::new(None);
+    let work = |run: &RunFile| -> Result<(), IsolationError> {
+        let mut isolation = Isolation::start(Arc::clone(interrupted))?;
+        while let Some((untold, place)) = {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            untold.get(number).zip(told.get(number))
+        } {
+            let finding = &run.subjects[untold.subject].findings[untold.finding];
+            let Ok(loaded) = load(registry, Path::new(&finding.trace)) else { continue };
+            let Some(story) = tell(&mut isolation, registry, untold.target, &loaded)? else { return Ok(()) };
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(story);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..workers.min(untold.len()) {
+            scope.spawn(|| {
+                if let Err(error) = work(run) {
+                    first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+            });
+        }
+    });
+    for (untold, story) in untold.iter().zip(told) {
+        let story = story.into_inner().unwrap_or_else(PoisonError::into_inner);
+        run.subjects[untold.subject].findings[untold.finding].story = story;
+    }
+    first_error.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+fn untold(run: &RunFile, registry: &Registry, wanted: fn(&Finding) -> bool) -> Vec<Untold> {
+    let mut untold = Vec::new();
+    for (subject, part) in run.subjects.iter().enumerate() {
+        let Some(target) = registry.index_of(&part.component, &part.subject) else { continue };
+        for (finding, found) in part.findings.iter().enumerate() {
+            if found.story.is_none() && wanted(found) {
+                untold.push(Untold { subject, finding, target });
+            }
+        }
+    }
+    untold.truncate(MOST_STORIES);
+    untold
+}

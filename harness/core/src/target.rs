@@ -1,0 +1,213 @@
+//! Targets: a subject beside its component's model, with the types erased, so that engines and the command line see bytes
+//! and a target, never a component. Nothing here is compiled anew for a subject: its row has all that differs.
+
+use crate::engines::TraceSource;
+use crate::engines::exhaustive::SmallTraces;
+use crate::engines::random::Generated;
+use crate::finding::{Failure, Signature, Step};
+use crate::lockstep::{self, Ended, Lockstep, Narrator, Round, Runner};
+use crate::mutate::{ComponentCutter, Cutter};
+use crate::rig::rust_test::TestBody;
+use crate::rig::{Incident, Rig};
+use crate::shrink;
+use crate::trace::{Header, Trace, TraceError, parse, print};
+use memtwin_models::{Contract as _, Health, Law, OutcomeClass, Row};
+use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::atomic::AtomicU32;
+
+/// A component with its types erased: its forms, its words, its shrinker.
+pub trait Dialect: Sync {
+    /// The component's name.
+    fn name(&self) -> &'static str;
+    /// Its laws.
+    fn laws(&self) -> &'static [Law];
+    /// Its op kinds.
+    fn op_kinds(&self) -> &'static [&'static str];
+    /// Its outcome classes.
+    fn outcome_classes(&self) -> &'static [OutcomeClass];
+    /// The freedoms its contract knows.
+    fn freedoms(&self) -> &'static [memtwin_models::Freedom];
+    /// Reads a JSON trace whose header is known into wire bytes.
+    fn parse(&self, path: &Path, header: &Header, text: &str) -> Result<Vec<u8>, TraceError>;
+    /// Writes wire bytes as a JSON trace.
+    fn print(&self, wire: &[u8], header: &Header) -> String;
+    /// The canonical form of any bytes.
+    fn canonical(&self, wire: &[u8]) -> Vec<u8>;
+    /// The number of ops.
+    fn op_count(&self, wire: &[u8]) -> usize;
+    /// The setup and each op, in words.
+    fn words(&self, wire: &[u8]) -> (String, Vec<String>);
+    /// The signature of a failure.
+    fn signature(&self, wire: &[u8], failure: &Failure) -> Signature;
+    /// What is probably wrong.
+    fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
+    /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
+    fn rust_test(&self, wire: &[u8]) -> Result<TestBody, &'static str>;
+    /// Cuts its traces into ops.
+    fn cutter(&self) -> Box<dyn Cutter>;
+    /// All traces of at most `depth` ops over its small world.
+    fn small_traces(&self, depth: u32) -> SmallTraces;
+    /// Shrinks a trace as long as `still_fails` says yes.
+    fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8>;
+}
+
+/// A component's dialect.
+struct Spoken<C>(PhantomData<fn() -> C>);
+
+impl<C: Rig> Spoken<C> {
+    const NEW: &'static dyn Dialect = &Spoken::<C>(PhantomData);
+}
+
+impl<C: Rig> Dialect for Spoken<C> {
+    fn name(&self) -> &'static str {
+        C::NAME
+    }
+
+    fn laws(&self) -> &'static [Law] {
+        C::LAWS
+    }
+
+    fn op_kinds(&self) -> &'static [&'static str] {
+        C::OP_KINDS
+    }
+
+    fn outcome_classes(&self) -> &'static [OutcomeClass] {
+        C::OUTCOME_CLASSES
+    }
+
+    fn freedoms(&self) -> &'static [memtwin_models::Freedom] {
+        C::Contract::FREEDOMS
+    }
+
+    fn parse(&self, path: &Path, header: &Header, text: &str) -> Result<Vec<u8>, TraceError> {
+        parse::<C>(path, header, text).map(|trace| trace.to_wire())
+    }
+
+    fn print(&self, wire: &[u8], header: &Header) -> String {
+        print(&Trace::<C>::from_wire(wire), header)
+    }
+
+    fn canonical(&self, wire: &[u8]) -> Vec<u8> {
+        Trace::<C>::from_wire(wire).to_wire()
+    }
+
+    fn op_count(&self, wire: &[u8]) -> usize {
+        Trace::<C>::from_wire(wire).ops.len()
+    }
+
+    fn words(&self, wire: &[u8]) -> (String, Vec<String>) {
+        let trace = Trace::<C>::from_wire(wire);
+        (C::setup_words(&trace.setup), trace.ops.iter().map(C::op_words).collect())
+    }
+
+    fn signature(&self, wire: &[u8], failure: &Failure) -> Signature {
+        let kind = match failure.step {
+            Step::Construct => "construct",
+            Step::Audit => "audit",
+            Step::Teardown => "teardown",
+            Step::Op(index) => {
+                Trace::<C>::from_wire(wire).ops.get(index as usize).map_or("op", |op| C::OP_KINDS[C::op_kind(op)])
+            }
+        };
+        Signature::new(C::NAME, kind, &failure.cause)
+    }
+
+    fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String> {
+        let trace = Trace::<C>::from_wire(wire);
+        let ops = match failure.step {
+            Step::Construct => &[],
+            Step::Op(index) => &trace.ops[..(index as usize + 1).min(trace.ops.len())],
+            Step::Audit | Step::Teardown => &trace.ops[..],
+        };
+        C::diagnose(&Incident { setup: &trace.setup, ops, failure })
+    }
+
+    fn rust_test(&self, wire: &[u8]) -> Result<TestBody, &'static str> {
+        let trace = Trace::<C>::from_wire(wire);
+        C::rust_test(&trace.setup, &trace.ops)
+    }
+
+    fn cutter(&self) -> Box<dyn Cutter> {
+        Box::new(ComponentCutter::<C>::new())
+    }
+
+    fn small_traces(&self, depth: u32) -> SmallTraces {
+        SmallTraces::new::<C>(&C::small(), depth)
+    }
+
+    fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8> {
+        shrink::shrink::<C>(&Trace::from_wire(wire), &mut |trace| still_fails(&trace.to_wire())).to_wire()
+    }
+}
+
+/// A subject beside its model, with the types erased.
+pub trait Target: Sync {
+    /// The component.
+    fn dialect(&self) -> &'static dyn Dialect;
+    /// The subject's name.
+    fn subject(&self) -> &'static str;
+    /// Whether the subject is expected to agree.
+    fn health(&self) -> Health;
+    /// The freedoms that the subject claims.
+    fn claimed(&self) -> Vec<&'static str>;
+    /// Whether the subject can show this outcome class for this op kind at all.
+    fn permits(&self, op_kind: usize, outcome_class: usize) -> bool;
+    /// The batch loop.
+    fn runner(&'static self) -> Box<dyn Runner>;
+    /// The random engine's traces for this subject's contract.
+    fn traces(&self) -> Box<dyn TraceSource>;
+    /// Measures the subject, its model, and both, in this process. `place` moves meanwhile.
+    #[doc(hidden)] // for workers
+    fn speed(&'static self, place: &AtomicU32) -> Vec<Round>;
+    /// Runs one trace and tells its story step by step.
+    fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended;
+
+    /// `component/subject`, as on the command line.
+    fn name(&self) -> String {
+        format!("{}/{}", self.dialect().name(), self.subject())
+    }
+
+    /// Whether the subject is expected to agree.
+    fn is_sound(&self) -> bool {
+        matches!(self.health(), Health::Sound)
+    }
+}
+
+impl<C: Rig> Target for Row<C> {
+    fn dialect(&self) -> &'static dyn Dialect {
+        Spoken::<C>::NEW
+    }
+
+    fn subject(&self) -> &'static str {
+        self.name
+    }
+
+    fn health(&self) -> Health {
+        self.health
+    }
+
+    fn claimed(&self) -> Vec<&'static str> {
+        self.contract.claimed()
+    }
+
+    fn permits(&self, op_kind: usize, outcome_class: usize) -> bool {
+        C::permits(&self.contract, op_kind, outcome_class)
+    }
+
+    fn runner(&'static self) -> Box<dyn Runner> {
+        Box::new(Lockstep::<C>::new(self))
+    }
+
+    fn traces(&self) -> Box<dyn TraceSource> {
+        Box::new(Generated::<C>::new(&self.contract))
+    }
+
+    fn speed(&'static self, place: &AtomicU32) -> Vec<Round> {
+        lockstep::rounds(self, &mut *self.traces(), &mut *self.runner(), place)
+    }
+
+    fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended {
+        lockstep::narrate(self, wire, narrator)
+    }
+}

@@ -1,0 +1,132 @@
+//! JSON lines: a header, then one op a line. For people, for git, for ever: old files stay readable.
+
+use super::Trace;
+use crate::rig::Rig;
+use memtwin_models::wire::MAX_WIRE_BYTES;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How every JSON trace begins; no wire bytes that an engine keeps do, for a first byte of `{` is no version.
+pub const JSON_PREFIX: &[u8] = b"{\"memtwin\":";
+/// The largest trace file that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
+const VERSION: u32 = 1;
+
+/// The first line of a JSON trace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// The version of the JSON form.
+    pub memtwin: u32,
+    /// The component's name.
+    pub component: String,
+    /// The setup, as the component writes it.
+    pub setup: serde_json::Value,
+    /// The subject that the trace speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The signature that a run on that subject ends with; without it the run agrees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// What the trace shows, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub story: Option<String>,
+}
+
+/// Why a trace cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum TraceError {
+    #[error("cannot read {path}: {source}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{path} is empty; a trace begins with a line {{\"memtwin\":1,…}}")]
+    Empty { path: PathBuf },
+    #[error("{path} is larger than {limit} bytes, the most a trace file may be")]
+    TooLarge { path: PathBuf, limit: u64 },
+    #[error("{path}:{line}: {message}")]
+    Line { path: PathBuf, line: usize, message: String },
+    #[error("{path} has version {version} of the trace format; this memtwin reads version {VERSION}: use a newer one")]
+    Version { path: PathBuf, version: u32 },
+    #[error("{path} is for the unknown component {component:?}; known are {known}")]
+    Component { path: PathBuf, component: String, known: String },
+    #[error("{path} is for the unknown subject {component}/{subject}; see `memtwin list`")]
+    Subject { path: PathBuf, component: String, subject: String },
+    #[error(
+        "{path} is not a JSON trace (it does not begin with {{\"memtwin\":) and names no component as wire bytes do by \
+         lying below a folder of that name, such as corpus/guest_memory/"
+    )]
+    NotATrace { path: PathBuf },
+    #[error("{path} encodes to {bytes} wire bytes; a trace is at most {MAX_WIRE_BYTES}: shorten it")]
+    TooLong { path: PathBuf, bytes: usize },
+    #[error("no trace in {path}: it holds no *.jsonl file and no corpus input")]
+    NoTrace { path: PathBuf },
+}
+
+/// Reads the header line.
+pub(crate) fn parse_header(path: &std::path::Path, text: &str) -> Result<Header, TraceError> {
+    let line = text.lines().next().unwrap_or_default();
+    let at = |message: String| TraceError::Line { path: path.to_owned(), line: 1, message };
+    // The version is judged first: a newer header may have fields that this version does not know.
+    #[derive(Deserialize)]
+    struct Version {
+        memtwin: u32,
+    }
+    let version: Version = serde_json::from_str(line).map_err(|error| at(words(&error)))?;
+    if version.memtwin != VERSION {
+        return Err(TraceError::Version { path: path.to_owned(), version: version.memtwin });
+    }
+    serde_json::from_str(line).map_err(|error| at(words(&error)))
+}
+
+/// Reads the setup and the ops of a JSON trace whose header is known.
+pub(crate) fn parse<C: Rig>(path: &std::path::Path, header: &Header, text: &str) -> Result<Trace<C>, TraceError> {
+    let at = |line: usize, message: String| TraceError::Line { path: path.to_owned(), line, message };
+    let setup: C::Setup =
+        serde_json::from_value(header.setup.clone()).map_err(|error| at(1, format!("setup: {}", words(&error))))?;
+    C::check_setup(&setup).map_err(|message| at(1, format!("setup: {message}")))?;
+    let mut ops = Vec::new();
+    for (index, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
+        ops.push(serde_json::from_str(line).map_err(|error| at(index + 1, words(&error)))?);
+    }
+    Ok(Trace { setup, ops })
+}
+
+/// Writes a JSON trace.
+pub(crate) fn print<C: Rig>(trace: &Trace<C>, header: &Header) -> String {
+    let header = Header {
+        memtwin: VERSION,
+        component: C::NAME.to_owned(),
+        setup: serde_json::to_value(&trace.setup).expect("a setup has a JSON form"),
+        ..header.clone()
+    };
+    let mut text = serde_json::to_string(&header).expect("a header has a JSON form");
+    text.push('\n');
+    for op in &trace.ops {
+        text.push_str(&serde_json::to_string(op).expect("an op has a JSON form"));
+        text.push('\n');
+    }
+    text
+}
+
+impl Header {
+    /// A header that says nothing but what the trace is; component and setup are filled in when it is written.
+    #[must_use]
+    pub fn plain() -> Self {
+        Header {
+            memtwin: VERSION,
+            component: String::new(),
+            setup: serde_json::Value::Null,
+            subject: None,
+            expect: None,
+            story: None,
+        }
+    }
+}
+
+/// serde's message without its own line numbers, cut to one readable line.
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or(&text);
+    let short: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if error.column() == 0 { short } else { format!("{short} (column {})", error.column()) }
+}

@@ -1,0 +1,91 @@
+//! Reports: one run file told in the forms that people, code hosts and build servers read. Every text of a run file is foreign and
+//! is made tame first; each form escapes it in its own way. A report adds no judgement of its own.
+
+mod html;
+mod junit;
+mod markdown;
+mod sarif;
+
+pub use html::html;
+pub use markdown::code;
+
+use memtwin_core::explain::as_argument;
+use memtwin_core::registry::Registry;
+use memtwin_core::run_file::{Finding, RunFile, RunFileError, Status, SubjectRun, tame};
+
+/// The forms of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Format {
+    /// One page for a browser, without anything from elsewhere.
+    Html,
+    /// JUnit XML, for build servers.
+    Junit,
+    /// SARIF 2.1.0, for code hosts.
+    Sarif,
+    /// Markdown, for a comment on a pull request.
+    Md,
+}
+
+impl Format {
+    /// The name of the file.
+    #[must_use]
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Format::Html => "report.html",
+            Format::Junit => "junit.xml",
+            Format::Sarif => "report.sarif",
+            Format::Md => "report.md",
+        }
+    }
+}
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum ReportError {
+    #[error(transparent)]
+    RunFile(#[from] RunFileError),
+    #[error("cannot write JUnit XML: {0}")]
+    Junit(std::io::Error),
+    #[error("cannot write SARIF: {0}")]
+    Sarif(serde_json::Error),
+}
+
+/// The run as reports show it: with tame texts.
+#[derive(Debug)]
+pub struct Report {
+    run: RunFile,
+}
+
+impl Report {
+    /// Makes the texts of a run tame.
+    pub fn new(run: &RunFile) -> Result<Self, ReportError> {
+        Ok(Report { run: tame(run)? })
+    }
+
+    /// One report. Laws are named after the registry; what it does not know is told in the run file's own words.
+    pub fn render(&self, registry: &Registry, format: Format) -> Result<String, ReportError> {
+        match format {
+            Format::Html => Ok(html(&self.run)),
+            Format::Junit => junit::junit(&self.run).map_err(ReportError::Junit),
+            Format::Sarif => sarif::sarif(&self.run, registry).map_err(ReportError::Sarif),
+            Format::Md => Ok(markdown::markdown(&self.run)),
+        }
+    }
+}
+
+/// Whether a finding is news: of a sound subject, and not accepted.
+fn is_unexpected(subject: &SubjectRun, finding: &Finding) -> bool {
+    let is_accepted = finding.known.is_some() || matches!(finding.status, Some(Status::StillFailing));
+    !is_accepted && (subject.is_sound() || finding.status == Some(Status::New))
+}
+
+/// Whether a subject is as it should be.
+fn is_as_expected(subject: &SubjectRun) -> bool {
+    subject.shortfalls.is_empty() && subject.verdict.is_as_expected()
+}
+
+/// The command that shows a finding again.
+fn replay_command(subject: &SubjectRun, finding: &Finding) -> String {
+    format!("memtwin replay {} --subject {}", as_argument(&finding.trace), as_argument(&subject.name()))
+}

@@ -1,0 +1,53 @@
+//! One broken subject for each entry of the catalogue of known defects, each with exactly that defect.
+//!
+//! They prove that campaigns find what they are there to find. Each replaces a few methods of the hardened code, so
+//! that whatever a campaign reports of it is the defect and nothing else. Absent: GM-17, which needs two threads to
+//! show.
+
+mod deviation;
+pub mod gm_01_bulk_read_default;
+pub mod gm_02_bulk_write_default;
+pub mod gm_03_wrapper_forwards_scalars;
+pub mod gm_04_end_wraps;
+pub mod gm_05_construction_underflows;
+pub mod gm_06_bulk_store_keeps_reservations;
+pub mod gm_07_bulk_bypasses_devices;
+pub mod gm_08_bulk_read_looks_at_start;
+pub mod gm_09_scalar_looks_at_start;
+pub mod gm_10_mixed_write_applies_memory;
+pub mod gm_11_end_off_by_one;
+pub mod gm_12_third_shard_restarts;
+pub mod gm_13_failing_write_is_partial;
+pub mod gm_14_border_drops_high_part;
+pub mod gm_15_restore_forgets_last_shard;
+pub mod gm_16_failing_read_scribbles;
+pub mod gm_18_second_line_keeps_reservation;
+pub mod gm_19_wrong_allocator;
+
+pub use deviation::{Deviating, Deviation};
+
+use super::adapter::Adapter;
+use memtwin_models::Row;
+use memtwin_models::guest_memory::GuestMemory;
+
+/// The catalogue.
+pub static ROWS: &[Row<GuestMemory>] = &[
+    Row::of::<Adapter<Deviating<gm_01_bulk_read_default::Gm01>>>(),
+    Row::of::<Adapter<Deviating<gm_02_bulk_write_default::Gm02>>>(),
+    Row::of::<Adapter<Deviating<gm_03_wrapper_forwards_scalars::Gm03>>>(),
+    Row::of::<Adapter<Deviating<gm_04_end_wraps::Gm04>>>(),
+    Row::of::<Adapter<Deviating<gm_05_construction_underflows::Gm05>>>(),
+    Row::of::<Adapter<Deviating<gm_06_bulk_store_keeps_reservations::Gm06>>>(),
+    Row::of::<Adapter<Deviating<gm_07_bulk_bypasses_devices::Gm07>>>(),
+    Row::of::<Adapter<Deviating<gm_08_bulk_read_looks_at_start::Gm08>>>(),
+    Row::of::<Adapter<Deviating<gm_09_scalar_looks_at_start::Gm09>>>(),
+    Row::of::<Adapter<Deviating<gm_10_mixed_write_applies_memory::Gm10>>>(),
+    Row::of::<Adapter<Deviating<gm_11_end_off_by_one::Gm11>>>(),
+    Row::of::<Adapter<Deviating<gm_12_third_shard_restarts::Gm12>>>(),
+    Row::of::<Adapter<Deviating<gm_13_failing_write_is_partial::Gm13>>>(),
+    Row::of::<Adapter<Deviating<gm_14_border_drops_high_part::Gm14>>>(),
+    Row::of::<Adapter<Deviating<gm_15_restore_forgets_last_shard::Gm15>>>(),
+    Row::of::<Adapter<Deviating<gm_16_failing_read_scribbles::Gm16>>>(),
+    Row::of::<Adapter<Deviating<gm_18_second_line_keeps_reservation::Gm18>>>(),
+    Row::of::<Adapter<Deviating<gm_19_wrong_allocator::Gm19>>>(),
+];

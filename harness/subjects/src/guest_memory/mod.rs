@@ -1,0 +1,41 @@
+//! Guest memory under test: one hardened implementation, the two that were published before it, and the known defects.
+//!
+//! - [`hardened`] is the implementation that we would ship, and depends on nothing else here. Under test it is
+//!   `soft_mmu` (memory and devices) and `physical_memory` (memory alone); both are sound.
+//! - [`original`] is what the bug report found, [`published_fix`] what its fix left. Both are broken in several ways,
+//!   over the storage in [`reported`].
+//! - [`defects`] has one broken subject for each known defect, with that defect alone.
+//! - [`adapter`] turns the handles of any of them into a subject.
+//!
+//! Refused here: any look at the model. `GM-01`, `GM-02`, `GM-03`, `GM-19` and `original` access memory that is not
+//! theirs: they belong in worker processes and nowhere else.
+
+pub mod adapter;
+pub mod defects;
+mod footprint;
+pub mod hardened;
+pub mod original;
+pub mod published_fix;
+pub mod recorded_devices;
+pub mod reported;
+mod sound;
+mod unsafe_default;
+
+/// The subject `physical_memory`.
+pub type PhysicalMemorySubject = adapter::Adapter<hardened::PhysicalHandle>;
+/// The subject `soft_mmu`.
+pub type SoftMmuSubject = adapter::Adapter<hardened::SoftMmu>;
+
+pub use original::Original;
+pub use published_fix::PublishedFix;
+
+use memtwin_models::Row;
+use memtwin_models::guest_memory::GuestMemory;
+
+/// What is under test besides the catalogue in [`defects`].
+pub static ROWS: &[Row<GuestMemory>] = &[
+    Row::of::<PhysicalMemorySubject>(),
+    Row::of::<SoftMmuSubject>(),
+    Row::of::<Original>(),
+    Row::of::<PublishedFix>(),
+];

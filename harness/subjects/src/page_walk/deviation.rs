@@ -1,0 +1,170 @@
+//! What a subject may do differently from the hardened code: one method for each decision of walker, reader, region list,
+//! buffers and bookkeeping. The defaults are the hardened code.
+//!
+//! Refused: more than one defect in a subject of the catalogue. Every method that a deviation does not name is sound.
+
+use super::sandbox::{Placed, Run, Sandbox, WORD};
+use super::walker::PageRange;
+use memtwin_models::Health;
+use memtwin_models::page_walk::translate::{ADDRESS, COPY_ON_WRITE, LARGE, WRITABLE, is_canonical, shift};
+use memtwin_models::page_walk::{Access, BOOKKEEPING_BYTES, PAGE_BYTES, Refusal, RegionKind, WorkBounds};
+
+/// A way in which the parts work together.
+pub trait Deviation: 'static {
+    /// Whether it is expected to agree with the model.
+    const HEALTH: Health;
+    /// The subject's name. A defect of the catalogue is called by its id.
+    const NAME: &'static str = Self::HEALTH.id();
+
+    /// The pages of a range that is not empty.
+    #[inline]
+    fn range(address: u64, length: u64) -> Result<PageRange, Refusal> {
+        let last = length.checked_sub(1).and_then(|more| address.checked_add(more)).ok_or(Refusal::BadRange)?;
+        if is_canonical(address) && is_canonical(last) && address >> 63 == last >> 63 {
+            Ok(PageRange::new(address, last))
+        } else {
+            Err(Refusal::BadRange)
+        }
+    }
+
+    /// The pages that a walk of no bytes looks at.
+    #[inline]
+    fn empty_range(_address: u64) -> Result<Option<PageRange>, Refusal> {
+        Ok(None)
+    }
+
+    /// Whether a walk may go on.
+    #[inline]
+    fn is_within_bounds(bounds: WorkBounds, visits: u64, leaves: u64) -> bool {
+        visits <= bounds.table_visits() && leaves <= bounds.leaves()
+    }
+
+    /// Whether a present entry is a large leaf, at levels above the lowest.
+    #[inline]
+    fn is_large(entry: u64, _level: u32) -> bool {
+        entry & LARGE != 0
+    }
+
+    /// Whether a large leaf is valid.
+    #[inline]
+    fn is_valid_large(entry: u64, level: u32) -> bool {
+        let reserved = ADDRESS & ((1 << shift(level)) - 1) & !(1 << 12);
+        level < 3 && entry & reserved == 0
+    }
+
+    /// What may be done below an entry, from what may be done above it and what it allows itself.
+    #[inline]
+    fn allowed_below(upper: Access, own: Access) -> Access {
+        Access { writable: upper.writable && own.writable, executable: upper.executable && own.executable, ..own }
+    }
+
+    /// Whether a leaf is copied before the first write.
+    #[inline]
+    fn is_copy_on_write(leaf: u64) -> bool {
+        leaf & COPY_ON_WRITE != 0 && leaf & WRITABLE == 0
+    }
+
+    /// Whether a mapping is aligned.
+    fn is_aligned(phys: u64, virt: u64, length: u64) -> bool {
+        [phys, virt, length].iter().all(|number| number.is_multiple_of(PAGE_BYTES))
+    }
+
+    /// The index of an entry in a table buffer of so many entries.
+    #[inline]
+    fn entry_index(base: u64, address: u64, count: usize) -> Option<usize> {
+        let offset = address.checked_sub(base).filter(|offset| offset.is_multiple_of(8))?;
+        usize::try_from(offset / 8).ok().filter(|index| *index < count)
+    }
+
+    /// How many bytes of a backing the guest sees.
+    #[inline]
+    fn visible_bytes(placed: &Placed) -> u64 {
+        placed.visible
+    }
+
+    /// The backings that a read by guest virtual address looks at.
+    #[inline]
+    fn readable(backings: &[Placed]) -> &[Placed] {
+        backings
+    }
+
+    /// What a read reserves before it knows what is there, in bytes.
+    #[inline]
+    fn reserved_early(_length: u64) -> u64 {
+        0
+    }
+
+    /// The position after so many bytes.
+    #[inline]
+    fn advance(position: u64, bytes: u64) -> u64 {
+        position.wrapping_add(bytes)
+    }
+
+    /// Whether a read goes on with the mapping that begins at `next`.
+    #[inline]
+    fn follows(position: u64, next: u64) -> bool {
+        position == next
+    }
+
+    /// What stands for a page that no backing has.
+    #[inline]
+    fn run_without_backing() -> Option<Run> {
+        None
+    }
+
+    /// By how many bytes a region grows with a run that goes on where it ends.
+    #[inline]
+    fn grown_by(_start: u64, bytes: u64) -> u64 {
+        bytes
+    }
+
+    /// Whether regions of these types may become one.
+    #[inline]
+    fn is_same_kind(left: RegionKind, right: RegionKind) -> bool {
+        left == right
+    }
+
+    /// Whether regions in these backings may become one.
+    #[inline]
+    fn is_same_backing(left: usize, right: usize) -> bool {
+        left == right
+    }
+
+    /// Whether a host access lies in a backing.
+    #[inline]
+    fn fits(offset: u64, length: u64, size: u64) -> bool {
+        offset.checked_add(length).is_some_and(|end| end <= size)
+    }
+
+    /// Where the bookkeeping words lie in scratch.
+    #[inline]
+    fn bookkeeping_offset(scratch_bytes: u64) -> Option<u64> {
+        scratch_bytes.checked_sub(BOOKKEEPING_BYTES)
+    }
+
+    /// The shortest element that can be popped, in bytes.
+    #[inline]
+    fn shortest_element_bytes() -> u64 {
+        0
+    }
+
+    /// Whether the start of the last element, as the buffer says it, can be one.
+    #[inline]
+    fn is_back_pointer(start: u64, end: u64) -> bool {
+        WORD <= start && start <= end
+    }
+
+    /// The element's size, from its prefix and the bytes that lie there.
+    #[inline]
+    fn prefixed_bytes(prefix: u32, element_bytes: u64) -> Option<u64> {
+        (u64::from(prefix) + 4 == element_bytes).then_some(element_bytes)
+    }
+
+    /// Empties the buffer.
+    fn clear(sandbox: &mut Sandbox<Self>) -> Result<(), Refusal>
+    where
+        Self: Sized,
+    {
+        sandbox.clear_all()
+    }
+}
