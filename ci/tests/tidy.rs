@@ -199,6 +199,8 @@ fn committed_seeds_are_small() {
             let entry = entry.unwrap();
             if entry.file_name().to_string_lossy().starts_with("seed-") {
                 bytes += entry.metadata().unwrap().len();
+                let version = std::fs::read(entry.path()).unwrap().first().copied();
+                assert!(matches!(version, Some(1 | 2)), "{} names no version", entry.path().display());
             }
         }
     }

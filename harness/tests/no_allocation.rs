@@ -90,9 +90,9 @@ fn is_cheap(trace: &Trace<GuestMemory>) -> bool {
 
 fn runs_without_allocating<C: Rig>(target: &'static dyn Target, group: &[Vec<u8>]) {
     let mut runner = target.runner();
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);
-    let mut journal = Journal { place: &place, counts: &mut counts, features: Some(&mut features), ops: 0 };
+    let mut journal = Journal { step: &step, counts: &mut counts, features: Some(&mut features), ops: 0 };
     for wire in group {
         runner.run(wire, Audits::Sample, &mut journal);
     }

@@ -5,8 +5,24 @@
 pub struct Law {
     /// The name within the component, as in signatures (`bounds`).
     pub name: &'static str,
-    /// The rule in a sentence.
+    /// The rule in a sentence: exactly what is judged.
     pub sentence: &'static str,
+    /// What is probably wrong where it is broken, in a sentence or two; `{place}` stands for the place of the divergence.
+    pub hint: Option<&'static str>,
+}
+
+impl Law {
+    /// A law without a hint.
+    #[must_use]
+    pub const fn new(name: &'static str, sentence: &'static str) -> Self {
+        Law { name, sentence, hint: None }
+    }
+
+    /// The same law with a hint.
+    #[must_use]
+    pub const fn hint(self, hint: &'static str) -> Self {
+        Law { hint: Some(hint), ..self }
+    }
 }
 
 /// What a model says of one step, or of the state at an audit.

@@ -45,7 +45,7 @@ fn lockstep<'a, C: Rig, S: Subject<C> + 'static>(
 ) -> Box<dyn FnMut() + 'a> {
     let row: &'static Row<C> = Box::leak(Box::new(Row::of::<S>()));
     let mut runner = row.runner();
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let mut counts = Box::new([0; COUNTS]);
     let mut features = Box::new([0; StateMap::SIZE]);
     let mut wire = Vec::new();
@@ -54,7 +54,7 @@ fn lockstep<'a, C: Rig, S: Subject<C> + 'static>(
             next(index, &mut wire);
             let is_close_look = index.is_multiple_of(CLOSE_LOOK_EVERY);
             let features = is_close_look.then_some(&mut *features);
-            let mut journal = Journal { place: &place, counts: &mut counts, features, ops: 0 };
+            let mut journal = Journal { step: &step, counts: &mut counts, features, ops: 0 };
             let audits = if is_close_look { Audits::Full } else { Audits::Sample };
             let ended = runner.run(&wire, audits, &mut journal);
             assert_eq!(ended, Ended::Agreed);
@@ -174,7 +174,7 @@ fn isolation_row() -> Result<String, Box<dyn std::error::Error>> {
 /// The loop of a worker without isolation.
 fn in_process(target: &'static dyn Target, stream: u64, ops_budget: u64) -> u64 {
     let (mut runner, mut traces) = (target.runner(), target.traces());
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let mut counts = Box::new([0; COUNTS]);
     let mut features = Box::new([0; StateMap::SIZE]);
     let mut wire = Vec::new();
@@ -184,7 +184,7 @@ fn in_process(target: &'static dyn Target, stream: u64, ops_budget: u64) -> u64 
         traces.write(stream, index, &mut wire);
         let is_close_look = index.is_multiple_of(CLOSE_LOOK_EVERY);
         let features = is_close_look.then_some(&mut *features);
-        let mut journal = Journal { place: &place, counts: &mut counts, features, ops: 0 };
+        let mut journal = Journal { step: &step, counts: &mut counts, features, ops: 0 };
         let audits = if is_close_look { Audits::Full } else { Audits::Sample };
         assert_eq!(runner.run(&wire, audits, &mut journal), Ended::Agreed);
         ops += journal.ops;

@@ -48,7 +48,7 @@ pub struct FuzzTarget {
     /// The runners made so far, by target.
     runners: Vec<(usize, Box<dyn Runner>)>,
     notes: Option<Notes>,
-    place: AtomicU32,
+    step: AtomicU32,
     counts: Box<[u64; COUNTS]>,
     features: Features,
     /// Whether the fuzzer hears of the features.
@@ -127,7 +127,7 @@ impl FuzzTarget {
             starts_anew: true,
             runners: Vec::new(),
             notes: None,
-            place: AtomicU32::new(0),
+            step: AtomicU32::new(0),
             counts: Box::new([0; COUNTS]),
             features: Features::Own(Box::new([0; StateMap::SIZE])),
             feeds_back: std::env::var_os(FEEDBACK).is_none_or(|value| value != "off"),
@@ -238,8 +238,8 @@ impl FuzzTarget {
             self.runners.push((index, target.runner()));
             self.runners.len() - 1
         });
-        let FuzzTarget { runners, place, counts, features, .. } = self;
-        let mut journal = Journal { place, counts, features: Some(features.map()), ops: 0 };
+        let FuzzTarget { runners, step, counts, features, .. } = self;
+        let mut journal = Journal { step, counts, features: Some(features.map()), ops: 0 };
         if let Ended::Diverged { step, divergence } = runners[position].1.run(wire, Audits::Full, &mut journal) {
             let failure = crate::finding::Failure { step, cause: (&divergence).into() };
             say(&format!("{} diverged: {}", target.name(), target.dialect().signature(wire, &failure)));

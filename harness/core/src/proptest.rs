@@ -3,7 +3,7 @@
 //! the test, and a crash takes the test with it.
 
 use crate::finding::{Cause, Failure, Fault, FaultClass, Signature};
-use crate::lockstep::{Audits, COUNTS, Ended, Journal, Lockstep, Runner as _, step_at};
+use crate::lockstep::{Audits, COUNTS, Ended, Journal, Lockstep, Runner as _, step_of};
 use crate::rig::Rig;
 use crate::shrink::Shrinker;
 use crate::target::Target as _;
@@ -170,10 +170,10 @@ pub fn check<C: Rig, S: Subject<C> + 'static>(config: &ProptestConfig) {
 
 /// Runs one trace on a fresh subject; a divergence and a panic are failures alike.
 fn run<C: Rig>(row: &'static Row<C>, wire: &[u8]) -> Result<Ended, Failure> {
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let mut counts = Box::new([0; COUNTS]);
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        let mut journal = Journal { place: &place, counts: &mut counts, features: None, ops: 0 };
+        let mut journal = Journal { step: &step, counts: &mut counts, features: None, ops: 0 };
         let mut runner = Lockstep::new(row);
         let ended = runner.run(wire, Audits::Full, &mut journal);
         runner.finish(&mut journal);
@@ -186,7 +186,7 @@ fn run<C: Rig>(row: &'static Row<C>, wire: &[u8]) -> Result<Ended, Failure> {
             let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
             let fault = Fault { class: FaultClass::Panic, address: None, message, frames: Vec::new() };
-            Err(Failure { step: step_at(place.load(Ordering::Relaxed)), cause: Cause::Fault(fault) })
+            Err(Failure { step: step_of(step.load(Ordering::Relaxed)), cause: Cause::Fault(fault) })
         }
     }
 }

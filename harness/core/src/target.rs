@@ -4,7 +4,7 @@
 use crate::engines::TraceSource;
 use crate::engines::exhaustive::SmallTraces;
 use crate::engines::random::Generated;
-use crate::finding::{Failure, Signature, Step};
+use crate::finding::{Cause, Failure, Signature, Step};
 use crate::lockstep::{self, Ended, Lockstep, Narrator, Round, Runner};
 use crate::mutate::{ComponentCutter, Cutter};
 use crate::rig::rust_test::TestBody;
@@ -120,7 +120,15 @@ impl<C: Rig> Dialect for Spoken<C> {
             Step::Op(index) => &trace.ops[..(index as usize + 1).min(trace.ops.len())],
             Step::Audit | Step::Teardown => &trace.ops[..],
         };
-        C::diagnose(&Incident { setup: &trace.setup, ops, failure })
+        let (law, place) = match &failure.cause {
+            Cause::Law { law, place, .. } => (C::LAWS.iter().find(|known| known.name == law), *place),
+            Cause::Fault(_) => (None, None),
+        };
+        let hint = || {
+            let place = place.map_or_else(|| "?".to_owned(), C::place_words);
+            law?.hint.map(|hint| hint.replace("{place}", &place))
+        };
+        C::diagnose(&Incident { setup: &trace.setup, ops, failure, law }).or_else(hint)
     }
 
     fn rust_test(&self, wire: &[u8]) -> Result<TestBody, &'static str> {
@@ -157,9 +165,9 @@ pub trait Target: Sync {
     fn runner(&'static self) -> Box<dyn Runner>;
     /// The random engine's traces for this subject's contract.
     fn traces(&self) -> Box<dyn TraceSource>;
-    /// Measures the subject, its model, and both, in this process. `place` moves meanwhile.
+    /// Measures the subject, its model, and both, in this process. `step` moves meanwhile.
     #[doc(hidden)] // for workers
-    fn speed(&'static self, place: &AtomicU32) -> Vec<Round>;
+    fn speed(&'static self, step: &AtomicU32) -> Vec<Round>;
     /// Runs one trace and tells its story step by step.
     fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended;
 
@@ -203,8 +211,8 @@ impl<C: Rig> Target for Row<C> {
         Box::new(Generated::<C>::new(&self.contract))
     }
 
-    fn speed(&'static self, place: &AtomicU32) -> Vec<Round> {
-        lockstep::rounds(self, &mut *self.traces(), &mut *self.runner(), place)
+    fn speed(&'static self, step: &AtomicU32) -> Vec<Round> {
+        lockstep::rounds(self, &mut *self.traces(), &mut *self.runner(), step)
     }
 
     fn narrate(&self, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended {

@@ -6,13 +6,12 @@ use memtwin_core::explain::story::End;
 use memtwin_core::registry::Registry;
 use memtwin_core::run_file::{Finding, RunFile, Status, SubjectRun, Verdict};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_sarif::sarif::{
-    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString, PhysicalLocation, Region,
-    ReportingDescriptor, Result as SarifResult, ResultKind, ResultLevel, Run, Sarif, Suppression, Tool, ToolComponent,
-};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+/// The name of what tells results apart.
+const FINGERPRINT: &str = "memtwinSignature/v1";
 const HOME: &str = env!("CARGO_PKG_REPOSITORY");
 /// The rule of Broken subjects that were not caught.
 const MISSED: &str = "memtwin/missed";
@@ -45,21 +44,36 @@ pub(super) fn sarif(run: &RunFile, registry: &Registry) -> serde_json::Result<St
         let reason = trace.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text =
             format!("{}: {} on {}, expected {expected}{reason}.", trace.status.words(), trace.trace, trace.target);
-        let result = SarifResult::builder().rule_id(TRACE).level(ResultLevel::Error).message(message(&text));
-        let fingerprint = format!("{}|{}|{}", trace.status.words(), trace.trace, trace.target);
-        let location = Location::builder().physical_location(in_file(&trace.trace, 1)).build();
-        results.push(result.partial_fingerprints(fingerprints(fingerprint)).locations(vec![location]).build());
+        results.push(json!({
+            "ruleId": TRACE,
+            "level": "error",
+            "message": { "text": text },
+            "partialFingerprints": {
+                FINGERPRINT: format!("{}|{}|{}", trace.status.words(), trace.trace, trace.target),
+            },
+            "locations": [{ "physicalLocation": in_file(&trace.trace, 1) }],
+        }));
     }
-    let order: Vec<String> = rules.sentences.keys().cloned().collect();
+    let order: Vec<&String> = rules.sentences.keys().collect();
     for result in &mut results {
-        let index = result.rule_id.as_ref().and_then(|id| order.binary_search(id).ok());
-        result.rule_index = index.and_then(|index| i64::try_from(index).ok());
+        let index = result["ruleId"].as_str().and_then(|id| order.iter().position(|known| *known == id));
+        result["ruleIndex"] = index.into();
     }
-    let driver =
-        ToolComponent::builder().name("memtwin").semantic_version(env!("CARGO_PKG_VERSION")).information_uri(HOME);
-    let tool = Tool::builder().driver(driver.rules(rules.descriptors()).build()).build();
-    let run = Run::builder().tool(tool).results(results).build();
-    let log = Sarif::builder().schema(SCHEMA).version(serde_json::json!("2.1.0")).runs(vec![run]).build();
+    let log = json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {
+                "driver": {
+                    "name": "memtwin",
+                    "semanticVersion": env!("CARGO_PKG_VERSION"),
+                    "informationUri": HOME,
+                    "rules": rules.descriptors(),
+                },
+            },
+            "results": results,
+        }],
+    });
     let mut text = serde_json::to_string_pretty(&log)?;
     text.push('\n');
     Ok(text)
@@ -96,14 +110,17 @@ impl Rules<'_> {
         self.sentences.insert(id.to_owned(), sentence.to_owned());
     }
 
-    fn descriptors(self) -> Vec<ReportingDescriptor> {
-        let descriptor = |(id, sentence): (String, String)| {
-            let name = id.rsplit('/').next().unwrap_or(&id).to_owned();
-            let words = MultiformatMessageString::builder().text(sentence).build();
-            let descriptor = ReportingDescriptor::builder().id(id).name(name);
-            descriptor.short_description(words.clone()).full_description(words).build()
+    fn descriptors(&self) -> Vec<Value> {
+        let descriptor = |(id, sentence): (&String, &String)| {
+            let words = json!({ "text": sentence });
+            json!({
+                "id": id,
+                "name": id.rsplit('/').next().unwrap_or(id),
+                "shortDescription": words,
+                "fullDescription": words,
+            })
         };
-        self.sentences.into_iter().map(descriptor).collect()
+        self.sentences.iter().map(descriptor).collect()
     }
 }
 
@@ -114,7 +131,7 @@ fn fault_words(name: &str) -> Option<String> {
     Some(format!("A subject never ends its process: {}.", class.words()))
 }
 
-fn of_finding(rules: &mut Rules<'_>, subject: &SubjectRun, finding: &Finding) -> SarifResult {
+fn of_finding(rules: &mut Rules<'_>, subject: &SubjectRun, finding: &Finding) -> Value {
     let diagnosis = finding.story.as_ref().and_then(|story| story.diagnosis.as_deref());
     let mut text = format!("{} on {}.", finding.signature, subject.name());
     if let Some(diagnosis) = diagnosis {
@@ -123,73 +140,63 @@ fn of_finding(rules: &mut Rules<'_>, subject: &SubjectRun, finding: &Finding) ->
     text.push_str(&format!(" Replay: {}", replay_command(subject, finding)));
     // The header is line 1, so op 0 is line 2.
     let line = finding.step.map_or(1, |step| step.saturating_add(2));
-    let location = Location::builder()
-        .physical_location(in_file(&finding.trace, line))
-        .logical_locations(vec![logical(subject)])
-        .build();
     let is_failure = is_unexpected(subject, finding) || subject.is_sound();
-    let (kind, level) = if is_failure {
-        (ResultKind::Fail, ResultLevel::Error)
-    } else {
-        (ResultKind::Informational, ResultLevel::None)
-    };
-    let result = SarifResult::builder()
-        .rule_id(rules.of(subject, finding))
-        .kind(kind)
-        .level(level)
-        .message(message(&text))
-        .partial_fingerprints(fingerprints(format!("{}|{}", subject.name(), finding.signature)))
-        .locations(vec![location]);
-    let mut result = result.build();
-    result.related_locations = Some(frames(finding)).filter(|frames| !frames.is_empty());
-    result.baseline_state = match finding.status {
-        Some(Status::New) => Some("new".into()),
-        Some(Status::StillFailing | Status::Known) => Some("unchanged".into()),
-        Some(Status::Flaky | Status::Passed | Status::Skipped | Status::Fixed | Status::Gone) | None => None,
-    };
+    let (kind, level) = if is_failure { ("fail", "error") } else { ("informational", "none") };
+    let mut result = json!({
+        "ruleId": rules.of(subject, finding),
+        "kind": kind,
+        "level": level,
+        "message": { "text": text },
+        "partialFingerprints": { FINGERPRINT: format!("{}|{}", subject.name(), finding.signature) },
+        "locations": [{
+            "physicalLocation": in_file(&finding.trace, line),
+            "logicalLocations": [logical(subject)],
+        }],
+    });
+    let frames = frames(finding);
+    if !frames.is_empty() {
+        result["relatedLocations"] = frames.into();
+    }
+    match finding.status {
+        Some(Status::New) => result["baselineState"] = "new".into(),
+        Some(Status::StillFailing | Status::Known) => result["baselineState"] = "unchanged".into(),
+        Some(Status::Flaky | Status::Passed | Status::Skipped | Status::Fixed | Status::Gone) | None => {}
+    }
     if let Some(reason) = &finding.known {
-        let suppression =
-            Suppression::builder().kind("external").status("accepted").justification(reason.clone()).build();
-        result.suppressions = Some(vec![suppression]);
+        result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": reason }]);
     }
     result
 }
 
-fn of_subject(rules: &mut Rules<'_>, subject: &SubjectRun, rule: &str, text: &str) -> SarifResult {
+fn of_subject(rules: &mut Rules<'_>, subject: &SubjectRun, rule: &str, text: &str) -> Value {
     rules.use_own(rule);
-    let location = Location::builder().logical_locations(vec![logical(subject)]).build();
-    let result = SarifResult::builder().rule_id(rule).level(ResultLevel::Error).message(message(text));
-    result.partial_fingerprints(fingerprints(text.to_owned())).locations(vec![location]).build()
+    json!({
+        "ruleId": rule,
+        "level": "error",
+        "message": { "text": text },
+        "partialFingerprints": { FINGERPRINT: text },
+        "locations": [{ "logicalLocations": [logical(subject)] }],
+    })
 }
 
 /// Where a fault was in the subject's code.
-fn frames(finding: &Finding) -> Vec<Location> {
+fn frames(finding: &Finding) -> Vec<Value> {
     let Some(End::Died { frames, .. }) = finding.story.as_ref().map(|story| &story.end) else { return Vec::new() };
     let location = |frame: &String| {
         let (name, place) = frame.split_once(" at ")?;
         let (file, line) = place.rsplit_once(':')?;
         let line = line.parse().ok().filter(|line| 0 < *line)?;
-        Some(Location::builder().physical_location(in_file(file, line)).message(message(name)).build())
+        Some(json!({ "physicalLocation": in_file(file, line), "message": { "text": name } }))
     };
     frames.iter().filter_map(location).collect()
 }
 
-fn in_file(path: &str, line: usize) -> PhysicalLocation {
+fn in_file(path: &str, line: usize) -> Value {
     let path = utf8_percent_encode(path, PATH).to_string();
     let uri = if path.starts_with('/') { format!("file://{path}") } else { path };
-    let file = ArtifactLocation::builder().uri(uri).build();
-    let line = i64::try_from(line).unwrap_or(i64::MAX);
-    PhysicalLocation::builder().artifact_location(file).region(Region::builder().start_line(line).build()).build()
+    json!({ "artifactLocation": { "uri": uri }, "region": { "startLine": line } })
 }
 
-fn logical(subject: &SubjectRun) -> LogicalLocation {
-    LogicalLocation::builder().fully_qualified_name(subject.name()).kind("type").build()
-}
-
-fn message(text: &str) -> Message {
-    Message::builder().text(text).build()
-}
-
-fn fingerprints(text: String) -> BTreeMap<String, String> {
-    BTreeMap::from([("memtwinSignature/v1".to_owned(), text)])
+fn logical(subject: &SubjectRun) -> Value {
+    json!({ "fullyQualifiedName": subject.name(), "kind": "type" })
 }

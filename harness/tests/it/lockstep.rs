@@ -19,9 +19,9 @@ type Counts = Vec<u64>;
 
 /// Runs a trace; returns how it ended, and what it counted.
 fn run(runner: &mut dyn Runner, wire: &[u8], audits: Audits) -> (Ended, u64, Counts) {
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);
-    let mut journal = Journal { place: &place, counts: &mut counts, features: Some(&mut features), ops: 0 };
+    let mut journal = Journal { step: &step, counts: &mut counts, features: Some(&mut features), ops: 0 };
     let ended = runner.run(wire, audits, &mut journal);
     let ops = journal.ops;
     (ended, ops, counts.to_vec())

@@ -89,14 +89,14 @@ fn ops_under_another_setup_still_decode() {
 /// Runs traces of the guided engine; returns what they reached.
 fn reached(target: &'static dyn Target, guided: &mut Guided, traces: u64) -> usize {
     let mut runner = target.runner();
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let mut counts = [0; COUNTS];
     let mut map = [0; StateMap::SIZE];
     let mut wire = Vec::new();
     let mut reach = Reach::default();
     for index in 0..traces {
         guided.write(STREAM, index, &mut wire);
-        let mut journal = Journal { place: &place, counts: &mut counts, features: Some(&mut map), ops: 0 };
+        let mut journal = Journal { step: &step, counts: &mut counts, features: Some(&mut map), ops: 0 };
         let ended = runner.run(&wire, Audits::Sample, &mut journal);
         assert!(matches!(ended, Ended::Agreed | Ended::Moot { .. }), "{ended:?}");
         if let Some(kept) = guided.learn(&wire, &mut map) {

@@ -18,9 +18,9 @@ fn target(subject: &str) -> &'static dyn Target {
 
 fn run(subject: &str, wires: impl Iterator<Item = Vec<u8>>) -> u64 {
     let mut runner = target(subject).runner();
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let mut counts = [0; COUNTS];
-    let mut journal = Journal { place: &place, counts: &mut counts, features: None, ops: 0 };
+    let mut journal = Journal { step: &step, counts: &mut counts, features: None, ops: 0 };
     for wire in wires {
         let ended = runner.run(&wire, Audits::EveryStep, &mut journal);
         let words = || target(subject).dialect().words(&wire);

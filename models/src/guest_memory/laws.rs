@@ -4,52 +4,50 @@
 use crate::Law;
 
 /// Errors happen exactly when the contract says so.
-pub const BOUNDS: Law = Law {
-    name: "bounds",
-    sentence: "an access succeeds exactly when its size is valid and all its bytes are in memory or in one device; else it fails",
-};
+pub const BOUNDS: Law = Law::new(
+    "bounds",
+    "an access succeeds exactly when its size is valid and all its bytes are in memory or in one device; else it fails",
+);
 /// The class of an error.
-pub const ERROR_CLASS: Law = Law {
-    name: "error_class",
-    sentence: "a bad size or alignment is an alignment fault, an address out of range is an invalid address; size is checked first",
-};
+pub const ERROR_CLASS: Law = Law::new(
+    "error_class",
+    "a bad size or alignment is an alignment fault, an address out of range is an invalid address; size is checked first",
+);
 /// Memory is flat.
-pub const FLAT_MEMORY: Law = Law {
-    name: "flat_memory",
-    sentence: "memory is one flat array of bytes: shard borders are invisible and bulk equals the same bytes one at a time",
-};
+pub const FLAT_MEMORY: Law = Law::new(
+    "flat_memory",
+    "memory is one flat array of bytes: shard borders are invisible and bulk equals the same bytes one at a time",
+);
 /// Errors change nothing.
-pub const ERROR_CHANGES_NOTHING: Law = Law {
-    name: "error_changes_nothing",
-    sentence: "an access that fails leaves memory and the caller's buffer as they were",
-};
+pub const ERROR_CHANGES_NOTHING: Law =
+    Law::new("error_changes_nothing", "an access that fails leaves memory and the caller's buffer as they were").hint(
+        "The call failed, as it must, but only after it had copied: check the whole range before the first byte moves.",
+    );
 /// Buffers are respected.
 pub const BUFFER_BOUNDS: Law =
-    Law { name: "buffer_bounds", sentence: "a bulk read writes the caller's buffer and no byte beyond it" };
+    Law::new("buffer_bounds", "a bulk read writes the caller's buffer and no byte beyond it");
 /// What devices see.
-pub const DEVICE_CALLS: Law = Law {
-    name: "device_calls",
-    sentence: "a device sees exactly the calls of the access, within its size, bulk byte by byte, ascending, up to the first error",
-};
+pub const DEVICE_CALLS: Law = Law::new(
+    "device_calls",
+    "a device sees exactly the calls of the access, within its size, bulk byte by byte, ascending, up to the first error",
+);
 /// Load-reserved and store-conditional.
-pub const RESERVATION: Law = Law {
-    name: "reservation",
-    sentence: "a store-conditional succeeds exactly when its owner's reservation is live: same address, same size, no store to its lines since",
-};
+pub const RESERVATION: Law = Law::new(
+    "reservation",
+    "a store-conditional succeeds exactly when its owner's reservation is live: same address, same size, no store to its lines since",
+);
 /// Dump and restore.
-pub const DUMP: Law = Law { name: "dump", sentence: "a dump is the whole memory, byte for byte" };
+pub const DUMP: Law = Law::new("dump", "a dump is the whole memory, byte for byte");
 /// Restore.
-pub const RESTORE: Law = Law {
-    name: "restore",
-    sentence: "a restore succeeds exactly when the length is the memory's size, and then replaces every byte",
-};
+pub const RESTORE: Law = Law::new(
+    "restore",
+    "a restore succeeds exactly when the length is the memory's size, and then replaces every byte",
+);
 /// The size.
-pub const MEMORY_SIZE: Law = Law { name: "memory_size", sentence: "the memory's size is the one it was built with" };
+pub const MEMORY_SIZE: Law = Law::new("memory_size", "the memory's size is the one it was built with");
 /// Answers have the form of their question.
-pub const ANSWER: Law = Law {
-    name: "answer",
-    sentence: "each op is answered in its own form, and skipped only where the contract says so",
-};
+pub const ANSWER: Law =
+    Law::new("answer", "each op is answered in its own form, and skipped only where the contract says so");
 
 /// Every law.
 pub const ALL: &[Law] = &[

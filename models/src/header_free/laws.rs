@@ -4,59 +4,66 @@
 use crate::Law;
 
 /// Answers have the form of their question.
-pub const ANSWER: Law = Law { name: "answer", sentence: "each op is answered in its own form" };
+pub const ANSWER: Law = Law::new("answer", "each op is answered in its own form");
 /// When null is right.
-pub const REFUSAL: Law = Law {
-    name: "refusal",
-    sentence: "a request is answered with null exactly when its kind cannot serve such a size and alignment, or has no room left",
-};
+pub const REFUSAL: Law = Law::new(
+    "refusal",
+    "a request is answered with null exactly when its kind cannot serve such a size and alignment, or has no room left",
+)
+.hint("There is room, or a sum of size, header and alignment went round the end of the address space.");
 /// Alignment.
 pub const ALIGNED: Law =
-    Law { name: "aligned", sentence: "a block's address is not null, and a multiple of the alignment asked for" };
+    Law::new("aligned", "a block's address is not null, and a multiple of the alignment asked for");
 /// No overlap.
 pub const DISJOINT: Law =
-    Law { name: "disjoint", sentence: "a block shares no byte with another live block or with a foreign page" };
+    Law::new("disjoint", "a block shares no byte with another live block or with a foreign page").hint("Two live blocks share bytes. Where a freed block was handed out again, look whether the free list holds the start of \
+         the block or the start of the user's bytes: they are one header apart.");
 /// Bytes survive.
-pub const CONTENTS: Law = Law {
-    name: "contents",
-    sentence: "bytes that a program put into a block or a foreign page stay until it frees, reallocates or unmaps them",
-};
+pub const CONTENTS: Law = Law::new(
+    "contents",
+    "bytes that a program put into a block or a foreign page stay until it frees, reallocates or unmaps them",
+)
+.hint("Bytes that the program put there are gone: the allocator, or the owner of another block, wrote over them.");
 /// What a reallocation keeps.
-pub const REALLOC: Law = Law {
-    name: "realloc",
-    sentence: "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block",
-};
+pub const REALLOC: Law = Law::new(
+    "realloc",
+    "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block",
+)
+.hint("Bytes that the program put there are gone: the allocator, or the owner of another block, wrote over them.");
 /// Usable sizes.
-pub const USABLE: Law = Law {
-    name: "usable",
-    sentence: "the usable size is at least the size asked for, and all of it is the program's alone",
-};
+pub const USABLE: Law =
+    Law::new("usable", "the usable size is at least the size asked for, and all of it is the program's alone");
 /// Valid frees.
-pub const ROUTE: Law = Law {
-    name: "route",
-    sentence: "a free of a live block takes the route of its one true owner, whatever bytes lie in or around it",
-};
+pub const ROUTE: Law = Law::new(
+    "route",
+    "a free of a live block takes the route of its one true owner, whatever bytes lie in or around it",
+);
 /// Invalid frees.
-pub const INVALID: Law = Law {
-    name: "invalid",
-    sentence: "a free of a pointer that is no live block's (interior, foreign, stale) is refused and changes nothing",
-};
+pub const INVALID: Law = Law::new(
+    "invalid",
+    "a free of a pointer that is no live block's (interior, foreign, stale) is refused and changes nothing",
+);
 /// errno.
-pub const ERRNO: Law = Law { name: "errno", sentence: "a successful free leaves errno as it was" };
+pub const ERRNO: Law = Law::new("errno", "a successful free leaves errno as it was").hint("A call that free made for its own purposes failed and left its error number behind. Save errno, or ask nothing that \
+         can fail.");
 /// Retiring SuperSlabs.
 pub const RETIRE: Law =
-    Law { name: "retire", sentence: "a SuperSlab is given back exactly when it is there and holds no live block" };
+    Law::new("retire", "a SuperSlab is given back exactly when it is there and holds no live block");
 /// Nothing is freed more often than allocated.
 pub const BALANCE: Law =
-    Law { name: "balance", sentence: "for every owner, what was allocated less what was freed covers the live blocks" };
+    Law::new("balance", "for every owner, what was allocated less what was freed covers the live blocks")
+        .hint("More was freed than allocated: a free was counted twice, or for the wrong owner.");
 
 /// Allocated minus freed is live.
-pub const LEAK: Law = Law {
-    name: "leak",
-    sentence: "for every owner, what was allocated less what was freed is live, in memory as well as in the books",
-};
+pub const LEAK: Law = Law::new(
+    "leak",
+    "for every owner, what was allocated less what was freed is live, in memory as well as in the books",
+);
 /// Every SuperSlab is registered.
-pub const REGISTERED: Law = Law { name: "registered", sentence: "every mapped SuperSlab is in the registry, once" };
+pub const REGISTERED: Law = Law::new("registered", "every mapped SuperSlab is in the registry, once").hint(
+    "A SuperSlab is in use that the registry does not know: its blocks are nobody's when they are freed. Look at what \
+         inserting does when the registry is full, or holds another.",
+);
 
 /// Every law.
 pub const ALL: &[Law] = &[

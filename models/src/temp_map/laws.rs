@@ -5,85 +5,77 @@ use crate::Law;
 
 /// Answers have the form of their question.
 pub const ANSWER: Law =
-    Law { name: "answer", sentence: "each op is answered in its own form; an op on an empty variable does nothing" };
+    Law::new("answer", "each op is answered in its own form; an op on an empty variable does nothing");
 /// The kernel's own accesses.
-pub const KERNEL_FAULT: Law =
-    Law { name: "kernel_fault", sentence: "no page fault happens on a path of the kernel itself" };
+pub const KERNEL_FAULT: Law = Law::new("kernel_fault", "no page fault happens on a path of the kernel itself")
+    .hint("The kernel touched {place} without looking at the tables first: a program's pointer was trusted.");
 /// Slots are handed out once.
-pub const SLOT: Law = Law {
-    name: "slot",
-    sentence: "a slot is handed out to one owner until it is freed, and none is handed out only when all are taken",
-};
+pub const SLOT: Law = Law::new(
+    "slot",
+    "a slot is handed out to one owner until it is freed, and none is handed out only when all are taken",
+)
+.hint("A slot has two owners, or none: the table of slots and what was asked for differ.");
 /// Misuse is refused, right use is not.
-pub const REFUSAL: Law = Law {
-    name: "refusal",
-    sentence: "bad, unallocated, doubly freed, still mapped or already mapped slots, addresses beyond memory or off a page's \
+pub const REFUSAL: Law = Law::new(
+    "refusal",
+    "bad, unallocated, doubly freed, still mapped or already mapped slots, addresses beyond memory or off a page's \
                start, kernel addresses, pages in use, and directories in force are refused; nothing else is",
-};
+);
 /// Running out.
-pub const SHORTAGE: Law =
-    Law { name: "shortage", sentence: "an op fails only when the free frames or slots do not suffice for it" };
+pub const SHORTAGE: Law = Law::new("shortage", "an op fails only when the free frames or slots do not suffice for it");
 /// The window's pages.
-pub const TEMP: Law = Law {
-    name: "temp",
-    sentence: "a temporary mapping can be used at once, in kernel mode alone, wherever the contract says it is visible, and \
+pub const TEMP: Law = Law::new(
+    "temp",
+    "a temporary mapping can be used at once, in kernel mode alone, wherever the contract says it is visible, and \
                nowhere after it is unmapped",
-};
+);
 /// Accesses obey the page map.
-pub const ACCESS: Law = Law {
-    name: "access",
-    sentence: "an access succeeds if the page is mapped with the rights for it, and faults with its address and code if not",
-};
+pub const ACCESS: Law = Law::new("access", "an access succeeds if the page is mapped with the rights for it, and faults with its address and code if not").hint("{place} can be used as its page must not be, or cannot as it must: look at the flags that the entry was given, when it was mapped, forked or copied.");
 /// Bytes stay.
-pub const BYTES: Law =
-    Law { name: "bytes", sentence: "a frame's bytes are those written to it last, wherever it is mapped" };
+pub const BYTES: Law = Law::new("bytes", "a frame's bytes are those written to it last, wherever it is mapped").hint(
+    "{place} shows what was never written there: a stale translation, a wrong frame, or bytes of somebody before.",
+);
 /// Frames are handed out once.
 pub const FRESH: Law =
-    Law { name: "fresh", sentence: "a frame that is handed out lies in memory and belongs to nobody" };
+    Law::new("fresh", "a frame that is handed out lies in memory and belongs to nobody").hint("The frame {place} was handed out although it belongs to somebody: it had been given back by one who did not own it.");
 /// Copy-on-write.
-pub const COPY_ON_WRITE: Law = Law {
-    name: "cow",
-    sentence: "after a store to a shared page its entry names a new frame, or the old one for a last sharer, with the page's flags",
-};
+pub const COPY_ON_WRITE: Law = Law::new(
+    "cow",
+    "after a store to a shared page its entry names a new frame, or the old one for a last sharer, with the page's flags",
+);
 /// System calls move what they may.
-pub const COUNT: Law = Law {
-    name: "count",
-    sentence: "sys_read and sys_write move the capped count if all of it lies in pages that the program may use so, up to the \
-               first bad page else, and answer -1 for nothing and for ranges that leave the user half",
-};
+pub const COUNT: Law = Law::new("count", "sys_read and sys_write move the capped count if all of it lies in pages that the program may use so, up to the \
+               first bad page else, and answer -1 for nothing and for ranges that leave the user half").hint("The call moved another number of bytes than lie in pages that the program may use so: at {place} it should have stopped, or gone on. Look at the rights of each page, not of the first alone, and at the end of the range.");
 /// Physical addresses.
-pub const PHYSICAL: Law = Law {
-    name: "physical",
-    sentence: "get_phys_addr gives the physical address behind a mapped page, frame 0 as well",
-};
+pub const PHYSICAL: Law =
+    Law::new("physical", "get_phys_addr gives the physical address behind a mapped page, frame 0 as well");
 
 /// The page map.
-pub const PAGE_MAP: Law = Law {
-    name: "page_map",
-    sentence: "each directory maps what was mapped in it, to that frame with those flags, and nothing else",
-};
+pub const PAGE_MAP: Law =
+    Law::new("page_map", "each directory maps what was mapped in it, to that frame with those flags, and nothing else")
+        .hint("{place} is not mapped as was asked for: look at which frame and flags the entry was made of.");
 /// Reference counts.
-pub const REFERENCES: Law = Law {
-    name: "references",
-    sentence: "a frame's reference count is the number of pages mapped to it and of variables that hold it",
-};
+pub const REFERENCES: Law = Law::new(
+    "references",
+    "a frame's reference count is the number of pages mapped to it and of variables that hold it",
+)
+.hint("The frame {place} is counted wrong: it was given back once too often, or once too seldom.");
 /// Leaks.
-pub const LEAK: Law = Law { name: "leak", sentence: "every frame in use has an owner" };
+pub const LEAK: Law = Law::new("leak", "every frame in use has an owner").hint("A frame is in use that no directory, page or variable leads to: whoever gave up the last way to it did not give it back.");
 /// Slots and mappings.
-pub const SLOT_TABLE: Law = Law {
-    name: "slot_table",
-    sentence: "slots are allocated and mapped exactly as was asked for; the kernel keeps none for itself between calls",
-};
+pub const SLOT_TABLE: Law = Law::new(
+    "slot_table",
+    "slots are allocated and mapped exactly as was asked for; the kernel keeps none for itself between calls",
+)
+.hint("A slot has two owners, or none: the table of slots and what was asked for differ.");
 /// Stale translations.
-pub const STALE: Law = Law {
-    name: "stale",
-    sentence: "no look-aside buffer keeps a frame, or a right, that the tables in force no longer give",
-};
+pub const STALE: Law =
+    Law::new("stale", "no look-aside buffer keeps a frame, or a right, that the tables in force no longer give").hint(
+        "A look-aside buffer still knows {place} as it was: the entry was changed without invlpg on every processor.",
+    );
 /// The register and the variable.
-pub const IN_FORCE: Law = Law {
-    name: "in_force",
-    sentence: "CR3 and the kernel's variable name the directory that was switched to last on the processor",
-};
+pub const IN_FORCE: Law =
+    Law::new("in_force", "CR3 and the kernel's variable name the directory that was switched to last on the processor");
 
 /// Every law.
 pub const ALL: &[Law] = &[

@@ -156,9 +156,9 @@ fn replay(
 
 /// Runs one trace in this process, as under a debugger.
 fn run_here(target: &'static dyn crate::target::Target, wire: &[u8]) -> Ending {
-    let place = AtomicU32::new(0);
+    let step = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);
-    let mut journal = Journal { place: &place, counts: &mut counts, features: Some(&mut features), ops: 0 };
+    let mut journal = Journal { step: &step, counts: &mut counts, features: Some(&mut features), ops: 0 };
     let mut runner = target.runner();
     let ended = runner.run(wire, Audits::Full, &mut journal);
     runner.finish(&mut journal);

@@ -1,6 +1,6 @@
-//! The fault handler of workers: writes signal, address and frames into the slot, then lets the signal have its way.
+//! The fault handler of workers: writes signal, address and frames into the shared, then lets the signal have its way.
 
-use super::slot::{MAX_FRAMES, SharedSlot, Slot};
+use super::shared::{MAX_FRAMES, Shared, SharedMemory};
 use memtwin_wild as wild;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -28,14 +28,14 @@ const HANDLER_STACK_BYTES: usize = 256 << 10;
 /// Below the stack's lowest address the kernel keeps a gap (vm.stack_guard_gap, 256 pages); big frames may jump into it.
 const STACK_GAP_BYTES: u64 = 2 << 20;
 
-static SLOT: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
+static SLOT: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
 static STACK_LOW: AtomicU64 = AtomicU64::new(0);
 static STACK_HIGH: AtomicU64 = AtomicU64::new(0);
 
 /// Installs the handler in the zygote; workers inherit it. AddressSanitizer gives way to it
 /// (allow_user_segv_handler is its default).
-pub(super) fn install(slot: &SharedSlot) {
-    SLOT.store(slot.as_ptr(), Ordering::Relaxed);
+pub(super) fn install(shared: &SharedMemory) {
+    SLOT.store(shared.as_ptr(), Ordering::Relaxed);
     note_stack();
     // The unwinder loads its tables on first use; the handler must not be the first.
     let mut frames = 0;
@@ -72,9 +72,9 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
     // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
     let info = unsafe { &*info };
     let code = info.si_code;
-    // SAFETY: the slot is mapped for the life of the process, and only this thread runs in it now.
-    if let Some(slot) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
-        let record = &mut slot.fault;
+    // SAFETY: the shared is mapped for the life of the process, and only this thread runs in it now.
+    if let Some(shared) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
+        let record = &mut shared.fault;
         record.code = code;
         // SAFETY: si_addr is valid for the fault signals; for others it is bits of other fields, which nobody reads.
         record.address = unsafe { info.si_addr() } as u64;
@@ -89,7 +89,7 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         let stack = STACK_LOW.load(Ordering::Relaxed)..STACK_HIGH.load(Ordering::Relaxed);
         record.is_stack_overflow = u32::from(signal == libc::SIGSEGV && stack.contains(&record.address));
         record.signal.store(signal.cast_unsigned(), Ordering::Release);
-        note_frames(slot);
+        note_frames(shared);
     }
     // A fault comes again when the instruction is tried again; a trap does not, for its instruction is done, and a sent
     // signal (its code is not above 0, man 2 sigaction) has no instruction.
@@ -102,8 +102,8 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
 
 /// Unwinds. Not async-signal-safe by the letter: if it faults or blocks, the record above is complete, and the zygote's
 /// watch ends the worker.
-fn note_frames(slot: &mut Slot) {
-    let record = &mut slot.fault;
+fn note_frames(shared: &mut Shared) {
+    let record = &mut shared.fault;
     let mut count = 0;
     // SAFETY: the process has one thread that still matters, so nobody else uses the unwinder's tables.
     unsafe {
@@ -119,9 +119,9 @@ fn note_frames(slot: &mut Slot) {
 
 /// Notes the frames of a panic, from the panic hook.
 pub(super) fn note_panic(message: &str) {
-    // SAFETY: the slot is mapped for the life of the process; the hook runs in the one thread that uses it.
-    if let Some(slot) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
-        slot.message.set(message);
-        note_frames(slot);
+    // SAFETY: the shared is mapped for the life of the process; the hook runs in the one thread that uses it.
+    if let Some(shared) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
+        shared.message.set(message);
+        note_frames(shared);
     }
 }

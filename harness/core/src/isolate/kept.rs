@@ -1,22 +1,22 @@
 //! Kept traces in shared memory: one after the other, each with what it reached first. The supervisor writes what the
 //! campaign kept so far; the worker adds what it finds, whole before the length says so, so that its death loses nothing.
 
-use super::slot::{KEPT_BYTES, Slot};
+use super::shared::{KEPT_BYTES, Shared};
 use crate::feedback::Kept;
 use memtwin_models::wire::MAX_WIRE_BYTES;
 use std::sync::atomic::Ordering;
 
 /// Forgets every kept trace.
-pub(super) fn clear(slot: &mut Slot) {
-    slot.kept_length.store(0, Ordering::Relaxed);
+pub(super) fn clear(shared: &mut Shared) {
+    shared.kept_length.store(0, Ordering::Relaxed);
 }
 
 /// Adds a kept trace; says whether there was room.
 #[allow(clippy::cast_possible_truncation)] // lengths are below KEPT_BYTES
-pub(super) fn add(slot: &mut Slot, kept: &Kept) -> bool {
-    let start = slot.kept_length.load(Ordering::Acquire) as usize;
+pub(super) fn add(shared: &mut Shared, kept: &Kept) -> bool {
+    let start = shared.kept_length.load(Ordering::Acquire) as usize;
     let end = start + 8 + 2 * kept.reached.len() + kept.wire.len();
-    let Some(mut room) = slot.kept.get_mut(start..end) else { return false };
+    let Some(mut room) = shared.kept.get_mut(start..end) else { return false };
     let mut put = |bytes: &[u8]| {
         let (head, tail) = std::mem::take(&mut room).split_at_mut(bytes.len());
         head.copy_from_slice(bytes);
@@ -26,14 +26,14 @@ pub(super) fn add(slot: &mut Slot, kept: &Kept) -> bool {
     put(&(kept.reached.len() as u32).to_le_bytes());
     kept.reached.iter().for_each(|reached| put(&reached.to_le_bytes()));
     put(&kept.wire);
-    slot.kept_length.store(end as u32, Ordering::Release);
+    shared.kept_length.store(end as u32, Ordering::Release);
     true
 }
 
 /// The kept traces from number `first` on.
-pub(super) fn from(slot: &Slot, first: usize) -> Vec<Kept> {
-    let length = (slot.kept_length.load(Ordering::Acquire) as usize).min(KEPT_BYTES);
-    let mut rest = &slot.kept[..length];
+pub(super) fn from(shared: &Shared, first: usize) -> Vec<Kept> {
+    let length = (shared.kept_length.load(Ordering::Acquire) as usize).min(KEPT_BYTES);
+    let mut rest = &shared.kept[..length];
     let mut all = std::iter::from_fn(|| read(&mut rest));
     all.by_ref().take(first).for_each(drop);
     all.collect()

@@ -1,13 +1,14 @@
 //! Isolation: subjects run in worker processes, because they write through wild pointers by design. A zygote forks a
-//! worker for each job (a batch of traces, never one input at a time); a shared slot holds the job and the journal, so the
+//! worker for each job (a batch of traces, never one input at a time); a shared shared holds the job and the journal, so the
 //! death of a worker, even by SIGKILL, is data: which trace, which op, which fault.
 
 mod counters;
 mod fault;
 pub mod heap;
+mod job;
 mod kept;
 mod sandbox;
-mod slot;
+mod shared;
 mod speed;
 mod supervised;
 mod survey;
@@ -25,12 +26,13 @@ pub use zygote::serve_if_asked;
 use crate::engines::Engine;
 use crate::feedback::Kept;
 use crate::finding::{Cause, Ending, Failure, Fault, FaultClass, Step};
-use crate::lockstep::{Audits, COUNTS, step_at};
+use crate::lockstep::{Audits, COUNTS, step_of};
+use job::{JobKind, JobRecord, Reason, Report};
 use memtwin_models::StateMap;
 use memtwin_models::wire::MAX_WIRE_BYTES;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::personality::Persona;
-use slot::{JobKind, JobRecord, MAX_FRAMES, OUTPUT_BYTES, Report, SharedSlot};
+use shared::{MAX_FRAMES, OUTPUT_BYTES, SharedMemory};
 use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
@@ -41,7 +43,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use zygote::Reason;
 
 /// The most memory that a worker may allocate, in bytes.
 const HEAP_LIMIT_BYTES: u64 = 1 << 30;
@@ -126,7 +127,7 @@ pub struct Isolation {
     voice: UnixStream,
     /// What the worker of the job said on standard output and error, from the start.
     heard: Vec<u8>,
-    slot: SharedSlot,
+    shared: SharedMemory,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -142,57 +143,57 @@ impl Isolation {
     #[allow(clippy::needless_pass_by_value)] // the errors name it
     pub fn start_from(program: PathBuf, interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
         let failed = |source| IsolationError::Start { program: program.clone(), source };
-        let slot = SharedSlot::create().map_err(failed)?;
+        let shared = SharedMemory::create().map_err(failed)?;
         let (commands, zygote_commands) = UnixStream::pair().map_err(failed)?;
         let (voice, worker_voice) = UnixStream::pair().map_err(failed)?;
         voice.set_nonblocking(true).map_err(failed)?;
-        let kept = [zygote_commands.as_raw_fd(), slot.descriptor().as_raw_fd(), worker_voice.as_raw_fd()];
+        let kept = [zygote_commands.as_raw_fd(), shared.descriptor().as_raw_fd(), worker_voice.as_raw_fd()];
         let zygote = spawn(&program, kept).map_err(failed)?;
         drop((zygote_commands, OwnedFd::from(worker_voice)));
-        Ok(Isolation { zygote, commands, voice, heard: Vec::new(), slot, interrupted })
+        Ok(Isolation { zygote, commands, voice, heard: Vec::new(), shared, interrupted })
     }
 
     /// Sets every count to zero: a new epoch begins.
     pub fn clear_counts(&mut self) {
-        let slot = self.slot.get_mut();
-        for count in [&slot.ops, &slot.traces, &slot.moot, &slot.unsupported] {
+        let shared = self.shared.get_mut();
+        for count in [&shared.ops, &shared.traces, &shared.moot, &shared.unsupported] {
             count.store(0, Ordering::Relaxed);
         }
-        slot.counts.fill(0);
-        slot.features.fill(0);
+        shared.counts.fill(0);
+        shared.features.fill(0);
     }
 
     /// The traces that the guided engine starts from. Returns how many there was room for.
     pub fn set_kept(&mut self, kept: &[Kept]) -> usize {
-        let slot = self.slot.get_mut();
-        kept::clear(slot);
-        kept.iter().take_while(|kept| kept::add(slot, kept)).count()
+        let shared = self.shared.get_mut();
+        kept::clear(shared);
+        kept.iter().take_while(|kept| kept::add(shared, kept)).count()
     }
 
     /// The traces that the guided engine kept, from number `first` on.
     #[must_use]
     pub fn kept(&self, first: usize) -> Vec<Kept> {
-        kept::from(self.slot.get(), first)
+        kept::from(self.shared.get(), first)
     }
 
     /// What was counted since [`Isolation::clear_counts`].
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let slot = self.slot.get();
+        let shared = self.shared.get();
         Counts {
-            traces: slot.traces.load(Ordering::Relaxed),
-            ops: slot.ops.load(Ordering::Relaxed),
-            moot: slot.moot.load(Ordering::Relaxed),
-            unsupported: slot.unsupported.load(Ordering::Relaxed),
-            outcomes: slot.counts,
-            features: Box::new(slot.features),
+            traces: shared.traces.load(Ordering::Relaxed),
+            ops: shared.ops.load(Ordering::Relaxed),
+            moot: shared.moot.load(Ordering::Relaxed),
+            unsupported: shared.unsupported.load(Ordering::Relaxed),
+            outcomes: shared.counts,
+            features: Box::new(shared.features),
         }
     }
 
     /// Runs random traces until the budget is used up or one fails.
     pub fn run_batch(&mut self, batch: &Batch) -> Result<BatchEnd, IsolationError> {
         let audits = if batch.strict { Audits::EveryStep } else { Audits::Sample };
-        self.slot.get_mut().job = JobRecord {
+        self.shared.get_mut().job = JobRecord {
             stream: batch.stream,
             first_trace: batch.first_trace,
             ops_budget: batch.ops_budget,
@@ -206,24 +207,24 @@ impl Isolation {
     /// Runs small traces, in the order of their numbers, until they are done or one fails.
     pub fn exhaust(&mut self, target: usize, depth: u32, traces: Range<u64>) -> Result<BatchEnd, IsolationError> {
         let job = job(JobKind::Exhaust, target, Audits::Full);
-        self.slot.get_mut().job = JobRecord { first_trace: traces.start, end_trace: traces.end, depth, ..job };
+        self.shared.get_mut().job = JobRecord { first_trace: traces.start, end_trace: traces.end, depth, ..job };
         self.run_traces()
     }
 
     fn run_traces(&mut self) -> Result<BatchEnd, IsolationError> {
         let Some(ending) = self.run_worker()? else { return Ok(BatchEnd::Interrupted) };
-        let slot = self.slot.get();
+        let shared = self.shared.get();
         match ending {
             Ending::Failed(failure) => {
-                let trace = slot.trace.load(Ordering::Relaxed);
+                let trace = shared.trace.load(Ordering::Relaxed);
                 if let Cause::Fault(_) = failure.cause {
                     // The worker could not count its last trace any more.
                     let ops = match failure.step {
                         Step::Op(index) => u64::from(index) + 1,
                         Step::Construct | Step::Audit | Step::Teardown => 0,
                     };
-                    slot.ops.fetch_add(ops, Ordering::Relaxed);
-                    slot.traces.fetch_add(1, Ordering::Relaxed);
+                    shared.ops.fetch_add(ops, Ordering::Relaxed);
+                    shared.traces.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(BatchEnd::Failed { trace, wire: self.journalled_wire(), failure })
             }
@@ -245,7 +246,7 @@ impl Isolation {
         first: usize,
     ) -> Result<Option<(Vec<u8>, Ending)>, IsolationError> {
         self.load(JobKind::Narrate, target, wire, Audits::Full);
-        self.slot.get_mut().job.first_trace = first as u64;
+        self.shared.get_mut().job.first_trace = first as u64;
         let Some(ending) = self.run_worker()? else { return Ok(None) };
         Ok(Some((self.output(), ending)))
     }
@@ -253,10 +254,10 @@ impl Isolation {
     /// The functions of a fault's frames, innermost first, one a line.
     pub fn symbolise(&mut self, frames: &[u64]) -> Result<Vec<String>, IsolationError> {
         // The instruction of the fault is still in the record: the symbolising process needs it.
-        let instruction = self.slot.get().fault.instruction;
-        self.slot.get_mut().job = job(JobKind::Symbolise, 0, Audits::Full);
+        let instruction = self.shared.get().fault.instruction;
+        self.shared.get_mut().job = job(JobKind::Symbolise, 0, Audits::Full);
         self.clear_report();
-        let record = &mut self.slot.get_mut().fault;
+        let record = &mut self.shared.get_mut().fault;
         let count = frames.len().min(MAX_FRAMES);
         record.instruction = instruction;
         record.frames[..count].copy_from_slice(&frames[..count]);
@@ -268,45 +269,45 @@ impl Isolation {
 
     fn load(&mut self, kind: JobKind, target: usize, wire: &[u8], audits: Audits) {
         assert!(wire.len() <= MAX_WIRE_BYTES, "a trace of {} wire bytes was let through", wire.len());
-        let slot = self.slot.get_mut();
-        slot.job = job(kind, target, audits);
-        slot.wire[..wire.len()].copy_from_slice(wire);
+        let shared = self.shared.get_mut();
+        shared.job = job(kind, target, audits);
+        shared.wire[..wire.len()].copy_from_slice(wire);
         #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
-        slot.wire_length.store(wire.len() as u32, Ordering::Release);
+        shared.wire_length.store(wire.len() as u32, Ordering::Release);
     }
 
     fn output(&self) -> Vec<u8> {
-        let slot = self.slot.get();
-        let length = slot.output_length.load(Ordering::Acquire) as usize;
-        slot.output[..length.min(OUTPUT_BYTES)].to_vec()
+        let shared = self.shared.get();
+        let length = shared.output_length.load(Ordering::Acquire) as usize;
+        shared.output[..length.min(OUTPUT_BYTES)].to_vec()
     }
 
     fn journalled_wire(&self) -> Vec<u8> {
-        let slot = self.slot.get();
-        let length = slot.wire_length.load(Ordering::Acquire) as usize;
-        slot.wire[..length.min(MAX_WIRE_BYTES)].to_vec()
+        let shared = self.shared.get();
+        let length = shared.wire_length.load(Ordering::Acquire) as usize;
+        shared.wire[..length.min(MAX_WIRE_BYTES)].to_vec()
     }
 
     fn clear_report(&mut self) {
-        let slot = self.slot.get_mut();
-        slot.report.store(Report::None as u32, Ordering::Relaxed);
-        slot.fault.signal.store(0, Ordering::Relaxed);
-        slot.fault.frame_count.store(0, Ordering::Relaxed);
-        slot.fault.instruction = 0;
-        slot.fault.is_stack_overflow = 0;
-        slot.output_length.store(0, Ordering::Relaxed);
-        slot.message.set("");
+        let shared = self.shared.get_mut();
+        shared.report.store(Report::None as u32, Ordering::Relaxed);
+        shared.fault.signal.store(0, Ordering::Relaxed);
+        shared.fault.frame_count.store(0, Ordering::Relaxed);
+        shared.fault.instruction = 0;
+        shared.fault.is_stack_overflow = 0;
+        shared.output_length.store(0, Ordering::Relaxed);
+        shared.message.set("");
     }
 
-    /// Runs the job in the slot; `None` when interrupted.
+    /// Runs the job in the shared; `None` when interrupted.
     fn run_worker(&mut self) -> Result<Option<Ending>, IsolationError> {
         self.clear_report();
         let (reason, status) = self.fork_and_wait()?;
         let voice = String::from_utf8_lossy(&self.heard);
-        Ok((reason != Reason::Cancelled as u8).then(|| self.ending(reason, status, voice.trim_end())))
+        Ok((reason != Reason::Cancelled).then(|| self.ending(reason, status, voice.trim_end())))
     }
 
-    fn fork_and_wait(&mut self) -> Result<(u8, i32), IsolationError> {
+    fn fork_and_wait(&mut self) -> Result<(Reason, i32), IsolationError> {
         let gone = |source| IsolationError::Gone { source };
         self.heard.clear();
         self.commands.write_all(&[zygote::FORK]).map_err(gone)?;
@@ -330,10 +331,11 @@ impl Isolation {
         self.commands.read_exact(&mut reply).map_err(gone)?;
         while self.hear() {}
         let [reason, status @ ..] = reply;
-        if reason == Reason::NoWorker as u8 {
+        let reason = Reason::of(reason)?;
+        if reason == Reason::NoWorker {
             return Err(IsolationError::NoWorker);
         }
-        if self.slot.get().report.load(Ordering::Acquire) == Report::NoSandbox as u32 {
+        if Report::of(self.shared.get().report.load(Ordering::Acquire)) == Report::NoSandbox {
             return Err(IsolationError::NoSandbox);
         }
         Ok((reason, i32::from_le_bytes(status)))
@@ -348,40 +350,40 @@ impl Isolation {
         true
     }
 
-    fn ending(&self, reason: u8, status: i32, voice: &str) -> Ending {
-        let slot = self.slot.get();
-        let place = slot.place.load(Ordering::Relaxed);
-        let report = slot.report.load(Ordering::Acquire);
-        if reason == Reason::None as u8 && status == 0 {
-            if report == Report::Done as u32 {
-                return Ending::Agreed;
-            }
-            if report == Report::Moot as u32 {
-                return Ending::Moot { op: place, reason: slot.message.get() };
-            }
-            if report == Report::Unsupported as u32 {
-                return Ending::Unsupported(slot.message.get());
-            }
-            if report == Report::Diverged as u32 {
-                let place_in_field = (slot.has_place != 0).then_some(slot.law_place);
-                let cause = Cause::Law { law: slot.law.get(), field: slot.field.get(), place: place_in_field };
-                return Ending::Failed(Failure { step: step_at(place), cause });
-            }
+    fn ending(&self, reason: Reason, status: i32, voice: &str) -> Ending {
+        let shared = self.shared.get();
+        let number = shared.step.load(Ordering::Relaxed);
+        let report = Report::of(shared.report.load(Ordering::Acquire));
+        let fault = || {
+            let fault = self.fault(reason, status, report, voice);
+            Ending::Failed(Failure { step: step_of(number), cause: Cause::Fault(fault) })
+        };
+        match reason {
+            Reason::None if status == 0 => match report {
+                Report::Done => Ending::Agreed,
+                Report::Moot => Ending::Moot { op: number, reason: shared.message.get() },
+                Report::Unsupported => Ending::Unsupported(shared.message.get()),
+                Report::Diverged => {
+                    let place = (shared.has_place != 0).then_some(shared.law_place);
+                    let cause = Cause::Law { law: shared.law.get(), field: shared.field.get(), place };
+                    Ending::Failed(Failure { step: step_of(number), cause })
+                }
+                Report::None | Report::Panicked | Report::NoSandbox => fault(),
+            },
+            Reason::None | Reason::Hang | Reason::Memory | Reason::Cancelled | Reason::NoWorker => fault(),
         }
-        let fault = self.fault(reason, status, report, voice);
-        Ending::Failed(Failure { step: step_at(place), cause: Cause::Fault(fault) })
     }
 
-    fn fault(&self, reason: u8, status: i32, report: u32, voice: &str) -> Fault {
-        let slot = self.slot.get();
-        let record = &slot.fault;
+    fn fault(&self, reason: Reason, status: i32, report: Report, voice: &str) -> Fault {
+        let shared = self.shared.get();
+        let record = &shared.fault;
         let signal = record.signal.load(Ordering::Acquire).cast_signed();
         let signal = if signal == 0 { -status.min(0) } else { signal };
-        let class = if reason == Reason::Hang as u8 || signal == libc::SIGPROF {
+        let class = if reason == Reason::Hang || signal == libc::SIGPROF {
             FaultClass::Hang
-        } else if reason == Reason::Memory as u8 || signal == libc::SIGVTALRM {
+        } else if reason == Reason::Memory || signal == libc::SIGVTALRM {
             FaultClass::MemoryLimit
-        } else if report == Report::Panicked as u32 {
+        } else if report == Report::Panicked {
             FaultClass::Panic
         } else {
             match signal {
@@ -399,7 +401,7 @@ impl Isolation {
         };
         let has_address = matches!(signal, libc::SIGSEGV | libc::SIGBUS) && record.signal.load(Ordering::Acquire) != 0;
         let message = match class {
-            FaultClass::Panic => slot.message.get(),
+            FaultClass::Panic => shared.message.get(),
             FaultClass::Exit => format!("exit({status})\n{voice}"),
             FaultClass::Killed => format!("signal {signal}"),
             FaultClass::Segfault

@@ -1,6 +1,7 @@
 //! Speed inside a worker: the rounds are measured where subjects run, and only their figures leave it.
 
-use super::slot::{JobKind, Report, Slot};
+use super::job::{JobKind, Report};
+use super::shared::Shared;
 use super::{Isolation, IsolationError, job};
 use crate::lockstep::{Audits, Round};
 use crate::target::Target;
@@ -9,7 +10,7 @@ use std::sync::atomic::Ordering;
 impl Isolation {
     /// Measures a target in one worker; no rounds if it dies of it. `None` when interrupted.
     pub(crate) fn speed(&mut self, target: usize) -> Result<Option<Vec<Round>>, IsolationError> {
-        self.slot.get_mut().job = job(JobKind::Speed, target, Audits::Sample);
+        self.shared.get_mut().job = job(JobKind::Speed, target, Audits::Sample);
         if self.run_worker()?.is_none() {
             return Ok(None);
         }
@@ -18,14 +19,14 @@ impl Isolation {
 }
 
 /// The worker's part.
-pub(super) fn run(slot: &mut Slot, target: &'static dyn Target) {
-    let rounds = target.speed(&slot.place);
+pub(super) fn run(shared: &mut Shared, target: &'static dyn Target) {
+    let rounds = target.speed(&shared.step);
     if let Ok(text) = serde_json::to_vec(&rounds)
-        && let Some(room) = slot.output.get_mut(..text.len())
+        && let Some(room) = shared.output.get_mut(..text.len())
     {
         room.copy_from_slice(&text);
         #[allow(clippy::cast_possible_truncation)] // it fits into the output
-        slot.output_length.store(text.len() as u32, Ordering::Release);
+        shared.output_length.store(text.len() as u32, Ordering::Release);
     }
-    slot.report.store(Report::Done as u32, Ordering::Release);
+    shared.report.store(Report::Done as u32, Ordering::Release);
 }

@@ -2,7 +2,7 @@
 //! child fuzzes and notes each input in shared memory, the parent waits. When the child dies the parent has the input and
 //! a process that never saw the subject. The fuzzer's own handlers, artifacts and exit code stay as they are.
 
-use super::{slot::SharedSlot, window};
+use super::{shared::SharedMemory, window};
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
@@ -15,32 +15,32 @@ static CHILD: AtomicI32 = AtomicI32::new(0);
 /// Notes what the fuzzer does, in memory that outlives it.
 #[derive(Debug)]
 pub(crate) struct Notes {
-    slot: SharedSlot,
+    shared: SharedMemory,
 }
 
 impl Notes {
     /// Notes that this target is about to run on these bytes.
     pub(crate) fn begin(&mut self, target: usize, wire: &[u8]) {
-        let slot = self.slot.get_mut();
-        let length = wire.len().min(slot.wire.len());
-        slot.wire[..length].copy_from_slice(&wire[..length]);
+        let shared = self.shared.get_mut();
+        let length = wire.len().min(shared.wire.len());
+        shared.wire[..length].copy_from_slice(&wire[..length]);
         #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
-        slot.wire_length.store(length as u32, Ordering::Relaxed);
+        shared.wire_length.store(length as u32, Ordering::Relaxed);
         // Targets are counted from 1: 0 means that none is running.
         #[allow(clippy::cast_possible_truncation)] // an index into a list in memory
-        slot.place.store(target as u32 + 1, Ordering::Release);
+        shared.step.store(target as u32 + 1, Ordering::Release);
     }
 
     /// Notes that nothing is running.
     pub(crate) fn end(&mut self) {
-        self.slot.get_mut().place.store(0, Ordering::Release);
+        self.shared.get_mut().step.store(0, Ordering::Release);
     }
 
     fn running(&self) -> Option<(usize, Vec<u8>)> {
-        let slot = self.slot.get();
-        let target = slot.place.load(Ordering::Acquire).checked_sub(1)?;
-        let length = slot.wire_length.load(Ordering::Relaxed) as usize;
-        Some((target as usize, slot.wire[..length].to_vec()))
+        let shared = self.shared.get();
+        let target = shared.step.load(Ordering::Acquire).checked_sub(1)?;
+        let length = shared.wire_length.load(Ordering::Relaxed) as usize;
+        Some((target as usize, shared.wire[..length].to_vec()))
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct FuzzerEnd {
 
 /// Forks. Returns in the child with notes to write; in the parent waits and calls `ended`, which ends the process.
 pub(crate) fn supervise(ended: impl FnOnce(FuzzerEnd) -> i32) -> io::Result<Notes> {
-    let notes = Notes { slot: SharedSlot::create()? };
+    let notes = Notes { shared: SharedMemory::create()? };
     // SAFETY: called before the fuzzer makes threads, so the child may use everything that the parent could.
     match unsafe { fork() }? {
         ForkResult::Child => {

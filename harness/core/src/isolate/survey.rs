@@ -2,7 +2,8 @@
 //! in the room for kept ones; what each reached is written to the output, whole before the length says so, so that a trace
 //! that takes the worker with it loses nothing of those before it. It judges no trace.
 
-use super::slot::{JobKind, JobRecord, KEPT_BYTES, OUTPUT_BYTES, Report, Slot};
+use super::job::{JobKind, JobRecord, Report};
+use super::shared::{KEPT_BYTES, OUTPUT_BYTES, Shared};
 use super::{Isolation, IsolationError, job, kept, worker};
 use crate::feedback::{Kept, Reached, take_reached};
 use crate::finding::{Ending, Failure};
@@ -40,7 +41,7 @@ impl Isolation {
         let mut seen = Vec::with_capacity(wires.len());
         while let Some(rest) = wires.get(seen.len()..).filter(|rest| !rest.is_empty()) {
             let count = self.lay_out(rest);
-            self.slot.get_mut().job = JobRecord { end_trace: count, ..job(JobKind::Survey, target, Audits::Full) };
+            self.shared.get_mut().job = JobRecord { end_trace: count, ..job(JobKind::Survey, target, Audits::Full) };
             let Some(ending) = self.run_worker()? else { return Ok(Surveyed::Interrupted) };
             let before = seen.len();
             read_all(&self.output(), &mut seen);
@@ -62,50 +63,50 @@ impl Isolation {
 
     /// Puts as many traces into shared memory as there is room for.
     fn lay_out(&mut self, wires: &[&[u8]]) -> u64 {
-        let slot = self.slot.get_mut();
-        kept::clear(slot);
-        let mut put = |wire: &&&[u8]| kept::add(slot, &Kept { wire: wire.to_vec(), reached: Vec::new() });
+        let shared = self.shared.get_mut();
+        kept::clear(shared);
+        let mut put = |wire: &&&[u8]| kept::add(shared, &Kept { wire: wire.to_vec(), reached: Vec::new() });
         wires.iter().take_while(|wire| put(wire)).count() as u64
     }
 }
 
 /// The worker's part.
-pub(super) fn run(slot: &mut Slot, target: &'static dyn Target) {
+pub(super) fn run(shared: &mut Shared, target: &'static dyn Target) {
     let mut runner = target.runner();
     let mut map = Box::new([0; StateMap::SIZE]);
     let mut counts = Box::new([0; COUNTS]);
     let mut new = Vec::new();
-    for (index, kept) in (0..slot.job.end_trace).zip(kept::from(slot, 0)) {
-        worker::put_on_record(slot, index, &kept.wire);
-        let mut journal = Journal { place: &slot.place, counts: &mut counts, features: Some(&mut map), ops: 0 };
+    for (index, kept) in (0..shared.job.end_trace).zip(kept::from(shared, 0)) {
+        worker::put_on_record(shared, index, &kept.wire);
+        let mut journal = Journal { step: &shared.step, counts: &mut counts, features: Some(&mut map), ops: 0 };
         let ended = runner.run(&kept.wire, Audits::Full, &mut journal);
         if let Ended::Diverged { .. } = ended {
-            return worker::report(slot, &ended);
+            return worker::report(shared, &ended);
         }
         new.clear();
         new.extend(take_reached(&mut map));
-        if !write_one(slot, &new) {
+        if !write_one(shared, &new) {
             break;
         }
     }
     // A subject that dies when it is dropped dies of no trace of these; replaying one at a time shows which.
-    slot.report.store(Report::Done as u32, Ordering::Release);
+    shared.report.store(Report::Done as u32, Ordering::Release);
 }
 
 /// Writes what a trace reached; says whether there was room.
 #[allow(clippy::cast_possible_truncation)] // lengths are below OUTPUT_BYTES
-fn write_one(slot: &mut Slot, reached: &[Reached]) -> bool {
-    let start = slot.output_length.load(Ordering::Acquire) as usize;
+fn write_one(shared: &mut Shared, reached: &[Reached]) -> bool {
+    let start = shared.output_length.load(Ordering::Acquire) as usize;
     let end = start + 4 + 2 * reached.len();
     if OUTPUT_BYTES < end {
         return false;
     }
-    let (length, rest) = slot.output[start..end].split_at_mut(4);
+    let (length, rest) = shared.output[start..end].split_at_mut(4);
     length.copy_from_slice(&(reached.len() as u32).to_le_bytes());
     for (room, feature) in rest.chunks_exact_mut(2).zip(reached) {
         room.copy_from_slice(&feature.to_le_bytes());
     }
-    slot.output_length.store(end as u32, Ordering::Release);
+    shared.output_length.store(end as u32, Ordering::Release);
     true
 }
 

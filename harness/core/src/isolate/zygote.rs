@@ -1,7 +1,8 @@
 //! The zygote: a single-threaded copy of the program, started anew without address-space randomisation, that forks a
 //! worker for each job and watches it. It knows nothing of components.
 
-use super::slot::SharedSlot;
+use super::job::Reason;
+use super::shared::SharedMemory;
 use super::{fault, window, worker};
 use crate::registry::Registry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -12,7 +13,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// The environment variable that makes a program a zygote: three descriptors, for commands, the slot, and the workers'
+/// The environment variable that makes a program a zygote: three descriptors, for commands, the shared, and the workers'
 /// standard output and error.
 pub(super) const VARIABLE: &str = "MEMTWIN_ZYGOTE";
 /// How often a worker's limits are looked at, in milliseconds.
@@ -32,22 +33,6 @@ const RUNAWAY_BYTES: u64 = 256 << 20;
 pub(super) const FORK: u8 = b'f';
 pub(super) const CANCEL: u8 = b'c';
 
-/// Why the zygote ended a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Reason {
-    /// It did not.
-    None = 0,
-    /// The journal stood still.
-    Hang = 1,
-    /// The resident size passed the limit.
-    Memory = 2,
-    /// The supervisor said so.
-    Cancelled = 3,
-    /// No worker could be started.
-    NoWorker = 4,
-}
-
 /// Serves as a zygote, and never returns, if the environment asks for it. Call it first in `main`, before any thread.
 pub fn serve_if_asked(registry: &Registry) {
     let Ok(descriptors) = std::env::var(VARIABLE) else { return };
@@ -55,16 +40,16 @@ pub fn serve_if_asked(registry: &Registry) {
     let [commands, memory, voice] = numbers[..] else { std::process::exit(2) };
     // SAFETY: the parent left these three descriptors open for us, and nobody else in this process knows them.
     let [commands, memory, voice] = [commands, memory, voice].map(|number| unsafe { OwnedFd::from_raw_fd(number) });
-    let Ok(slot) = SharedSlot::map(memory) else { std::process::exit(2) };
+    let Ok(shared) = SharedMemory::map(memory) else { std::process::exit(2) };
     // An interrupt at the terminal is for the supervisor, which ends its workers in order.
     // SAFETY: ignoring a signal runs no code.
     let _ = unsafe { nix::sys::signal::signal(Signal::SIGINT, nix::sys::signal::SigHandler::SigIgn) };
     window::reserve();
-    fault::install(&slot);
-    serve(&commands, &voice, slot, registry)
+    fault::install(&shared);
+    serve(&commands, &voice, shared, registry)
 }
 
-fn serve(commands: &OwnedFd, voice: &OwnedFd, mut slot: SharedSlot, registry: &Registry) -> ! {
+fn serve(commands: &OwnedFd, voice: &OwnedFd, mut shared: SharedMemory, registry: &Registry) -> ! {
     loop {
         let mut command = [0];
         match nix::unistd::read(commands, &mut command) {
@@ -75,8 +60,8 @@ fn serve(commands: &OwnedFd, voice: &OwnedFd, mut slot: SharedSlot, registry: &R
         }
         // SAFETY: the zygote has one thread, so the child may use everything that the parent could.
         let (reason, status) = match unsafe { fork() } {
-            Ok(ForkResult::Child) => worker::work(&mut slot, voice, registry),
-            Ok(ForkResult::Parent { child }) => watch(child, commands.as_fd(), &slot),
+            Ok(ForkResult::Child) => worker::work(&mut shared, voice, registry),
+            Ok(ForkResult::Parent { child }) => watch(child, commands.as_fd(), &shared),
             Err(_) => (Reason::NoWorker, 0),
         };
         let mut reply = [reason as u8, 0, 0, 0, 0];
@@ -91,21 +76,21 @@ fn serve(commands: &OwnedFd, voice: &OwnedFd, mut slot: SharedSlot, registry: &R
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Pulse {
     trace: u64,
-    place: u32,
+    step: u32,
     output: u32,
 }
 
-fn pulse(slot: &SharedSlot) -> Pulse {
-    let slot = slot.get();
+fn pulse(shared: &SharedMemory) -> Pulse {
+    let shared = shared.get();
     Pulse {
-        trace: slot.trace.load(Ordering::Relaxed),
-        place: slot.place.load(Ordering::Relaxed),
-        output: slot.output_length.load(Ordering::Relaxed),
+        trace: shared.trace.load(Ordering::Relaxed),
+        step: shared.step.load(Ordering::Relaxed),
+        output: shared.output_length.load(Ordering::Relaxed),
     }
 }
 
 /// Waits for the worker's end, or brings it about.
-fn watch(child: Pid, commands: BorrowedFd<'_>, slot: &SharedSlot) -> (Reason, i32) {
+fn watch(child: Pid, commands: BorrowedFd<'_>, shared: &SharedMemory) -> (Reason, i32) {
     // SAFETY: pidfd_open takes a process number and flags and returns a descriptor or an error (man 2 pidfd_open).
     let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, child.as_raw(), 0) };
     let Ok(descriptor) = RawFd::try_from(descriptor) else { return end(child, Reason::NoWorker) };
@@ -114,7 +99,7 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, slot: &SharedSlot) -> (Reason, i3
     }
     // SAFETY: the descriptor is new and ours.
     let worker = unsafe { OwnedFd::from_raw_fd(descriptor) };
-    let mut last = pulse(slot);
+    let mut last = pulse(shared);
     let mut since = Instant::now();
     let mut processor_time_then = processor_time(child);
     let mut resident_bytes_then = resident_bytes(child);
@@ -137,7 +122,7 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, slot: &SharedSlot) -> (Reason, i3
         if ready != 0 {
             continue;
         }
-        let now = pulse(slot);
+        let now = pulse(shared);
         let processor_time_now = processor_time(child);
         let resident_bytes_now = resident_bytes(child);
         if now != last {

@@ -33,8 +33,8 @@ pub const CLOSE_LOOK_EVERY: u64 = 16;
 /// Where the run notes what it does, so that nothing is lost when the subject takes the process with it.
 #[derive(Debug)]
 pub struct Journal<'a> {
-    /// The place in the trace, as [`place_of`] packs it.
-    pub place: &'a AtomicU32,
+    /// The step of the trace, as [`number_of`] numbers it.
+    pub step: &'a AtomicU32,
     /// How often each (op kind, outcome class) was seen: `kind * CLASSES + class`.
     pub counts: &'a mut [u64; COUNTS],
     /// The state map, for runs that note features.
@@ -47,9 +47,9 @@ const CONSTRUCT: u32 = u32::MAX;
 const AUDIT: u32 = u32::MAX - 1;
 const TEARDOWN: u32 = u32::MAX - 2;
 
-/// A step as the journal holds it.
+/// A step as a number, as the journal holds it.
 #[must_use]
-pub const fn place_of(step: Step) -> u32 {
+pub const fn number_of(step: Step) -> u32 {
     match step {
         Step::Construct => CONSTRUCT,
         Step::Audit => AUDIT,
@@ -58,10 +58,10 @@ pub const fn place_of(step: Step) -> u32 {
     }
 }
 
-/// The step that the journal holds.
+/// The step that the journal holds as a number.
 #[must_use]
-pub const fn step_at(place: u32) -> Step {
-    match place {
+pub const fn step_of(number: u32) -> Step {
+    match number {
         CONSTRUCT => Step::Construct,
         AUDIT => Step::Audit,
         TEARDOWN => Step::Teardown,
@@ -72,7 +72,7 @@ pub const fn step_at(place: u32) -> Step {
 impl Journal<'_> {
     #[inline]
     fn at(&self, step: Step) {
-        self.place.store(place_of(step), Ordering::Relaxed);
+        self.step.store(number_of(step), Ordering::Relaxed);
     }
 }
 
@@ -101,13 +101,14 @@ pub enum Ended {
 
 /// When the state is audited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Audits {
     /// After the last op, cheaply.
-    Sample,
+    Sample = 0,
     /// After the last op, in full.
-    Full,
+    Full = 1,
     /// In full after every op.
-    EveryStep,
+    EveryStep = 2,
 }
 
 /// A subject and its model in lockstep, with the types erased: one dynamic call a trace.

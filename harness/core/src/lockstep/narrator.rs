@@ -2,7 +2,7 @@
 //! before a fault survives it.
 
 use super::told::{ByteDifference, Told};
-use super::{Ended, audit, place_of};
+use super::{Ended, audit, number_of};
 use crate::finding::Step;
 use crate::rig::{Rig, Scene};
 use crate::trace::Trace;
@@ -14,18 +14,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Narrator<'a> {
     /// The ops before this one are run and not told.
     first: usize,
-    place: &'a AtomicU32,
+    step: &'a AtomicU32,
     output: &'a mut [u8],
     length: &'a AtomicU32,
 }
 
 impl<'a> Narrator<'a> {
-    pub(crate) fn new(first: usize, place: &'a AtomicU32, output: &'a mut [u8], length: &'a AtomicU32) -> Self {
-        Narrator { first, place, output, length }
+    pub(crate) fn new(first: usize, step: &'a AtomicU32, output: &'a mut [u8], length: &'a AtomicU32) -> Self {
+        Narrator { first, step, output, length }
     }
 
     fn at(&self, step: Step) {
-        self.place.store(place_of(step), Ordering::Relaxed);
+        self.step.store(number_of(step), Ordering::Relaxed);
     }
 
     /// Appends a line. When the room is used up the rest stays untold; the supervisor says so.

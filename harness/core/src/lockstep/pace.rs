@@ -28,21 +28,21 @@ pub struct Round {
     pub lockstep: f64,
 }
 
-/// Every round of a subject. `place` moves, so that nobody takes the measurement for a hang.
+/// Every round of a subject. `step` moves, so that nobody takes the measurement for a hang.
 pub(crate) fn rounds<C: Rig>(
     row: &'static Row<C>,
     traces: &mut dyn TraceSource,
     runner: &mut dyn Runner,
-    place: &AtomicU32,
+    step: &AtomicU32,
 ) -> Vec<Round> {
     let mut groups: Vec<Group<C>> =
-        (0..GROUPS).filter_map(|group| Group::new(row, traces, runner, group * TRACES, place)).collect();
+        (0..GROUPS).filter_map(|group| Group::new(row, traces, runner, group * TRACES, step)).collect();
     (0..ROUNDS)
         .map(|_| {
             let mut rate = |way: &mut dyn FnMut(&mut Group<C>) -> usize| {
                 let (mut ops, mut seconds) = (0, 0.0);
                 for group in &mut groups {
-                    place.fetch_add(1, Ordering::Relaxed);
+                    step.fetch_add(1, Ordering::Relaxed);
                     let started = Instant::now();
                     ops += way(group);
                     seconds += started.elapsed().as_secs_f64();
@@ -52,7 +52,7 @@ pub(crate) fn rounds<C: Rig>(
             Round {
                 alone: rate(&mut Group::alone),
                 model: rate(&mut Group::model),
-                lockstep: rate(&mut |group| group.lockstep(runner, place)),
+                lockstep: rate(&mut |group| group.lockstep(runner, step)),
             }
         })
         .collect()
@@ -81,14 +81,14 @@ impl<C: Rig> Group<C> {
         traces: &mut dyn TraceSource,
         runner: &mut dyn Runner,
         first: u64,
-        place: &AtomicU32,
+        step: &AtomicU32,
     ) -> Option<Self> {
         let mut wires = Vec::new();
         for index in first..first + TRACES {
             let mut wire = Vec::new();
             traces.write(STREAM, index, &mut wire);
             let mut counts = Box::new([0; COUNTS]);
-            let mut journal = Journal { place, counts: &mut counts, features: None, ops: 0 };
+            let mut journal = Journal { step, counts: &mut counts, features: None, ops: 0 };
             if runner.run(&wire, Audits::Sample, &mut journal) == Ended::Agreed {
                 wires.push(wire);
             }
@@ -156,11 +156,11 @@ impl<C: Rig> Group<C> {
         judged
     }
 
-    fn lockstep(&mut self, runner: &mut dyn Runner, place: &AtomicU32) -> usize {
+    fn lockstep(&mut self, runner: &mut dyn Runner, step: &AtomicU32) -> usize {
         let mut counts = [0; COUNTS];
         for (number, wire) in (0..).zip(&self.wires) {
             let audits = if CLOSE_LOOK_EVERY - 1 == number % CLOSE_LOOK_EVERY { Audits::Full } else { Audits::Sample };
-            let mut journal = Journal { place, counts: &mut counts, features: None, ops: 0 };
+            let mut journal = Journal { step, counts: &mut counts, features: None, ops: 0 };
             black_box(runner.run(wire, audits, &mut journal));
         }
         self.ops

@@ -8,10 +8,11 @@ pub mod page_walk;
 pub mod rust_test;
 pub mod temp_map;
 
+use crate::finding::Failure;
 use crate::random::Random;
 use crate::rig::rust_test::TestBody;
 use memtwin_models::wire::{Reader, Writer};
-use memtwin_models::{Component, Divergence};
+use memtwin_models::{Component, Divergence, Law};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// What the harness needs of a component besides its model. The parts are traits of their own, each implemented in the file
@@ -89,6 +90,11 @@ pub trait Words: Component {
         format!("{op:?}")
     }
 
+    /// The place of a divergence.
+    fn place_words(place: u64) -> String {
+        format!("{place:#x}")
+    }
+
     /// The outcome of an op.
     fn seen_words(_op: &Self::Op, seen: &Self::Outcome) -> String {
         format!("{seen:?}")
@@ -107,7 +113,7 @@ pub trait Explain: Component {
         format!("{:?}", scene.view)
     }
 
-    /// What is probably wrong, from the whole incident; `None` where nothing more than the law can be said.
+    /// What is probably wrong, from the whole incident; `None` where nothing more can be said than the law's hint does.
     fn diagnose(_incident: &Incident<'_, Self>) -> Option<String> {
         None
     }
@@ -174,5 +180,7 @@ pub struct Incident<'a, C: Component> {
     /// The ops up to and with the one at fault; none of them at construction.
     pub ops: &'a [C::Op],
     /// How it failed.
-    pub failure: &'a crate::finding::Failure,
+    pub failure: &'a Failure,
+    /// The broken law; none where the process died.
+    pub law: Option<&'static Law>,
 }

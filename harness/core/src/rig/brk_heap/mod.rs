@@ -1,6 +1,7 @@
 //! The rig of the brk heap.
 
 mod bump;
+mod diagnosis;
 mod export;
 mod generate;
 mod scene;

@@ -2,6 +2,7 @@
 
 use crate::finding::{Cause, FaultClass, Step};
 use crate::rig::{Incident, Words as _};
+use memtwin_models::Law;
 use memtwin_models::guest_memory::{GuestMemory, Op, Setup, laws};
 
 pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
@@ -45,28 +46,23 @@ pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
                 .to_owned(),
         ),
         (Cause::Fault(_), Step::Audit) => None,
-        (Cause::Law { law, place, .. }, _) => law_diagnosis(setup, incident.ops, law, *place),
+        (Cause::Law { place, .. }, _) => law_diagnosis(setup, incident.ops, incident.law?, *place),
     }
 }
 
-fn law_diagnosis(setup: &Setup, ops: &[Op], law: &str, place: Option<u64>) -> Option<String> {
-    let op = ops.last();
-    if law == laws::RESERVATION.name {
-        return reservation_diagnosis(ops);
+fn law_diagnosis(setup: &Setup, ops: &[Op], law: &Law, place: Option<u64>) -> Option<String> {
+    let range = || ops.last().and_then(Op::range);
+    match *law {
+        laws::RESERVATION => reservation_diagnosis(ops),
+        laws::DEVICE_CALLS => Some(device_diagnosis(setup, range()?).to_owned()),
+        laws::BOUNDS => bounds_diagnosis(setup, range()?),
+        laws::FLAT_MEMORY | laws::DUMP => byte_diagnosis(setup, ops, place?),
+        _ => None,
     }
-    if law == laws::DEVICE_CALLS.name {
-        return Some(device_diagnosis(setup, op?.range()?).to_owned());
-    }
-    if law == laws::BOUNDS.name {
-        return bounds_diagnosis(setup, op?.range()?);
-    }
-    if law == laws::ERROR_CHANGES_NOTHING.name {
-        return Some(
-            "The call failed, as it must, but only after it had copied: check the whole range before the first byte moves."
-                .to_owned(),
-        );
-    }
-    let place = place.filter(|_| law == laws::FLAT_MEMORY.name || law == laws::DUMP.name)?;
+}
+
+/// Why a byte is not what was written there.
+fn byte_diagnosis(setup: &Setup, ops: &[Op], place: u64) -> Option<String> {
     if let Some((index, op)) = failed_store(setup, ops, place) {
         return Some(format!(
             "Op {index}, {}, must fail and change nothing, and {place:#x} holds what it would have stored: it stored what \
@@ -75,7 +71,7 @@ fn law_diagnosis(setup: &Setup, ops: &[Op], law: &str, place: Option<u64>) -> Op
         ));
     }
     let shard_size = setup.shard_size();
-    let (start, _) = op.and_then(Op::range).unwrap_or((0, 0));
+    let (start, _) = ops.last().and_then(Op::range).unwrap_or((0, 0));
     let crosses = start / shard_size.max(1) != place / shard_size.max(1);
     if shard_size == 0 || place == 0 || !crosses || !place.is_multiple_of(shard_size) {
         return None;

@@ -3,6 +3,7 @@
 use super::words;
 use crate::finding::{Cause, FaultClass, Step};
 use crate::rig::Incident;
+use memtwin_models::Law;
 use memtwin_models::header_free::{
     HEADER_BYTES, HeaderFree, Kind, MincorePlan, Mode, Op, OpKind, PAGE_BYTES, Setup, Slot, laws,
 };
@@ -13,7 +14,9 @@ pub(super) fn diagnose(incident: &Incident<'_, HeaderFree>) -> Option<String> {
             diagnose_fault(incident.ops, fault.address?)
         }
         (Cause::Fault(_), _) => None,
-        (Cause::Law { law, place, field }, _) => diagnose_law(incident.setup, incident.ops, law, field, *place),
+        (Cause::Law { place, field, .. }, _) => {
+            diagnose_law(incident.setup, incident.ops, incident.law?, field, *place)
+        }
     }
 }
 
@@ -107,43 +110,26 @@ fn diagnose_fault(ops: &[Op], address: u64) -> Option<String> {
     ))
 }
 
-fn diagnose_law(setup: &Setup, ops: &[Op], law: &str, field: &str, place: Option<u64>) -> Option<String> {
-    if law == laws::LEAK.name {
-        return Some(diagnose_leak(setup, ops, field, place));
+fn diagnose_law(setup: &Setup, ops: &[Op], law: &Law, field: &str, place: Option<u64>) -> Option<String> {
+    match *law {
+        laws::LEAK => Some(diagnose_leak(setup, ops, field, place)),
+        laws::ROUTE => Some(diagnose_route(setup, ops)),
+        laws::INVALID => Some(diagnose_invalid(ops).to_owned()),
+        _ => None,
     }
-    if law == laws::ROUTE.name {
-        return Some(diagnose_route(setup, ops));
-    }
-    let words = if law == laws::INVALID.name {
-        let forged = ops.iter().any(|op| matches!(op, Op::Forge { .. }));
-        let is_stale = matches!(ops.last(), Some(Op::Free { delta: 0, .. }));
-        if forged {
-            "Bytes of the program's own that looked like a header were believed: a magic is no proof. Only books that lie outside \
-             of the program's reach can say what a pointer is."
-        } else if is_stale {
-            "The block was freed before, and was freed again: its header, or its entry, still called it a block."
-        } else {
-            "A pointer into the middle of a block, or to nothing, was taken for the start of one."
-        }
-    } else if law == laws::ERRNO.name {
-        "A call that free made for its own purposes failed and left its error number behind. Save errno, or ask nothing that \
-         can fail."
-    } else if law == laws::DISJOINT.name {
-        "Two live blocks share bytes. Where a freed block was handed out again, look whether the free list holds the start of \
-         the block or the start of the user's bytes: they are one header apart."
-    } else if law == laws::REGISTERED.name {
-        "A SuperSlab is in use that the registry does not know: its blocks are nobody's when they are freed. Look at what \
-         inserting does when the registry is full, or holds another."
-    } else if law == laws::REFUSAL.name {
-        "There is room, or a sum of size, header and alignment went round the end of the address space."
-    } else if law == laws::CONTENTS.name || law == laws::REALLOC.name {
-        "Bytes that the program put there are gone: the allocator, or the owner of another block, wrote over them."
-    } else if law == laws::BALANCE.name {
-        "More was freed than allocated: a free was counted twice, or for the wrong owner."
+}
+
+fn diagnose_invalid(ops: &[Op]) -> &'static str {
+    let forged = ops.iter().any(|op| matches!(op, Op::Forge { .. }));
+    let is_stale = matches!(ops.last(), Some(Op::Free { delta: 0, .. }));
+    if forged {
+        "Bytes of the program's own that looked like a header were believed: a magic is no proof. Only books that lie outside \
+         of the program's reach can say what a pointer is."
+    } else if is_stale {
+        "The block was freed before, and was freed again: its header, or its entry, still called it a block."
     } else {
-        return None;
-    };
-    Some(words.to_owned())
+        "A pointer into the middle of a block, or to nothing, was taken for the start of one."
+    }
 }
 
 fn diagnose_leak(setup: &Setup, ops: &[Op], field: &str, place: Option<u64>) -> String {

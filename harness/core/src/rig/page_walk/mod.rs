@@ -1,6 +1,7 @@
 //! The rig of page walks.
 
 mod bounds;
+mod diagnosis;
 mod generate;
 mod layout;
 mod scene;

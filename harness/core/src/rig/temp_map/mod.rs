@@ -1,5 +1,6 @@
 //! The rig of temporary mappings.
 
+mod diagnosis;
 mod generate;
 mod operands;
 mod scene;

@@ -68,6 +68,10 @@ impl Words for TempMap {
         }
     }
 
+    fn place_words(place: u64) -> String {
+        u32::try_from(place).map_or_else(|_| "?".to_owned(), at)
+    }
+
     fn seen_words(_op: &Op, seen: &Outcome) -> String {
         let mut text = match seen.result {
             Seen::Skipped => "skipped".to_owned(),
