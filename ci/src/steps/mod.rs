@@ -77,8 +77,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("oss-fuzz", "ClusterFuzzLite and OSS-Fuzz can build, run and measure the fuzz targets", oss_fuzz::contract),
     full("workflows", "the workflows are what GitHub takes for workflows", workflows::valid),
     full("report-page", "the HTML report works in a browser, whatever its texts are", report_page::report_page),
-    full("miri-models", "the models' tests under Miri", source::miri_models),
-    full("miri-wire", "the wire code's tests under Miri", source::miri_wire),
+    full("miri-models", "the models' tests, and those of the wire code, under Miri", source::miri_models),
     full("bench", "the benchmarks compile and run, in short", source::bench),
     fast("worktree", "nothing that ran has left a file that git sees", source::worktree),
 ];

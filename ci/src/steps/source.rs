@@ -101,10 +101,6 @@ pub(super) fn miri_models(room: &Room) -> Result<(), Trouble> {
     miri(room, &["-p", "memtwin-models"])
 }
 
-pub(super) fn miri_wire(room: &Room) -> Result<(), Trouble> {
-    miri(room, &["-p", "memtwin", "--lib", "trace::wire"])
-}
-
 fn miri(room: &Room, what: &[&str]) -> Result<(), Trouble> {
     let nightly = nightly(room)?;
     if !Run::cargo_of(&room.root, &nightly, ["miri", "--version"]).probe() {
