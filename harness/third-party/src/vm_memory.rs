@@ -1,0 +1,111 @@
+//! vm-memory's `GuestMemoryMmap`, one region from address 0. Scalars are its byte-wise copies of so many bytes, not its atomics.
+
+use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup};
+use memtwin::models::{Contract as _, Health, Payload, Subject, Unsupported};
+use vm_memory::{Bytes as _, GuestAddress, GuestMemoryBackend as _, GuestMemoryMmap};
+
+/// The largest memory that is served, in bytes: what a worker may touch within a trace.
+const LARGEST_MEMORY_BYTES: u64 = 64 << 20;
+
+/// The subject `vm_memory`.
+pub(crate) struct Mapped {
+    memory: GuestMemoryMmap,
+    size: u64,
+    /// What was written since the last reset, as (start, end).
+    written: (u64, u64),
+}
+
+impl Mapped {
+    /// Transfers fail in part by the documentation of `Bytes::read_slice` and `write_slice`; a caller who wants all or nothing
+    /// asks `check_range` first.
+    fn check(&self, address: u64, length: usize) -> Result<GuestAddress, Error> {
+        let is_inside = self.memory.check_range(GuestAddress(address), length);
+        if is_inside { Ok(GuestAddress(address)) } else { Err(Error::InvalidAddress) }
+    }
+
+    fn read(&self, address: u64, target: &mut [u8]) -> Result<(), Error> {
+        let start = self.check(address, target.len())?;
+        self.memory.read_slice(target, start).map_err(|_| Error::InvalidAddress)
+    }
+
+    fn write(&mut self, address: u64, source: &[u8]) -> Result<(), Error> {
+        let start = self.check(address, source.len())?;
+        if !source.is_empty() {
+            let (low, high) = self.written;
+            self.written = (low.min(address), high.max(address + source.len() as u64));
+        }
+        self.memory.write_slice(source, start).map_err(|_| Error::InvalidAddress)
+    }
+
+    fn read_scalar(&self, address: u64, size: u8) -> Result<u64, Error> {
+        let mut bytes = [0; 8];
+        self.read(address, &mut bytes[..scalar_length(size)?])?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+/// The size of a scalar in bytes. vm-memory has no scalars of other sizes; the contract checks them first.
+fn scalar_length(size: u8) -> Result<usize, Error> {
+    match size {
+        1 | 2 | 4 | 8 => Ok(usize::from(size)),
+        _ => Err(Error::Alignment),
+    }
+}
+
+impl Subject<GuestMemory> for Mapped {
+    const NAME: &'static str = "vm_memory";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract {
+        // `GuestMemoryBackend::check_range` visits the regions of a range, and an empty one has none.
+        zero_length_anywhere: true,
+        // Slices are copied without a lock (`VolatileSlice`: "other threads may access the memory at the same time").
+        torn_bulk: true,
+        no_devices: true,
+        no_strict_alignment: true,
+        no_reservations: true,
+        no_dump: true,
+        largest_memory_bytes: LARGEST_MEMORY_BYTES,
+        ..GuestMemoryContract::STRICT
+    };
+
+    fn new(setup: &Setup) -> Result<Self, Unsupported> {
+        let size = usize::try_from(setup.memory_size).map_err(|_| Unsupported("the memory is too large"))?;
+        let memory = if size == 0 {
+            GuestMemoryMmap::new()
+        } else {
+            GuestMemoryMmap::from_ranges(&[(GuestAddress(0), size)]).map_err(|_| Unsupported("it cannot be mapped"))?
+        };
+        Ok(Mapped { memory, size: setup.memory_size, written: (u64::MAX, 0) })
+    }
+
+    fn reset(&mut self, setup: &Setup) -> bool {
+        let (low, high) = std::mem::replace(&mut self.written, (u64::MAX, 0));
+        let zeros = vec![0; usize::try_from(high.saturating_sub(low)).unwrap_or(0)];
+        let is_zero = zeros.is_empty() || self.memory.write_slice(&zeros, GuestAddress(low)).is_ok();
+        is_zero && self.size == setup.memory_size
+    }
+
+    fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+        let answer = match *op {
+            Op::Read { address, size, .. } => self.read_scalar(address.0, size).map(Seen::Value),
+            Op::FetchInstruction { address, .. } => self.read_scalar(address.0, 4).map(Seen::Value),
+            Op::Write { address, value, size, .. } => scalar_length(size)
+                .and_then(|length| self.write(address.0, &value.to_le_bytes()[..length]))
+                .map(|()| Seen::Done),
+            Op::ReadBulk { address, length, .. } => self.read(address.0, seen.buffer(length)).map(|()| Seen::Done),
+            Op::WriteBulk { address, seed, length, .. } => {
+                let pattern = Payload { seed, length: length.bytes() };
+                self.write(address.0, pattern.bytes().unwrap_or_default()).map(|()| Seen::Done)
+            }
+            Op::MemorySize { .. } => Ok(Seen::Value(self.size)),
+            // What the contract says is missing is skipped.
+            Op::LoadReserved { .. }
+            | Op::StoreConditional { .. }
+            | Op::InvalidateReservation { .. }
+            | Op::Dump { .. }
+            | Op::Restore { .. }
+            | Op::RestoreDump { .. } => Ok(Seen::Skipped),
+        };
+        seen.result = answer.unwrap_or_else(Seen::Error);
+    }
+}
