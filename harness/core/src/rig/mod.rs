@@ -7,6 +7,7 @@ pub mod header_free;
 pub mod page_walk;
 pub mod rust_test;
 pub mod temp_map;
+mod weighted;
 
 use crate::finding::Failure;
 use crate::random::Random;

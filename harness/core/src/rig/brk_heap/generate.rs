@@ -3,6 +3,7 @@
 
 use crate::random::Random;
 use crate::rig::Generator;
+use crate::rig::weighted::WeightedTable;
 use memtwin_models::brk_heap::{
     Alignment, BrkHeap, BrkHeapContract, BrkRequest, CopyOrder, EDGES, Granularity, GuestAddress, MAX_BSS_BYTES,
     MIN_BSS_BYTES, Op, OpKind, Place, Placement, Refusal, Setup, Slot,
@@ -10,15 +11,13 @@ use memtwin_models::brk_heap::{
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [40, 16, 32, 20, 40, 32, 32, 16, 8];
-/// Slots in the table that op kinds are drawn from.
-const TABLE: usize = 256;
 
 /// The generator.
 #[derive(Debug)]
 pub struct BrkHeapGenerator {
     contract: BrkHeapContract,
     edges: [u64; EDGES],
-    kinds: [OpKind; TABLE],
+    kinds: WeightedTable<OpKind>,
     /// The bits of an ordinary size.
     size_bits: u32,
     /// One in so many sizes lies round an edge.
@@ -32,7 +31,7 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
         BrkHeapGenerator {
             contract: *contract,
             edges: [0; EDGES],
-            kinds: [OpKind::Alloc; TABLE],
+            kinds: WeightedTable::of(OpKind::Alloc),
             size_bits: 8,
             wild_one_in: 64,
             slots: 16,
@@ -89,14 +88,14 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
         if weights[OpKind::Alloc as usize] + weights[OpKind::AllocZeroed as usize] == 0 {
             weights[OpKind::Alloc as usize] = WEIGHTS[OpKind::Alloc as usize];
         }
-        self.fill_kinds(&weights);
+        self.kinds.fill(&weights, OpKind::ALL);
     }
 
     #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
     fn op(&mut self, random: &mut Random) -> Op {
         // One draw serves the kind, the slot, the seed and a length.
         let bits = random.bits();
-        let kind = self.kinds[(bits & 0xff) as usize];
+        let kind = self.kinds.at(bits.to_le_bytes()[0]);
         let slot = Slot::new_folded((bits >> 8) as u8 % self.slots as u8);
         let seed = (bits >> 16) as u16 & 0x3ff;
         let short = (bits >> 32) as u8;
@@ -118,22 +117,6 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
 }
 
 impl BrkHeapGenerator {
-    /// Fills the table that kinds are drawn from.
-    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
-        let total: u32 = weights.iter().sum::<u32>().max(1);
-        let mut index = 0;
-        let mut upper = 0;
-        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
-            upper += weight;
-            // Rounding up keeps rare kinds in the table.
-            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
-            if index < end {
-                self.kinds[index..end].fill(*kind);
-                index = end;
-            }
-        }
-    }
-
     /// A size: mostly small, sometimes round an edge.
     fn size(&self, random: &mut Random) -> u64 {
         if random.one_in(self.wild_one_in) {

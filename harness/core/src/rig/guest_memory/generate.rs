@@ -3,6 +3,7 @@
 
 use crate::random::Random;
 use crate::rig::Generator;
+use crate::rig::weighted::WeightedTable;
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
     DUMP_LIMIT_BYTES, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES, OWNERS, Op,
@@ -11,8 +12,6 @@ use memtwin_models::guest_memory::{
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2];
-/// Slots in the table that op kinds are drawn from.
-const TABLE: usize = 256;
 /// Uniform addresses of a trace lie in a window of this many bytes.
 const WINDOW_BYTES: u64 = 1 << 16;
 /// Values that code takes for something special: nothing, all bits, the sign bits and their neighbours. Zero counts twice:
@@ -41,7 +40,7 @@ pub struct GuestMemoryGenerator {
     memory_size: u64,
     strict_alignment: bool,
     edges: [u64; EDGES],
-    kinds: [OpKind; TABLE],
+    kinds: WeightedTable<OpKind>,
     recent: [(u64, u8); RECENT],
     next_recent: usize,
     reserved: [(u64, u8); OWNERS as usize],
@@ -62,7 +61,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             memory_size: 0,
             strict_alignment: false,
             edges: [0; EDGES],
-            kinds: [OpKind::Read; TABLE],
+            kinds: WeightedTable::of(OpKind::Read),
             recent: [(0, 8); RECENT],
             next_recent: 0,
             reserved: [(0, 8); OWNERS as usize],
@@ -107,7 +106,8 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         let mix = self.fixed.unwrap_or_else(|| self.draw_mix(random));
         self.longest_transfer = mix.longest_transfer_bytes;
         self.wild_share = 128 / mix.wild_one_in.max(1);
-        self.fill_kinds(&mix.weights);
+        self.kinds = WeightedTable::of(OpKind::Read);
+        self.kinds.fill(&mix.weights, OpKind::ALL);
         self.window_bytes = setup.memory_size.min(WINDOW_BYTES);
         let room = setup.memory_size - self.window_bytes;
         self.window_base = if random.one_in(2) { 0 } else { room - room / u64::from(1 + random.below(64)) };
@@ -118,7 +118,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
     fn op(&mut self, random: &mut Random) -> Op {
         // One draw serves the kind, the owner and the size.
         let bits = random.bits();
-        let kind = self.kinds[(bits & 0xff) as usize];
+        let kind = self.kinds.at(bits.to_le_bytes()[0]);
         let owner = Owner::new_folded((bits >> 8) as u8);
         let draw = (bits >> 16) as u16;
         match kind {
@@ -196,26 +196,6 @@ impl GuestMemoryGenerator {
             weights[OpKind::Dump as usize..].fill(0);
         }
         Mix { weights, longest_transfer_bytes, wild_one_in }
-    }
-
-    /// Fills the table that kinds are drawn from.
-    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
-        let total: u32 = weights.iter().sum();
-        if total == 0 {
-            self.kinds = [OpKind::Read; TABLE];
-            return;
-        }
-        let mut index = 0;
-        let mut upper = 0;
-        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
-            upper += weight;
-            // Rounding up keeps rare kinds in the table.
-            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
-            if index < end {
-                self.kinds[index..end].fill(*kind);
-                index = end;
-            }
-        }
     }
 
     fn can(&self, kind: OpKind) -> bool {

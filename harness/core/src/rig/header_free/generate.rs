@@ -4,6 +4,7 @@
 use super::moves::Move;
 use crate::random::Random;
 use crate::rig::Generator;
+use crate::rig::weighted::WeightedTable;
 use memtwin_models::header_free::{
     Alignment, EDGES, HeaderFree, HeaderFreeContract, Kind, Libc, MincorePlan, Mode, Op, OpKind, Protection, SLOTS,
     Setup, Side, Slot, Thread,
@@ -13,8 +14,6 @@ use memtwin_models::header_free::{
 const WEIGHTS: [u32; OpKind::ALL.len()] = [72, 20, 6, 28, 20, 80, 10, 2, 2, 1, 6, 4, 2];
 /// The relative weights of the allocator's kinds, likewise. A mapping costs two system calls.
 const KIND_WEIGHTS: [u32; 6] = [12, 4, 2, 1, 3, 4];
-/// Slots in the tables that kinds are drawn from.
-const TABLE: usize = 256;
 /// Distances from a pointer that a careless check gets wrong.
 const DELTAS: [u64; 24] = [
     1,
@@ -57,8 +56,8 @@ enum Belief {
 pub struct HeaderFreeGenerator {
     contract: HeaderFreeContract,
     edges: [u64; EDGES],
-    kinds: [OpKind; TABLE],
-    owners: [Kind; TABLE],
+    kinds: WeightedTable<OpKind>,
+    owners: WeightedTable<Kind>,
     /// How many slots the trace uses.
     slots: u32,
     beliefs: [Belief; SLOTS as usize],
@@ -82,8 +81,8 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
         HeaderFreeGenerator {
             contract: *contract,
             edges: [0; EDGES],
-            kinds: [OpKind::Alloc; TABLE],
-            owners: [Kind::Tiny; TABLE],
+            kinds: WeightedTable::of(OpKind::Alloc),
+            owners: WeightedTable::of(Kind::Tiny),
             slots: 16,
             beliefs: [Belief::Empty; SLOTS as usize],
             held: 0,
@@ -132,8 +131,8 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
         }
         owners[Kind::Tiny as usize] += u32::from(owners.iter().all(|weight| *weight == 0));
-        fill(&mut self.kinds, &weights, OpKind::ALL);
-        fill(&mut self.owners, &owners, &Kind::ALL);
+        self.kinds.fill(&weights, OpKind::ALL);
+        self.owners.fill(&owners, &Kind::ALL);
     }
 
     #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
@@ -150,14 +149,14 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
             self.pending.draw([first, aside(1), aside(2)], random);
         }
         let draw = (bits >> 32) as u32;
-        let op = match self.useful_kind(self.kinds[(bits & 0xff) as usize], draw) {
+        let op = match self.useful_kind(self.kinds.at(bits.to_le_bytes()[0]), draw) {
             OpKind::Alloc => {
-                let kind = self.owners[(bits >> 24 & 0xff) as usize];
+                let kind = self.owners.at(bits.to_le_bytes()[3]);
                 let (size, align) = (self.size(kind, random), draw_alignment(draw, random));
                 Op::Alloc { slot: self.slot(Belief::Empty, random), kind, size, align }
             }
             OpKind::Realloc => {
-                let kind = self.owners[(bits >> 24 & 0xff) as usize];
+                let kind = self.owners.at(bits.to_le_bytes()[3]);
                 Op::Realloc { slot: self.slot(Belief::Block, random), size: self.size(kind, random) }
             }
             OpKind::UsableSize => Op::UsableSize { slot: self.slot(Belief::Block, random) },
@@ -295,20 +294,4 @@ fn draw_alignment(draw: u32, random: &mut Random) -> Alignment {
         _ => random.below(5),
     };
     Alignment::from_exponent_folded(exponent.to_le_bytes()[0])
-}
-
-/// Fills a table that is drawn from.
-fn fill<T: Copy>(table: &mut [T; TABLE], weights: &[u32], choices: &[T]) {
-    let total: u32 = weights.iter().sum::<u32>().max(1);
-    let mut index = 0;
-    let mut upper = 0;
-    for (weight, choice) in weights.iter().zip(choices) {
-        upper += weight;
-        // Rounding up keeps rare kinds in the table.
-        let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
-        if index < end {
-            table[index..end].fill(*choice);
-            index = end;
-        }
-    }
 }

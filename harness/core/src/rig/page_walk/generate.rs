@@ -4,6 +4,7 @@
 use super::layout::Expected;
 use crate::random::Random;
 use crate::rig::Generator;
+use crate::rig::weighted::WeightedTable;
 use memtwin_models::page_walk::translate::{COPY_ON_WRITE, LARGE, NO_EXECUTE, PRESENT, WRITABLE, shift};
 use memtwin_models::page_walk::{
     Backing, EDGES, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk, PageWalkContract, Prefix,
@@ -12,8 +13,6 @@ use memtwin_models::page_walk::{
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 28, 28, 40, 24, 24, 6, 3, 3, 3, 10];
-/// Slots in the table that op kinds are drawn from.
-const TABLE: usize = 256;
 /// Clusters of virtual pages in a trace.
 const CLUSTERS: usize = 3;
 /// One in so many traces walks round a bound: that costs as much as a hundred ops, or with full bounds a hundred thousand.
@@ -44,7 +43,7 @@ pub struct PageWalkGenerator {
     contract: PageWalkContract,
     setup: Setup,
     edges: [u64; EDGES],
-    kinds: [OpKind; TABLE],
+    kinds: WeightedTable<OpKind>,
     clusters: [u64; CLUSTERS],
     expected: Expected,
     /// Ops that are drawn together, the next one last.
@@ -63,7 +62,7 @@ impl Generator<PageWalk> for PageWalkGenerator {
             contract: *contract,
             setup: Setup::plain(),
             edges: [0; EDGES],
-            kinds: [OpKind::Map; TABLE],
+            kinds: WeightedTable::of(OpKind::Map),
             clusters: [0; CLUSTERS],
             expected: Expected::default(),
             planned: Vec::new(),
@@ -107,7 +106,7 @@ impl Generator<PageWalk> for PageWalkGenerator {
         }
         // Without pages there is little to see.
         weights[OpKind::Map as usize] = weights[OpKind::Map as usize].max(WEIGHTS[OpKind::Map as usize] / 2);
-        self.fill_kinds(&weights);
+        self.kinds.fill(&weights, OpKind::ALL);
         for index in 0..CLUSTERS {
             let op = self.map_at(self.clusters[index], random);
             self.planned.push(op);
@@ -125,7 +124,7 @@ impl Generator<PageWalk> for PageWalkGenerator {
             Some(op) => op,
             None if self.is_astray && random.one_in(6) => Op::SetRoot { root: self.setup.table_base },
             None => {
-                let kind = self.kinds[usize::from(random.bits().to_le_bytes()[0])];
+                let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
                 self.draw(kind, random)
             }
         };
@@ -135,22 +134,6 @@ impl Generator<PageWalk> for PageWalkGenerator {
 }
 
 impl PageWalkGenerator {
-    /// Fills the table that kinds are drawn from.
-    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
-        let total: u32 = weights.iter().sum::<u32>().max(1);
-        let mut index = 0;
-        let mut upper = 0;
-        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
-            upper += weight;
-            // Rounding up keeps rare kinds in the table.
-            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
-            if index < end {
-                self.kinds[index..end].fill(*kind);
-                index = end;
-            }
-        }
-    }
-
     fn note(&mut self, op: &Op) {
         match *op {
             Op::Map { virt, length, kind, .. } => {

@@ -5,6 +5,7 @@ use super::operands::mode_for;
 use super::twin::{Pinned, Twin};
 use crate::random::Random;
 use crate::rig::Generator;
+use crate::rig::weighted::WeightedTable;
 use memtwin_models::temp_map::{
     CPUS, Cpu, EDGES, Hold, KERNEL_HALF, MAX_SEGMENTS, Mode, Op, OpKind, PAGE_BYTES, PageFlags, PageSource,
     PhysicalAddress, Process, SLOTS, Segment, Segments, Setup, Space, TempFrame, TempMap, TempMapContract,
@@ -13,8 +14,6 @@ use memtwin_models::temp_map::{
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [6, 10, 5, 14, 20, 6, 4, 6, 10, 5, 10, 8, 18, 14, 32, 44, 16, 16, 7];
-/// Places in the table that op kinds are drawn from.
-const TABLE: usize = 256;
 /// Values that code takes for something special.
 const VALUES: [u32; 4] = [0, 1, u32::MAX, 0x8000_0000];
 
@@ -25,7 +24,7 @@ pub struct TempMapGenerator {
     pub(super) memory_start: u32,
     pub(super) frames: u32,
     pub(super) taken_slots: u32,
-    kinds: [OpKind; TABLE],
+    kinds: WeightedTable<OpKind>,
     pub(super) twin: Twin,
     /// How many of [`PAGES`] the trace uses, from which on.
     pub(super) first_page: u32,
@@ -44,7 +43,7 @@ impl Generator<TempMap> for TempMapGenerator {
             memory_start: 0,
             frames: 0,
             taken_slots: 0,
-            kinds: [OpKind::Load; TABLE],
+            kinds: WeightedTable::of(OpKind::Load),
             twin: Twin::new(),
             first_page: 0,
             page_count: 1,
@@ -100,7 +99,7 @@ impl Generator<TempMap> for TempMapGenerator {
         for kind in [OpKind::Load, OpKind::Store, OpKind::MapPage] {
             weights[kind as usize] = weights[kind as usize].max(WEIGHTS[kind as usize] / 2);
         }
-        self.fill_kinds(&weights);
+        self.kinds.fill(&weights, OpKind::ALL);
     }
 
     fn op(&mut self, random: &mut Random) -> Op {
@@ -112,7 +111,7 @@ impl Generator<TempMap> for TempMapGenerator {
         if let Some(slot) = self.twin.loosely_pinned().filter(|_| random.one_in(4)) {
             return self.unmap_temp(cpu, slot);
         }
-        let kind = self.kinds[(random.bits() & 0xff) as usize];
+        let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
         if self.twin.current[cpu.index()].is_none() && needs_process(kind) && random.one_in(2) {
             let is_any = self.twin.processes.iter().any(Option::is_some);
             return self.draw(if is_any { OpKind::Switch } else { OpKind::Create }, cpu, random);
@@ -147,22 +146,6 @@ const fn needs_process(kind: OpKind) -> bool {
 }
 
 impl TempMapGenerator {
-    /// Fills the table that kinds are drawn from.
-    fn fill_kinds(&mut self, weights: &[u32; OpKind::ALL.len()]) {
-        let total: u32 = weights.iter().sum::<u32>().max(1);
-        let mut index = 0;
-        let mut upper = 0;
-        for (weight, kind) in weights.iter().zip(OpKind::ALL) {
-            upper += weight;
-            // Rounding up keeps rare kinds in the table.
-            let end = (upper as usize * TABLE).div_ceil(total as usize).min(TABLE);
-            if index < end {
-                self.kinds[index..end].fill(*kind);
-                index = end;
-            }
-        }
-    }
-
     /// A process with pages, in force.
     fn opening_op(&mut self, cpu: Cpu, random: &mut Random) -> Op {
         match self.twin.processes.iter().position(Option::is_some) {
