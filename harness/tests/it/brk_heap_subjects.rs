@@ -5,7 +5,7 @@ use memtwin::finding::{Cause, Ending, Failure, Step};
 use memtwin::isolate::Isolation;
 use memtwin::lockstep::Audits;
 use memtwin::models::brk_heap::{
-    Alignment, BrkHeap, CopyOrder, Op, Outcome, Place, Placement, Seen, Setup, Slot, View,
+    Alignment, BrkHeap, CopyOrder, Op, Outcome, Place, Placement, Seen, Setup, Size, Slot, View,
 };
 use memtwin::models::{Health, Subject};
 use memtwin::subjects::brk_heap::defects::bh_01_gate_loses_x9::Bh01;
@@ -20,7 +20,7 @@ const A: Slot = Slot::new_folded(0);
 const B: Slot = Slot::new_folded(1);
 
 fn alloc(slot: Slot, size: u64) -> Op {
-    Op::Alloc { slot, size, align: Alignment::from_exponent_folded(0) }
+    Op::Alloc { slot, size: Size(size), align: Alignment::from_exponent_folded(0) }
 }
 
 fn write(length: u32) -> Op {

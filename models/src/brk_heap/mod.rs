@@ -8,11 +8,13 @@ mod contract;
 pub mod laws;
 pub mod model;
 mod op;
+mod operands;
 mod outcome;
 mod setup;
 
 pub use contract::BrkHeapContract;
-pub use op::{Alignment, BrkRequest, GuestAddress, MAX_SHOWN_BYTES, Op, OpKind, SLOTS, Slot, Unit};
+pub use op::{MAX_SHOWN_BYTES, Op, OpKind, Unit};
+pub use operands::{Alignment, BrkRequest, GuestAddress, SLOTS, Size, Slot};
 pub use outcome::{Outcome, Seen, SystemCall, SystemCallKind, View, is_error_number};
 pub use setup::{
     BSS_START, CopyOrder, EDGES, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, Granularity, MAX_BSS_BYTES, MAX_FRAMES,

@@ -29,7 +29,9 @@ use super::laws::{
     ZEROED,
 };
 use super::op::MAX_SHOWN_BYTES;
-use super::{BrkHeap, BrkHeapContract, BrkRequest, Op, Outcome, PAGE_BYTES, STACK_LOW, Seen, Setup, Slot, Unit, View};
+use super::{
+    BrkHeap, BrkHeapContract, BrkRequest, Op, Outcome, PAGE_BYTES, STACK_LOW, Seen, Setup, Size, Slot, Unit, View,
+};
 use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use blocks::{Block, Blocks};
@@ -141,7 +143,7 @@ impl BrkHeapModel {
             return Err(Verdict::diverge_at(&REDZONE, "state", address));
         }
         match *op {
-            Op::Alloc { slot, size, align } | Op::AllocZeroed { slot, size, align } => {
+            Op::Alloc { slot, size: Size(size), align } | Op::AllocZeroed { slot, size: Size(size), align } => {
                 self.blocks.free(slot);
                 if let Some(address) = self.granted(seen.result, size, align.bytes(), None)? {
                     let zeroed = matches!(op, Op::AllocZeroed { .. });
@@ -155,7 +157,7 @@ impl BrkHeapModel {
                 }
                 Ok(())
             }
-            Op::Realloc { slot, size } => {
+            Op::Realloc { slot, size: Size(size) } => {
                 let Some(align) = self.blocks.get(slot).map(|block| block.align) else { return vacant(seen) };
                 let Some(block) = self.move_block(slot, size, align, seen.result)? else { return Ok(()) };
                 let kept = block.known().min(u64::from(MAX_SHOWN_BYTES));

@@ -4,7 +4,8 @@
 use super::deviation::{Deviation, Source};
 use super::process::Process;
 use memtwin_models::brk_heap::{
-    BrkHeap, BrkHeapContract, BrkRequest, GUEST_END, MAX_SHOWN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Slot, Unit, View,
+    BrkHeap, BrkHeapContract, BrkRequest, GUEST_END, MAX_SHOWN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Size, Slot,
+    Unit, View,
 };
 use memtwin_models::{Health, Payload, Subject, Unsupported};
 
@@ -92,12 +93,12 @@ impl<D: Deviation> Subject<BrkHeap> for Program<D> {
 impl<D: Deviation> Program<D> {
     fn carry_out(&mut self, op: &Op, seen: &mut Outcome) -> Seen {
         match *op {
-            Op::Alloc { slot, size, align } => {
+            Op::Alloc { slot, size: Size(size), align } => {
                 self.free(slot);
                 self.ask(seen, |process| process.alloc(size, align.bytes()));
                 self.hold(slot, seen, size, align.bytes(), 0)
             }
-            Op::AllocZeroed { slot, size, align } => {
+            Op::AllocZeroed { slot, size: Size(size), align } => {
                 self.free(slot);
                 self.ask(seen, |process| process.alloc_zeroed(size, align.bytes()));
                 if let Seen::Block(block) = seen.result {
@@ -105,7 +106,7 @@ impl<D: Deviation> Program<D> {
                 }
                 self.hold(slot, seen, size, align.bytes(), size)
             }
-            Op::Realloc { slot, size } => {
+            Op::Realloc { slot, size: Size(size) } => {
                 let Some(held) = self.slots[slot.index()] else { return Seen::Vacant };
                 let result = self.realloc(slot, held, size, seen);
                 if let Seen::Block(block) = result {

@@ -1,6 +1,6 @@
 //! The blocks that the program holds and what it put into them. Refuses to hold the bytes: patterns are enough.
 
-use super::super::op::{SLOTS, Slot};
+use super::super::operands::{SLOTS, Slot};
 use crate::Payload;
 
 /// A live block.

@@ -1,8 +1,8 @@
 //! The model as a picture: the heap with its blocks, the program's slots, the kernel's books, and where the allocator's locals
 //! live. Only explaining runs come here; nothing is judged.
 
-use super::super::op::MAX_SHOWN_BYTES;
-use super::super::op::{BrkRequest, Op, OpKind, SLOTS, Slot};
+use super::super::op::{MAX_SHOWN_BYTES, Op, OpKind};
+use super::super::operands::{BrkRequest, SLOTS, Slot};
 use super::super::outcome::{Outcome, Seen};
 use super::super::setup::{BSS_START, PAGE_BYTES, Place, Setup};
 use super::BrkHeapModel;
@@ -15,12 +15,10 @@ pub(super) fn picture(model: &BrkHeapModel, op: Option<&Op>) -> Picture {
 
 /// The known bytes of the block that an op shows.
 pub(super) fn byte_rows(model: &BrkHeapModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
-    let (slot, size) = match *op {
-        Op::Verify { slot } if seen.result == Seen::Done => (slot, u64::MAX),
-        Op::Realloc { slot, size } if matches!(seen.result, Seen::Block(_)) => (slot, size),
-        Op::Verify { .. }
-        | Op::Realloc { .. }
-        | Op::Alloc { .. }
+    let size = match *op {
+        Op::Verify { .. } => (seen.result == Seen::Done).then_some(u64::MAX)?,
+        Op::Realloc { size, .. } => matches!(seen.result, Seen::Block(_)).then_some(size.0)?,
+        Op::Alloc { .. }
         | Op::AllocZeroed { .. }
         | Op::Dealloc { .. }
         | Op::Write { .. }
@@ -28,7 +26,7 @@ pub(super) fn byte_rows(model: &BrkHeapModel, op: &Op, seen: &Outcome) -> Option
         | Op::PushVec { .. }
         | Op::RawBrk { .. } => return None,
     };
-    let block = model.blocks.get(slot)?;
+    let block = model.blocks.get(op.slot()?)?;
     let mut allowed = block.known_bytes(u64::from(MAX_SHOWN_BYTES).min(size));
     let mut seen = seen.shown().to_vec();
     let length = allowed.len().min(seen.len());

@@ -1,17 +1,23 @@
 //! What a person reads of the model: sentences and nothing else. Only explaining runs come here; nothing is judged.
 
-use super::super::op::{BrkRequest, Op, Slot, Unit};
+use super::super::op::{Op, Unit};
+use super::super::operands::{BrkRequest, Slot};
 use super::BrkHeapModel;
 
 /// What the model allows for an op in its present state.
 pub(super) fn allowed(model: &BrkHeapModel, op: &Op) -> String {
     match *op {
-        Op::Alloc { size, align, .. } => memory(model, size, align.bytes(), ""),
-        Op::AllocZeroed { size, align, .. } => memory(model, size, align.bytes(), ", every byte of it zero"),
+        Op::Alloc { size, align, .. } => memory(model, size.0, align.bytes(), ""),
+        Op::AllocZeroed { size, align, .. } => memory(model, size.0, align.bytes(), ", every byte of it zero"),
         Op::Realloc { slot, size } => held(model, slot, |model, address| {
             let align = model.blocks.get(slot).map_or(1, |block| block.align);
-            let kept = model.blocks.get(slot).map_or(0, |block| block.known().min(size));
-            memory(model, size, align, &format!(", beginning with the {kept} known bytes of the block at {address:#x}"))
+            let kept = model.blocks.get(slot).map_or(0, |block| block.known().min(size.0));
+            memory(
+                model,
+                size.0,
+                align,
+                &format!(", beginning with the {kept} known bytes of the block at {address:#x}"),
+            )
         }),
         Op::Dealloc { slot } => held(model, slot, |_, address| format!("done: the block at {address:#x} is free")),
         Op::Write { slot, .. } => held(model, slot, |_, address| format!("done: the block at {address:#x} holds it")),

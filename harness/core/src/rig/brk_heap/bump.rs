@@ -1,7 +1,9 @@
 //! Where a right bump allocator would put the blocks of a trace: what explanations measure distances from. Refuses to
 //! judge: a right subject may put them elsewhere.
 
-use memtwin_models::brk_heap::{BrkRequest, FIRST_EXTENT_BYTES, Op, PAGE_BYTES, SLOTS, STACK_LOW, Setup, Slot, Unit};
+use memtwin_models::brk_heap::{
+    BrkRequest, FIRST_EXTENT_BYTES, Op, PAGE_BYTES, SLOTS, STACK_LOW, Setup, Size, Slot, Unit,
+};
 
 /// A block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +43,15 @@ impl Bump {
 
     fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Alloc { slot, size, align } => {
+            Op::Alloc { slot, size: Size(size), align } => {
                 self.free(slot);
                 self.place(slot, size, align.bytes(), 0);
             }
-            Op::AllocZeroed { slot, size, align } => {
+            Op::AllocZeroed { slot, size: Size(size), align } => {
                 self.free(slot);
                 self.place(slot, size, align.bytes(), size);
             }
-            Op::Realloc { slot, size } => self.resize(slot, size),
+            Op::Realloc { slot, size: Size(size) } => self.resize(slot, size),
             Op::Dealloc { slot } => self.free(slot),
             Op::Write { slot, length, .. } => {
                 if let Some(placed) = self.blocks.iter_mut().find(|placed| placed.slot == slot.index()) {

@@ -21,9 +21,9 @@ fn call(op: &Op) -> Call {
         unit: unit.bytes(),
     };
     match *op {
-        Op::Alloc { size, align, .. } => Call::Alloc { slot, size, align: align.bytes(), zeroed: false },
-        Op::AllocZeroed { size, align, .. } => Call::Alloc { slot, size, align: align.bytes(), zeroed: true },
-        Op::Realloc { size, .. } => Call::Realloc { slot, size },
+        Op::Alloc { size, align, .. } => Call::Alloc { slot, size: size.0, align: align.bytes(), zeroed: false },
+        Op::AllocZeroed { size, align, .. } => Call::Alloc { slot, size: size.0, align: align.bytes(), zeroed: true },
+        Op::Realloc { size, .. } => Call::Realloc { slot, size: size.0 },
         Op::Dealloc { .. } => Call::Dealloc { slot },
         Op::Write { seed, length, .. } => Call::Write { slot, seed, length },
         Op::Verify { .. } => Call::Verify { slot },

@@ -6,7 +6,7 @@ use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
 use memtwin_models::brk_heap::{
     Alignment, BrkHeap, BrkHeapContract, BrkRequest, CopyOrder, EDGES, Granularity, GuestAddress, MAX_BSS_BYTES,
-    MIN_BSS_BYTES, Op, OpKind, Place, Placement, Refusal, Setup, Slot,
+    MIN_BSS_BYTES, Op, OpKind, Place, Placement, Refusal, Setup, Size, Slot,
 };
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
@@ -118,12 +118,12 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
 
 impl BrkHeapGenerator {
     /// A size: mostly small, sometimes round an edge.
-    fn size(&self, random: &mut Random) -> u64 {
+    fn size(&self, random: &mut Random) -> Size {
         if random.one_in(self.wild_one_in) {
             let edge = random.choose(&self.edges);
-            return edge.wrapping_add(random.magnitude(9)).wrapping_sub(random.magnitude(9));
+            return Size(edge.wrapping_add(random.magnitude(9)).wrapping_sub(random.magnitude(9)));
         }
-        random.magnitude(self.size_bits)
+        Size(random.magnitude(self.size_bits))
     }
 
     /// The other user of `brk` mostly grows and gives back. What it names outright is no address in the heap, except

@@ -4,7 +4,7 @@
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::brk_heap::{
     Alignment, BSS_START, BrkHeap, BrkRequest, CopyOrder, FIRST_EXTENT_BYTES, Granularity, GuestAddress, Op, Place,
-    Placement, Refusal, Setup, Slot,
+    Placement, Refusal, Setup, Size, Slot,
 };
 
 impl SmallWorld for BrkHeap {
@@ -35,9 +35,9 @@ impl SmallWorld for BrkHeap {
 fn ops() -> Vec<Op> {
     let (a, b) = (Slot::new_folded(0), Slot::new_folded(1));
     let align = Alignment::from_exponent_folded;
-    let alloc = |slot, size, exponent| Op::Alloc { slot, size, align: align(exponent) };
-    let zeroed = |slot, size, exponent| Op::AllocZeroed { slot, size, align: align(exponent) };
-    let realloc = |slot, size| Op::Realloc { slot, size };
+    let alloc = |slot, size, exponent| Op::Alloc { slot, size: Size(size), align: align(exponent) };
+    let zeroed = |slot, size, exponent| Op::AllocZeroed { slot, size: Size(size), align: align(exponent) };
+    let realloc = |slot, size| Op::Realloc { slot, size: Size(size) };
     let raw = |request| Op::RawBrk { request };
     vec![
         alloc(a, 0, 0),

@@ -1,37 +1,11 @@
-//! The wire form of brk-heap setups and ops, version 1. The tag table is frozen: golden files read it for ever.
-//!
-//! An op's tag names its kind and, in its low four bits, its slot; for `raw_brk` the low two bits name the request. Sizes
-//! and addresses are an edge of the setup and a distance.
+//! The wire form of brk-heap setups, version 1. That of ops stands beside them in the models.
 
 use crate::rig::Wire;
 use memtwin_models::brk_heap::{
-    Alignment, BrkHeap, BrkRequest, CopyOrder, EDGES, Granularity, GuestAddress, MAX_BSS_BYTES, MAX_FRAMES,
-    MIN_BSS_BYTES, Op, OpKind, PAGE_BYTES, Place, Placement, Refusal, Setup, Slot,
+    BrkHeap, CopyOrder, EDGES, Granularity, MAX_BSS_BYTES, MAX_FRAMES, MIN_BSS_BYTES, Op, PAGE_BYTES, Place, Placement,
+    Refusal, Setup,
 };
 use memtwin_models::wire::{Edges, Reader, Steps, Writer};
-
-/// The kind of each row of sixteen tags. Frequent kinds have more rows.
-const ROWS: [OpKind; 16] = [
-    OpKind::Alloc,
-    OpKind::Alloc,
-    OpKind::Alloc,
-    OpKind::AllocZeroed,
-    OpKind::AllocZeroed,
-    OpKind::Realloc,
-    OpKind::Realloc,
-    OpKind::Dealloc,
-    OpKind::Write,
-    OpKind::Write,
-    OpKind::Verify,
-    OpKind::Verify,
-    OpKind::PushString,
-    OpKind::PushString,
-    OpKind::PushVec,
-    OpKind::RawBrk,
-];
-
-/// For each kind its first tag.
-const FIRST_TAG: [u8; OpKind::ALL.len()] = [0, 48, 80, 112, 128, 160, 192, 224, 240];
 
 const REFUSALS: [Refusal; 3] = [Refusal::CurrentBreak, Refusal::Zero, Refusal::Enomem];
 const SIXTEEN_PAGES: u8 = 0x04;
@@ -106,79 +80,12 @@ impl Wire for BrkHeap {
 
     #[inline]
     fn read_op(edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
-        let tag = reader.next_byte()?;
-        let slot = Slot::new_folded(tag);
-        Some(match ROWS[usize::from(tag / 16)] {
-            OpKind::Alloc => {
-                let align = Alignment::from_exponent_folded(reader.byte());
-                Op::Alloc { slot, size: edges.read(reader), align }
-            }
-            OpKind::AllocZeroed => {
-                let align = Alignment::from_exponent_folded(reader.byte());
-                Op::AllocZeroed { slot, size: edges.read(reader), align }
-            }
-            OpKind::Realloc => Op::Realloc { slot, size: edges.read(reader) },
-            OpKind::Dealloc => Op::Dealloc { slot },
-            OpKind::Write => {
-                let seed = reader.u16();
-                #[allow(clippy::cast_possible_truncation)] // any length is legal: the program cuts it
-                Op::Write { slot, seed, length: reader.varint() as u32 }
-            }
-            OpKind::Verify => Op::Verify { slot },
-            OpKind::PushString => Op::PushString { slot, seed: reader.u16(), length: reader.byte() },
-            OpKind::PushVec => Op::PushVec { slot, seed: reader.u16(), length: reader.byte() },
-            OpKind::RawBrk => Op::RawBrk {
-                request: match tag % 4 {
-                    0 => BrkRequest::Query,
-                    #[allow(clippy::cast_possible_truncation)] // any growth is legal
-                    1 => BrkRequest::Grow(reader.varint() as u32),
-                    2 => BrkRequest::GiveBack,
-                    _ => BrkRequest::At(GuestAddress(edges.read(reader))),
-                },
-            },
-        })
+        Op::read(edges, reader)
     }
 
     #[inline]
     fn write_op(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
-        let first = FIRST_TAG[op.kind() as usize];
-        #[allow(clippy::cast_possible_truncation)] // below 16
-        let slot = op.slot().map_or(0, |slot| slot.index() as u8);
-        let tag = first + slot;
-        match *op {
-            Op::Alloc { size, align, .. } | Op::AllocZeroed { size, align, .. } => {
-                writer.byte(tag);
-                writer.byte(align.exponent());
-                edges.write(size, writer);
-            }
-            Op::Realloc { size, .. } => {
-                writer.byte(tag);
-                edges.write(size, writer);
-            }
-            Op::Dealloc { .. } | Op::Verify { .. } => writer.byte(tag),
-            Op::Write { seed, length, .. } => {
-                writer.byte(tag);
-                writer.u16(seed);
-                writer.varint(u64::from(length));
-            }
-            Op::PushString { seed, length, .. } | Op::PushVec { seed, length, .. } => {
-                writer.byte(tag);
-                writer.u16(seed);
-                writer.byte(length);
-            }
-            Op::RawBrk { request } => match request {
-                BrkRequest::Query => writer.byte(first),
-                BrkRequest::Grow(bytes) => {
-                    writer.byte(first + 1);
-                    writer.varint(u64::from(bytes));
-                }
-                BrkRequest::GiveBack => writer.byte(first + 2),
-                BrkRequest::At(address) => {
-                    writer.byte(first + 3);
-                    edges.write(address.0, writer);
-                }
-            },
-        }
+        op.write(edges, writer);
     }
 }
 

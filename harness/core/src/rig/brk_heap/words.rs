@@ -1,8 +1,8 @@
-//! Brk-heap setups, ops and outcomes in words.
+//! Brk-heap setups and outcomes in words. Those of ops stand beside them in the models.
 
 use crate::rig::Words;
 use memtwin_models::brk_heap::{
-    BrkHeap, BrkRequest, CopyOrder, Granularity, Op, Outcome, Place, Refusal, Seen, Setup, SystemCall, SystemCallKind,
+    BrkHeap, CopyOrder, Granularity, Op, Outcome, Place, Refusal, Seen, Setup, SystemCall, SystemCallKind,
     is_error_number,
 };
 use std::fmt::Write as _;
@@ -36,33 +36,7 @@ impl Words for BrkHeap {
     }
 
     fn op_words(op: &Op) -> String {
-        let at = op.slot().map_or(0, memtwin_models::brk_heap::Slot::index);
-        match *op {
-            Op::Alloc { size, align, .. } => {
-                format!("slot {at} = alloc({}, align {})", number(size), number(align.bytes()))
-            }
-            Op::AllocZeroed { size, align, .. } => {
-                format!("slot {at} = alloc_zeroed({}, align {})", number(size), number(align.bytes()))
-            }
-            Op::Realloc { size, .. } => format!("slot {at} = realloc(slot {at}, {})", number(size)),
-            Op::Dealloc { .. } => format!("dealloc(slot {at})"),
-            Op::Write { seed, length, .. } => {
-                format!("copy {} of pattern {seed} to slot {at}", counted(length, "byte"))
-            }
-            Op::Verify { .. } => format!("look at slot {at}"),
-            Op::PushString { seed, length, .. } => {
-                format!("slot {at}.push_str({} of pattern {seed})", counted(length.into(), "byte"))
-            }
-            Op::PushVec { seed, length, .. } => {
-                format!("slot {at}.extend({} of pattern {seed})", counted(length.into(), "element"))
-            }
-            Op::RawBrk { request } => match request {
-                BrkRequest::Query => "another user: brk(0)".to_owned(),
-                BrkRequest::Grow(bytes) => format!("another user: sbrk({bytes}), and fills it"),
-                BrkRequest::GiveBack => "another user: gives its growth back".to_owned(),
-                BrkRequest::At(address) => format!("another user: brk({:#x})", address.0),
-            },
-        }
+        op.to_string()
     }
 
     fn seen_words(_op: &Op, seen: &Outcome) -> String {
@@ -124,13 +98,4 @@ pub(super) fn system_call(call: &SystemCall) -> String {
 
 fn answer(result: u64) -> String {
     if is_error_number(result) { format!("-{}", result.wrapping_neg()) } else { format!("{result:#x}") }
-}
-
-fn counted(count: u32, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
-/// Small numbers as people count, others in hex.
-fn number(number: u64) -> String {
-    if number < 10_000 { number.to_string() } else { format!("{number:#x}") }
 }

@@ -1,8 +1,8 @@
 //! The laws by hand: each with an outcome or a state that breaks it, and the field and place that the divergence names.
 
 use super::super::super::{
-    Alignment, BrkHeapContract, BrkRequest, GuestAddress, Op, Outcome, Seen, Setup, Slot, SystemCall, SystemCallKind,
-    View, laws,
+    Alignment, BrkHeapContract, BrkRequest, GuestAddress, Op, Outcome, Seen, Setup, Size, Slot, SystemCall,
+    SystemCallKind, View, laws,
 };
 use super::super::BrkHeapModel;
 use super::naive::Naive;
@@ -61,11 +61,11 @@ fn expect(verdict: Verdict, law: &Law, place: Option<u64>) {
 }
 
 fn alloc(slot: Slot, size: u64, exponent: u8) -> Op {
-    Op::Alloc { slot, size, align: Alignment::from_exponent_folded(exponent) }
+    Op::Alloc { slot, size: Size(size), align: Alignment::from_exponent_folded(exponent) }
 }
 
 fn zeroed(size: u64) -> Op {
-    Op::AllocZeroed { slot: A, size, align: Alignment::from_exponent_folded(0) }
+    Op::AllocZeroed { slot: A, size: Size(size), align: Alignment::from_exponent_folded(0) }
 }
 
 fn answers(result: Seen) -> impl FnOnce(&mut Outcome) {
@@ -124,7 +124,7 @@ fn blocks_lie_right() {
     Bench::after(&first).diverges(&alloc(B, 8, 3), &laws::ALIGNED, Some(HEAP + 28), block(HEAP + 28));
     Bench::after(&first).diverges(&alloc(B, 8, 3), &laws::DISJOINT, Some(HEAP), block(HEAP + 16));
     let two = [alloc(A, 24, 0), alloc(B, 8, 0)];
-    let grow = Op::Realloc { slot: A, size: 25 };
+    let grow = Op::Realloc { slot: A, size: Size(25) };
     Bench::after(&two).diverges(&grow, &laws::DISJOINT, Some(HEAP + 24), block(HEAP));
 }
 
@@ -135,13 +135,13 @@ fn bytes_survive() {
     Bench::after(&written).diverges(&verify, &laws::CONTENTS, Some(19), |seen| seen.show(24)[19] ^= 1);
     let mut bench = Bench::after(&written);
     assert_eq!(bench.verdict(&verify, |seen| seen.show(24)[20] ^= 1), Verdict::Agree, "nobody wrote that byte");
-    let grow = Op::Realloc { slot: A, size: 30 };
+    let grow = Op::Realloc { slot: A, size: Size(30) };
     Bench::after(&written).diverges(&grow, &laws::REALLOC, Some(3), |seen| seen.show(20)[3] ^= 1);
     Bench::after(&[]).diverges(&zeroed(24), &laws::ZEROED, Some(7), |seen| seen.nonzero = Some(7));
     let pushed = [zeroed(4), Op::PushString { slot: A, seed: 9, length: 6 }];
     Bench::after(&pushed).diverges(&verify, &laws::CONTENTS, Some(2), |seen| seen.show(10)[2] = 1);
     Bench::after(&pushed).diverges(&verify, &laws::CONTENTS, Some(9), |seen| seen.show(10)[9] ^= 1);
-    let shrink = Op::Realloc { slot: A, size: 8 };
+    let shrink = Op::Realloc { slot: A, size: Size(8) };
     Bench::after(&written).diverges(&shrink, &laws::REDZONE, Some(HEAP), |seen| seen.stray_byte = Some(HEAP));
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::super::{
     BrkRequest, ENOMEM, FIRST_EXTENT_BYTES, MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES, Refusal, STACK_LOW, Seen, Setup,
-    Slot, SystemCall, SystemCallKind, Unit, View,
+    Size, Slot, SystemCall, SystemCallKind, Unit, View,
 };
 use crate::Payload;
 
@@ -47,11 +47,11 @@ impl Naive {
 
     pub(super) fn apply(&mut self, op: &Op, seen: &mut Outcome) {
         seen.result = match *op {
-            Op::Alloc { slot, size, align } => {
+            Op::Alloc { slot, size: Size(size), align } => {
                 self.slots[slot.index()] = None;
                 self.alloc(slot, size, align.bytes(), 0, seen)
             }
-            Op::AllocZeroed { slot, size, align } => {
+            Op::AllocZeroed { slot, size: Size(size), align } => {
                 self.slots[slot.index()] = None;
                 let result = self.alloc(slot, size, align.bytes(), size, seen);
                 if let Seen::Block(block) = result {
@@ -59,7 +59,7 @@ impl Naive {
                 }
                 result
             }
-            Op::Realloc { slot, size } => match self.slots[slot.index()] {
+            Op::Realloc { slot, size: Size(size) } => match self.slots[slot.index()] {
                 None => Seen::Vacant,
                 Some(held) => {
                     let result = self.realloc(slot, held, size, seen);

@@ -1,7 +1,7 @@
 //! Random traces: the model agrees with the naive heap, and resets to what it was when new.
 
 use super::super::super::{
-    Alignment, BrkHeapContract, BrkRequest, GuestAddress, Op, OpKind, Outcome, Refusal, Setup, Slot, View,
+    Alignment, BrkHeapContract, BrkRequest, GuestAddress, Op, OpKind, Outcome, Refusal, Setup, Size, Slot, View,
 };
 use super::super::BrkHeapModel;
 use super::naive::Naive;
@@ -41,12 +41,12 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = numbers.prop_map(|([kind, slot, exponent, short], seed, wild)| {
         let slot = Slot::new_folded(slot % 6);
         let align = Alignment::from_exponent_folded(if exponent < 240 { exponent % 7 } else { exponent });
-        let size = match short {
+        let size = Size(match short {
             0..6 => wild,
             6..20 => u64::MAX - (wild & 0xffff),
             20..60 => wild & 0x1_ffff,
             60.. => wild & 0xff,
-        };
+        });
         match kind % 16 {
             0..=2 => Op::Alloc { slot, size, align },
             3 => Op::AllocZeroed { slot, size, align },

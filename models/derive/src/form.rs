@@ -1,0 +1,145 @@
+//! What is said of an op and of its variants, read from their attributes. Wrong words are errors that name the variant.
+
+use proc_macro2::TokenStream as Tokens;
+use quote::ToTokens as _;
+use syn::meta::ParseNestedMeta;
+use syn::{DeriveInput, Error, Expr, Fields, Ident, LitInt, Path, Result, Token, parenthesized};
+
+/// What is said of the whole op: `#[forms(edges = EDGES, about(slot = Slot))]`.
+pub(crate) struct Whole {
+    pub(crate) op: Ident,
+    pub(crate) edges: Option<Expr>,
+    pub(crate) about: Vec<Named>,
+}
+
+/// A variant, and what is said of it: `#[form(tag = 0, low(slot), wire(align, size), simpler(size), say("…"))]`.
+pub(crate) struct Variant {
+    pub(crate) name: Ident,
+    pub(crate) fields: Vec<Ident>,
+    types: Vec<Tokens>,
+    tag: Option<u8>,
+    pub(crate) by_hand: bool,
+    pub(crate) low: Vec<Ident>,
+    pub(crate) wire: Vec<Ident>,
+    pub(crate) simpler: Vec<Named>,
+    say: Option<Tokens>,
+}
+
+/// An operand, and what is said of it.
+pub(crate) type Named = (Ident, Option<Path>);
+
+impl Whole {
+    pub(crate) fn parse(input: &DeriveInput) -> Result<Self> {
+        let mut whole = Whole { op: input.ident.clone(), edges: None, about: Vec::new() };
+        for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("forms")) {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("edges") {
+                    whole.edges = Some(meta.value()?.parse()?);
+                } else if meta.path.is_ident("about") {
+                    whole.about = operands(&meta)?;
+                } else {
+                    return Err(meta.error("of an op one says `edges` or `about`"));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(whole)
+    }
+}
+
+impl Variant {
+    pub(crate) fn parse(variant: &syn::Variant) -> Result<Self> {
+        if let Fields::Unnamed(_) = variant.fields {
+            return Err(Error::new_spanned(variant, format!("{}: operands have names", variant.ident)));
+        }
+        let fields: Vec<Ident> = variant.fields.iter().filter_map(|field| field.ident.clone()).collect();
+        let (mut tag, mut by_hand, mut say) = (None, false, None);
+        let (mut low, mut wire, mut simpler) = (Vec::new(), None, None);
+        for attribute in variant.attrs.iter().filter(|attribute| attribute.path().is_ident("form")) {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("tag") {
+                    tag = Some(meta.value()?.parse::<LitInt>()?.base10_parse()?);
+                } else if meta.path.is_ident("by_hand") {
+                    by_hand = true;
+                } else if meta.path.is_ident("low") {
+                    low = names(operands(&meta)?);
+                } else if meta.path.is_ident("wire") {
+                    wire = Some(names(operands(&meta)?));
+                } else if meta.path.is_ident("simpler") {
+                    simpler = Some(operands(&meta)?);
+                } else if meta.path.is_ident("say") {
+                    let content;
+                    parenthesized!(content in meta.input);
+                    say = Some(content.parse()?);
+                } else {
+                    return Err(meta.error("of a variant one says `tag`, `by_hand`, `low`, `wire`, `simpler` or `say`"));
+                }
+                Ok(())
+            })?;
+        }
+        let wire = wire.unwrap_or_else(|| fields.iter().filter(|field| !low.contains(field)).cloned().collect());
+        let simpler = simpler.unwrap_or_else(|| fields.iter().map(|field| (field.clone(), None)).collect());
+        let types = variant.fields.iter().map(|field| field.ty.to_token_stream()).collect();
+        let form = Variant { name: variant.ident.clone(), fields, types, tag, by_hand, low, wire, simpler, say };
+        form.check()?;
+        Ok(form)
+    }
+
+    /// Each operand is on the wire once, and only operands have simpler values.
+    fn check(&self) -> Result<()> {
+        let mut on_wire: Vec<&Ident> = self.low.iter().chain(&self.wire).collect();
+        let mut fields: Vec<&Ident> = self.fields.iter().collect();
+        on_wire.sort();
+        fields.sort();
+        if on_wire != fields {
+            return Err(self.error("`low` and `wire` together name each operand once"));
+        }
+        let is_operand = self.simpler.iter().all(|(name, _)| fields.contains(&name));
+        if is_operand { Ok(()) } else { Err(self.error("`simpler` names operands")) }
+    }
+
+    pub(crate) fn tag(&self) -> Result<u8> {
+        self.tag.ok_or_else(|| self.error("`#[form(tag = …)]` is missing"))
+    }
+
+    pub(crate) fn say(&self) -> Result<&Tokens> {
+        self.say.as_ref().ok_or_else(|| self.error("`#[form(say(\"…\"))]` is missing"))
+    }
+
+    /// The types of the operands in the tag's low bits.
+    pub(crate) fn low_types(&self) -> Vec<&Tokens> {
+        let type_of = |name| self.fields.iter().zip(&self.types).find(|(field, _)| *field == name);
+        self.low.iter().filter_map(type_of).map(|(_, of)| of).collect()
+    }
+
+    /// The name in traces and run files.
+    pub(crate) fn snake_case(&self) -> String {
+        let mut name = String::new();
+        for character in self.name.to_string().chars() {
+            if character.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.extend(character.to_lowercase());
+        }
+        name
+    }
+
+    pub(crate) fn error(&self, what: &str) -> Error {
+        Error::new(self.name.span(), format!("{}: {what}", self.name))
+    }
+}
+
+/// `seed, length = fewer`.
+fn operands(meta: &ParseNestedMeta<'_>) -> Result<Vec<Named>> {
+    let mut operands = Vec::new();
+    meta.parse_nested_meta(|operand| {
+        let said = if operand.input.peek(Token![=]) { Some(operand.value()?.parse()?) } else { None };
+        operands.push((operand.path.require_ident()?.clone(), said));
+        Ok(())
+    })?;
+    Ok(operands)
+}
+
+fn names(operands: Vec<Named>) -> Vec<Ident> {
+    operands.into_iter().map(|(name, _)| name).collect()
+}

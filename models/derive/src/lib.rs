@@ -1,0 +1,54 @@
+//! Derives of the forms of an op that follow from its operands: its kind, its wire bytes, its simpler ops, its words. An
+//! operand knows its own forms (`memtwin_models::operand`); an op is a tag and operands.
+//!
+//! Nothing is inferred that the format freezes: a variant's first tag, the operands in the tag's low bits, and the order on
+//! the wire are written beside the variant. What is derived names `crate::operand` and `crate::wire`, so these derives serve
+//! the models alone.
+
+mod form;
+mod forms;
+
+use form::{Variant, Whole};
+use proc_macro::TokenStream;
+use proc_macro2::TokenStream as Tokens;
+use syn::{Data, DeriveInput, Error, Result, parse_macro_input};
+
+/// The kind of an op: an enum `<Op>Kind` with `ALL` and `NAMES` in the order of declaration, and `kind()`. With
+/// `#[forms(about(slot = Slot))]` also `slot()` and `slot_mut()`, the operand that most ops have.
+#[proc_macro_derive(Kinds, attributes(forms))]
+pub fn kinds(input: TokenStream) -> TokenStream {
+    derive(&parse_macro_input!(input as DeriveInput), forms::kinds)
+}
+
+/// `read` and `write`, by `#[forms(edges = EDGES)]` on the op and, on each variant, `#[form(tag = 48, low(slot), wire(align, size))]`:
+/// its first tag, the operands in the tag's low bits from the lowest on, and the others in the order of the wire (that of
+/// declaration where it is left out). The tags of a variant end where those of the next begin. `by_hand` leaves a variant to
+/// `read_by_hand` and `write_by_hand` of the op.
+#[proc_macro_derive(Wire, attributes(forms, form))]
+pub fn wire(input: TokenStream) -> TokenStream {
+    derive(&parse_macro_input!(input as DeriveInput), forms::wire)
+}
+
+/// `Simpler` for the op: one operand simpler at a time. `#[form(simpler(seed, length = fewer))]` names the operands that have
+/// simpler values, in this order, where it is not that of declaration; a function that is named says which.
+#[proc_macro_derive(Simpler, attributes(forms, form))]
+pub fn simpler(input: TokenStream) -> TokenStream {
+    derive(&parse_macro_input!(input as DeriveInput), forms::simpler)
+}
+
+/// `Display` for the op, by `#[form(say("look at {slot}"))]` on each variant: what `write!` takes, with the operands in scope.
+#[proc_macro_derive(Words, attributes(forms, form))]
+pub fn words(input: TokenStream) -> TokenStream {
+    derive(&parse_macro_input!(input as DeriveInput), forms::words)
+}
+
+fn derive(input: &DeriveInput, form: impl Fn(&Whole, &[Variant]) -> Result<Tokens>) -> TokenStream {
+    let expanded = parse(input).and_then(|(whole, variants)| form(&whole, &variants));
+    expanded.unwrap_or_else(Error::into_compile_error).into()
+}
+
+fn parse(input: &DeriveInput) -> Result<(Whole, Vec<Variant>)> {
+    let Data::Enum(data) = &input.data else { return Err(Error::new_spanned(input, "an op is an enum")) };
+    let variants = data.variants.iter().map(Variant::parse).collect::<Result<_>>()?;
+    Ok((Whole::parse(input)?, variants))
+}
