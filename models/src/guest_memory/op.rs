@@ -2,6 +2,7 @@
 
 use crate::Payload;
 use arbitrary::{Arbitrary, Unstructured};
+use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
 
 /// The longest bulk transfer of an op, in bytes (the largest of the bug report's benchmark).
@@ -25,7 +26,7 @@ pub struct Owner(u8);
 pub struct TransferLength(u32);
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
 pub enum Op {
@@ -67,79 +68,7 @@ pub enum Op {
     RestoreDump { owner: Owner },
 }
 
-/// The kind of an op.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum OpKind {
-    Read,
-    Write,
-    FetchInstruction,
-    LoadReserved,
-    StoreConditional,
-    InvalidateReservation,
-    ReadBulk,
-    WriteBulk,
-    MemorySize,
-    Dump,
-    Restore,
-    RestoreDump,
-}
-
-impl OpKind {
-    /// Every kind, in the order of [`OpKind::NAMES`].
-    pub const ALL: &'static [OpKind] = &[
-        OpKind::Read,
-        OpKind::Write,
-        OpKind::FetchInstruction,
-        OpKind::LoadReserved,
-        OpKind::StoreConditional,
-        OpKind::InvalidateReservation,
-        OpKind::ReadBulk,
-        OpKind::WriteBulk,
-        OpKind::MemorySize,
-        OpKind::Dump,
-        OpKind::Restore,
-        OpKind::RestoreDump,
-    ];
-
-    /// The names, as in traces and run files.
-    pub const NAMES: &'static [&'static str] = &[
-        "read",
-        "write",
-        "fetch_instruction",
-        "load_reserved",
-        "store_conditional",
-        "invalidate_reservation",
-        "read_bulk",
-        "write_bulk",
-        "memory_size",
-        "dump",
-        "restore",
-        "restore_dump",
-    ];
-}
-
 impl Op {
-    /// The kind.
-    #[inline]
-    #[must_use]
-    pub const fn kind(&self) -> OpKind {
-        match self {
-            Op::Read { .. } => OpKind::Read,
-            Op::Write { .. } => OpKind::Write,
-            Op::FetchInstruction { .. } => OpKind::FetchInstruction,
-            Op::LoadReserved { .. } => OpKind::LoadReserved,
-            Op::StoreConditional { .. } => OpKind::StoreConditional,
-            Op::InvalidateReservation { .. } => OpKind::InvalidateReservation,
-            Op::ReadBulk { .. } => OpKind::ReadBulk,
-            Op::WriteBulk { .. } => OpKind::WriteBulk,
-            Op::MemorySize { .. } => OpKind::MemorySize,
-            Op::Dump { .. } => OpKind::Dump,
-            Op::Restore { .. } => OpKind::Restore,
-            Op::RestoreDump { .. } => OpKind::RestoreDump,
-        }
-    }
-
     /// The guest range that the op names, as (address, length in bytes); `None` for ops on the whole memory.
     #[must_use]
     pub fn range(&self) -> Option<(u64, u64)> {

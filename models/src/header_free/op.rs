@@ -2,6 +2,7 @@
 //! every state; where a slot does not hold what the op needs, the program does nothing.
 
 use arbitrary::{Arbitrary, Unstructured};
+use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
 
 /// The number of variables of the program that hold a pointer.
@@ -72,8 +73,9 @@ pub enum Protection {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[forms(about(slot = Slot))]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
 pub enum Op {
     /// Allocates a block of this kind into a slot that holds none.
@@ -124,105 +126,6 @@ pub enum Op {
     RetireSuperslab { slot: Slot },
     /// Asks the allocator for its books.
     Stats,
-}
-
-/// The kind of an op.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum OpKind {
-    Alloc,
-    Realloc,
-    UsableSize,
-    Write,
-    Verify,
-    Free,
-    LibcAlloc,
-    MapForeign,
-    ProtectNeighbour,
-    UnmapNeighbour,
-    Forge,
-    RetireSuperslab,
-    Stats,
-}
-
-impl OpKind {
-    /// Every kind, in the order of [`OpKind::NAMES`].
-    pub const ALL: &'static [OpKind] = &[
-        OpKind::Alloc,
-        OpKind::Realloc,
-        OpKind::UsableSize,
-        OpKind::Write,
-        OpKind::Verify,
-        OpKind::Free,
-        OpKind::LibcAlloc,
-        OpKind::MapForeign,
-        OpKind::ProtectNeighbour,
-        OpKind::UnmapNeighbour,
-        OpKind::Forge,
-        OpKind::RetireSuperslab,
-        OpKind::Stats,
-    ];
-
-    /// The names, as in traces and run files.
-    pub const NAMES: &'static [&'static str] = &[
-        "alloc",
-        "realloc",
-        "usable_size",
-        "write",
-        "verify",
-        "free",
-        "libc_alloc",
-        "map_foreign",
-        "protect_neighbour",
-        "unmap_neighbour",
-        "forge",
-        "retire_superslab",
-        "stats",
-    ];
-}
-
-impl Op {
-    /// The kind.
-    #[inline]
-    #[must_use]
-    pub const fn kind(&self) -> OpKind {
-        match self {
-            Op::Alloc { .. } => OpKind::Alloc,
-            Op::Realloc { .. } => OpKind::Realloc,
-            Op::UsableSize { .. } => OpKind::UsableSize,
-            Op::Write { .. } => OpKind::Write,
-            Op::Verify { .. } => OpKind::Verify,
-            Op::Free { .. } => OpKind::Free,
-            Op::LibcAlloc { .. } => OpKind::LibcAlloc,
-            Op::MapForeign { .. } => OpKind::MapForeign,
-            Op::ProtectNeighbour { .. } => OpKind::ProtectNeighbour,
-            Op::UnmapNeighbour { .. } => OpKind::UnmapNeighbour,
-            Op::Forge { .. } => OpKind::Forge,
-            Op::RetireSuperslab { .. } => OpKind::RetireSuperslab,
-            Op::Stats => OpKind::Stats,
-        }
-    }
-
-    /// The slot that the op is about.
-    #[inline]
-    #[must_use]
-    pub const fn slot(&self) -> Option<Slot> {
-        match *self {
-            Op::Alloc { slot, .. }
-            | Op::Realloc { slot, .. }
-            | Op::UsableSize { slot }
-            | Op::Write { slot, .. }
-            | Op::Verify { slot }
-            | Op::Free { slot, .. }
-            | Op::LibcAlloc { slot, .. }
-            | Op::MapForeign { slot, .. }
-            | Op::ProtectNeighbour { slot, .. }
-            | Op::UnmapNeighbour { slot, .. }
-            | Op::Forge { slot, .. }
-            | Op::RetireSuperslab { slot } => Some(slot),
-            Op::Stats => None,
-        }
-    }
 }
 
 impl Kind {

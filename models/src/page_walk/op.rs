@@ -2,6 +2,7 @@
 
 use super::setup::MAX_MAPPED;
 use arbitrary::{Arbitrary, Unstructured};
+use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
 
 /// The number of snapshots that are kept.
@@ -54,7 +55,7 @@ pub enum Prefix {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
 pub enum Op {
@@ -156,81 +157,7 @@ pub enum Op {
     },
 }
 
-/// The kind of an op.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum OpKind {
-    Map,
-    AllocTable,
-    SetRoot,
-    ReadEntry,
-    WriteEntry,
-    FillEntries,
-    Walk,
-    Read,
-    Regions,
-    GuestWrite,
-    GuestWord,
-    SharedRead,
-    Push,
-    Pop,
-    PopPrefixed,
-    Clear,
-    Snapshot,
-    Restore,
-    Build,
-    AddFileMapping,
-}
-
 impl OpKind {
-    /// Every kind, in the order of [`OpKind::NAMES`].
-    pub const ALL: &'static [OpKind] = &[
-        OpKind::Map,
-        OpKind::AllocTable,
-        OpKind::SetRoot,
-        OpKind::ReadEntry,
-        OpKind::WriteEntry,
-        OpKind::FillEntries,
-        OpKind::Walk,
-        OpKind::Read,
-        OpKind::Regions,
-        OpKind::GuestWrite,
-        OpKind::GuestWord,
-        OpKind::SharedRead,
-        OpKind::Push,
-        OpKind::Pop,
-        OpKind::PopPrefixed,
-        OpKind::Clear,
-        OpKind::Snapshot,
-        OpKind::Restore,
-        OpKind::Build,
-        OpKind::AddFileMapping,
-    ];
-
-    /// The names, as in traces and run files.
-    pub const NAMES: &'static [&'static str] = &[
-        "map",
-        "alloc_table",
-        "set_root",
-        "read_entry",
-        "write_entry",
-        "fill_entries",
-        "walk",
-        "read",
-        "regions",
-        "guest_write",
-        "guest_word",
-        "shared_read",
-        "push",
-        "pop",
-        "pop_prefixed",
-        "clear",
-        "snapshot",
-        "restore",
-        "build",
-        "add_file_mapping",
-    ];
-
     /// Whether the op needs guest memory, and not the table buffer alone.
     #[must_use]
     pub const fn needs_memory(self) -> bool {
@@ -255,36 +182,6 @@ impl OpKind {
             | OpKind::Restore
             | OpKind::Build
             | OpKind::AddFileMapping => true,
-        }
-    }
-}
-
-impl Op {
-    /// The kind.
-    #[inline]
-    #[must_use]
-    pub const fn kind(&self) -> OpKind {
-        match self {
-            Op::Map { .. } => OpKind::Map,
-            Op::AllocTable => OpKind::AllocTable,
-            Op::SetRoot { .. } => OpKind::SetRoot,
-            Op::ReadEntry { .. } => OpKind::ReadEntry,
-            Op::WriteEntry { .. } => OpKind::WriteEntry,
-            Op::FillEntries { .. } => OpKind::FillEntries,
-            Op::Walk { .. } => OpKind::Walk,
-            Op::Read { .. } => OpKind::Read,
-            Op::Regions => OpKind::Regions,
-            Op::GuestWrite { .. } => OpKind::GuestWrite,
-            Op::GuestWord { .. } => OpKind::GuestWord,
-            Op::SharedRead { .. } => OpKind::SharedRead,
-            Op::Push { .. } => OpKind::Push,
-            Op::Pop => OpKind::Pop,
-            Op::PopPrefixed => OpKind::PopPrefixed,
-            Op::Clear => OpKind::Clear,
-            Op::Snapshot { .. } => OpKind::Snapshot,
-            Op::Restore { .. } => OpKind::Restore,
-            Op::Build => OpKind::Build,
-            Op::AddFileMapping { .. } => OpKind::AddFileMapping,
         }
     }
 }

@@ -4,7 +4,9 @@
 use super::address::{PhysicalAddress, VirtualAddress, hex_word};
 use super::setup::CPUS;
 use crate::Payload;
+use crate::operand::index_type;
 use arbitrary::{Arbitrary, Unstructured};
+use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
 
 /// The number of variables that hold a process.
@@ -15,50 +17,6 @@ pub const HOLDS: u8 = 8;
 pub const MAX_SEGMENTS: usize = 3;
 /// The longest ELF file in bytes.
 pub const MAX_FILE_BYTES: u32 = 1 << 14;
-
-macro_rules! index_type {
-    ($(#[$doc:meta])* $name:ident, $limit:expr, $error:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(try_from = "u8", into = "u8")]
-        pub struct $name(u8);
-
-        impl $name {
-            /// Folded into the number of them.
-            #[inline]
-            #[must_use]
-            pub const fn new_folded(index: u8) -> Self {
-                $name(index % $limit)
-            }
-
-            /// The index, from 0 on.
-            #[inline]
-            #[must_use]
-            pub const fn index(self) -> usize {
-                self.0 as usize
-            }
-        }
-
-        impl TryFrom<u8> for $name {
-            type Error = &'static str;
-            fn try_from(index: u8) -> Result<Self, Self::Error> {
-                if index < $limit { Ok($name(index)) } else { Err($error) }
-            }
-        }
-
-        impl From<$name> for u8 {
-            fn from(value: $name) -> u8 {
-                value.0
-            }
-        }
-
-        impl<'a> Arbitrary<'a> for $name {
-            fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-                bytes.int_in_range(0..=$limit - 1).map($name)
-            }
-        }
-    };
-}
 
 index_type!(
     /// A processor.
@@ -148,8 +106,9 @@ pub struct Segments {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[forms(about(cpu = Cpu))]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
 pub enum Op {
     /// `create_page_directory` into an empty variable.
@@ -196,135 +155,6 @@ pub enum Op {
     SysRead { cpu: Cpu, address: VirtualAddress, count: u32, seed: u16 },
     /// `elf_load` into the directory in force, from a file of `length` bytes of the pattern `seed`.
     ElfLoad { cpu: Cpu, seed: u16, length: u16, segments: Segments },
-}
-
-/// The kind of an op.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum OpKind {
-    Create,
-    Fork,
-    Destroy,
-    Switch,
-    MapPage,
-    UnmapPage,
-    UnmapPageNoFree,
-    GetPhysAddr,
-    AllocFrame,
-    FreeFrame,
-    AllocSlot,
-    FreeSlot,
-    MapTemp,
-    UnmapTemp,
-    Load,
-    Store,
-    SysWrite,
-    SysRead,
-    ElfLoad,
-}
-
-impl OpKind {
-    /// Every kind, in the order of [`OpKind::NAMES`].
-    pub const ALL: &'static [OpKind] = &[
-        OpKind::Create,
-        OpKind::Fork,
-        OpKind::Destroy,
-        OpKind::Switch,
-        OpKind::MapPage,
-        OpKind::UnmapPage,
-        OpKind::UnmapPageNoFree,
-        OpKind::GetPhysAddr,
-        OpKind::AllocFrame,
-        OpKind::FreeFrame,
-        OpKind::AllocSlot,
-        OpKind::FreeSlot,
-        OpKind::MapTemp,
-        OpKind::UnmapTemp,
-        OpKind::Load,
-        OpKind::Store,
-        OpKind::SysWrite,
-        OpKind::SysRead,
-        OpKind::ElfLoad,
-    ];
-
-    /// The names, as in traces and run files.
-    pub const NAMES: &'static [&'static str] = &[
-        "create",
-        "fork",
-        "destroy",
-        "switch",
-        "map_page",
-        "unmap_page",
-        "unmap_page_no_free",
-        "get_phys_addr",
-        "alloc_frame",
-        "free_frame",
-        "alloc_slot",
-        "free_slot",
-        "map_temp",
-        "unmap_temp",
-        "load",
-        "store",
-        "sys_write",
-        "sys_read",
-        "elf_load",
-    ];
-}
-
-impl Op {
-    /// The kind.
-    #[inline]
-    #[must_use]
-    pub const fn kind(&self) -> OpKind {
-        match self {
-            Op::Create { .. } => OpKind::Create,
-            Op::Fork { .. } => OpKind::Fork,
-            Op::Destroy { .. } => OpKind::Destroy,
-            Op::Switch { .. } => OpKind::Switch,
-            Op::MapPage { .. } => OpKind::MapPage,
-            Op::UnmapPage { .. } => OpKind::UnmapPage,
-            Op::UnmapPageNoFree { .. } => OpKind::UnmapPageNoFree,
-            Op::GetPhysAddr { .. } => OpKind::GetPhysAddr,
-            Op::AllocFrame { .. } => OpKind::AllocFrame,
-            Op::FreeFrame { .. } => OpKind::FreeFrame,
-            Op::AllocSlot => OpKind::AllocSlot,
-            Op::FreeSlot { .. } => OpKind::FreeSlot,
-            Op::MapTemp { .. } => OpKind::MapTemp,
-            Op::UnmapTemp { .. } => OpKind::UnmapTemp,
-            Op::Load { .. } => OpKind::Load,
-            Op::Store { .. } => OpKind::Store,
-            Op::SysWrite { .. } => OpKind::SysWrite,
-            Op::SysRead { .. } => OpKind::SysRead,
-            Op::ElfLoad { .. } => OpKind::ElfLoad,
-        }
-    }
-}
-
-impl Op {
-    /// The processor that the op runs on, where that makes a difference.
-    #[inline]
-    #[must_use]
-    pub const fn cpu(&self) -> Option<Cpu> {
-        match *self {
-            Op::Fork { cpu, .. }
-            | Op::Destroy { cpu, .. }
-            | Op::Switch { cpu, .. }
-            | Op::MapPage { cpu, .. }
-            | Op::UnmapPage { cpu, .. }
-            | Op::UnmapPageNoFree { cpu, .. }
-            | Op::GetPhysAddr { cpu, .. }
-            | Op::MapTemp { cpu, .. }
-            | Op::UnmapTemp { cpu, .. }
-            | Op::Load { cpu, .. }
-            | Op::Store { cpu, .. }
-            | Op::SysWrite { cpu, .. }
-            | Op::SysRead { cpu, .. }
-            | Op::ElfLoad { cpu, .. } => Some(cpu),
-            Op::Create { .. } | Op::AllocFrame { .. } | Op::FreeFrame { .. } | Op::AllocSlot | Op::FreeSlot { .. } => {
-                None
-            }
-        }
-    }
 }
 
 /// The file of an ELF load: its length is folded into [`MAX_FILE_BYTES`].

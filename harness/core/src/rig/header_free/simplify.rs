@@ -123,20 +123,11 @@ fn slots(op: &Op) -> impl Iterator<Item = Slot> + use<> {
 
 fn with_slots(op: &Op, renamed: &impl Fn(Slot) -> Slot) -> Op {
     let mut op = op.clone();
-    match &mut op {
-        Op::MapForeign { slot, beside } => (*slot, *beside) = (renamed(*slot), renamed(*beside)),
-        Op::Alloc { slot, .. }
-        | Op::Realloc { slot, .. }
-        | Op::UsableSize { slot }
-        | Op::Write { slot, .. }
-        | Op::Verify { slot }
-        | Op::Free { slot, .. }
-        | Op::LibcAlloc { slot, .. }
-        | Op::ProtectNeighbour { slot, .. }
-        | Op::UnmapNeighbour { slot, .. }
-        | Op::Forge { slot, .. }
-        | Op::RetireSuperslab { slot } => *slot = renamed(*slot),
-        Op::Stats => {}
+    if let Some(slot) = op.slot_mut() {
+        *slot = renamed(*slot);
+    }
+    if let Op::MapForeign { beside, .. } = &mut op {
+        *beside = renamed(*beside);
     }
     op
 }

@@ -110,22 +110,8 @@ const PLAIN_FLAGS: PageFlags = PageFlags::from_bits_folded(0b11);
 /// The op on the first processor, if it was on another.
 fn on_first_cpu(op: &Op) -> Vec<Op> {
     let mut moved = op.clone();
-    match &mut moved {
-        Op::Fork { cpu, .. }
-        | Op::Destroy { cpu, .. }
-        | Op::Switch { cpu, .. }
-        | Op::MapPage { cpu, .. }
-        | Op::UnmapPage { cpu, .. }
-        | Op::UnmapPageNoFree { cpu, .. }
-        | Op::GetPhysAddr { cpu, .. }
-        | Op::MapTemp { cpu, .. }
-        | Op::UnmapTemp { cpu, .. }
-        | Op::Load { cpu, .. }
-        | Op::Store { cpu, .. }
-        | Op::SysWrite { cpu, .. }
-        | Op::SysRead { cpu, .. }
-        | Op::ElfLoad { cpu, .. } => *cpu = FIRST_CPU,
-        Op::Create { .. } | Op::AllocFrame { .. } | Op::FreeFrame { .. } | Op::AllocSlot | Op::FreeSlot { .. } => {}
+    if let Some(cpu) = moved.cpu_mut() {
+        *cpu = FIRST_CPU;
     }
     if moved == *op { Vec::new() } else { vec![moved] }
 }
