@@ -31,6 +31,8 @@ impl Simplify for TempMap {
         for frames in &PLAIN_FRAMES[..rank] {
             simpler.push(Setup { frames: *frames, ..setup.clone() });
         }
+        // More frames may reach beyond 4 GiB.
+        simpler.retain(|setup| setup.check().is_ok());
         simpler
     }
 
