@@ -12,6 +12,7 @@ mod determinism;
 mod exhaustive;
 mod export;
 mod forms;
+mod guest_memory_forms;
 mod header_free_forms;
 mod header_free_subjects;
 mod lockstep;
