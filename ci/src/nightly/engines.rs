@@ -1,7 +1,7 @@
 //! The engines that a nightly run knows, which of them can run here, and a slice of time for one on one component. It judges
 //! nothing: what an engine finds, it or memtwin files as a trace.
 
-use super::Place;
+use super::Folders;
 use crate::command::{Printed, Run, Trouble, last_lines};
 use crate::room::Room;
 use crate::toolchain::nightly;
@@ -118,7 +118,7 @@ pub(super) fn fuzz_program(room: &Room, component: &str, folder: &Path) -> Run {
 }
 
 /// Deletes inputs of a component that reach nothing that smaller ones do not reach.
-pub(super) fn minimize(room: &Room, place: &Place, component: &str) -> Result<(), Trouble> {
+pub(super) fn minimize(room: &Room, place: &Folders, component: &str) -> Result<(), Trouble> {
     if place.inputs(component)? == 0 {
         return Ok(());
     }
@@ -154,7 +154,7 @@ pub(super) struct Slice {
 
 impl Arm<'_> {
     /// Runs for this long and adds to the corpus. Everything else is written below `work`, which is this slice's own.
-    pub(super) fn run(&self, room: &Room, place: &Place, work: &Path, time: Duration) -> Result<Slice, Trouble> {
+    pub(super) fn run(&self, room: &Room, place: &Folders, work: &Path, time: Duration) -> Result<Slice, Trouble> {
         std::fs::create_dir_all(work)?;
         match self.engine {
             Engine::Guided => self.guided(room, place, work, time),
@@ -163,7 +163,7 @@ impl Arm<'_> {
         }
     }
 
-    fn guided(&self, room: &Room, place: &Place, work: &Path, time: Duration) -> Result<Slice, Trouble> {
+    fn guided(&self, room: &Room, place: &Folders, work: &Path, time: Duration) -> Result<Slice, Trouble> {
         let target =
             self.subject.map_or_else(|| self.component.to_owned(), |name| format!("{}/{name}", self.component));
         let run = memtwin(room).with(["fuzz", &target, "--json", "--time", &format!("{}s", time.as_secs())]);
@@ -172,7 +172,7 @@ impl Arm<'_> {
         Ok(Slice { findings: work.to_owned(), run: Some(run), raw: Vec::new() })
     }
 
-    fn libfuzzer(&self, room: &Room, place: &Place, work: &Path, time: Duration) -> Result<Slice, Trouble> {
+    fn libfuzzer(&self, room: &Room, place: &Folders, work: &Path, time: Duration) -> Result<Slice, Trouble> {
         // memtwin knows by the folder what raw bytes mean.
         let raw = work.join("raw").join(self.component);
         std::fs::create_dir_all(&raw)?;
@@ -202,7 +202,7 @@ impl Arm<'_> {
         Ok(Slice { findings, run: None, raw })
     }
 
-    fn afl(&self, room: &Room, place: &Place, work: &Path, time: Duration) -> Result<Slice, Trouble> {
+    fn afl(&self, room: &Room, place: &Folders, work: &Path, time: Duration) -> Result<Slice, Trouble> {
         let instances = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         let run = Run::xtask(room)
             .with(["afl", self.component, "--instances", &instances])

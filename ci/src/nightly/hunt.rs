@@ -4,7 +4,7 @@ use super::budget::{recent_yield, rounds, slices};
 use super::engines::{self, Arm, Engine};
 use super::findings::Findings;
 use super::summary::EngineRow;
-use super::{Place, operating};
+use super::{Folders, operating};
 use crate::room::Room;
 use memtwin::Registry;
 use memtwin::run_file::RunFile;
@@ -30,7 +30,7 @@ pub(super) struct Hunted {
 /// Runs the arms for this long, in the rounds that fit.
 pub(super) fn hunt(
     room: &Room,
-    place: &Place,
+    place: &Folders,
     registry: &Registry,
     known: &KnownFindings,
     arms: &[Arm<'_>],
@@ -78,7 +78,7 @@ impl Hunted {
     fn slice(
         &mut self,
         room: &Room,
-        place: &Place,
+        place: &Folders,
         registry: &Registry,
         known: &KnownFindings,
         arm: &Arm<'_>,

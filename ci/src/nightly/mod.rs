@@ -63,13 +63,13 @@ pub(crate) struct Nightly {
 
 /// The folders of a run, from the repository's root.
 #[derive(Debug)]
-struct Place {
+struct Folders {
     out: PathBuf,
     work: PathBuf,
     corpus: PathBuf,
 }
 
-impl Place {
+impl Folders {
     /// How many inputs a component has.
     fn inputs(&self, component: &str) -> std::io::Result<usize> {
         let folder = self.corpus.join(component);
@@ -90,7 +90,7 @@ impl Nightly {
         let (out, corpus) = (below(room, &self.out)?, below(room, &self.corpus)?);
         // Commands in the report are for the repository's root, so paths are as seen from there.
         std::env::set_current_dir(&room.root)?;
-        let place = Place { work: out.join(WORK), out, corpus };
+        let place = Folders { work: out.join(WORK), out, corpus };
         let known = known()?;
         let previous = prepare(&place)?;
 
@@ -178,7 +178,7 @@ fn known() -> Result<KnownFindings, Box<dyn std::error::Error>> {
 }
 
 /// Makes room for a report, and returns the one that was there. Traces of earlier findings stay.
-fn prepare(place: &Place) -> Result<Option<RunFile>, Box<dyn std::error::Error>> {
+fn prepare(place: &Folders) -> Result<Option<RunFile>, Box<dyn std::error::Error>> {
     std::fs::create_dir_all(place.out.join("new-findings"))?;
     std::fs::create_dir_all(&place.corpus)?;
     if place.work.exists() {
@@ -202,7 +202,7 @@ fn prepare(place: &Place) -> Result<Option<RunFile>, Box<dyn std::error::Error>>
 fn minimise(
     room: &Room,
     registry: &Registry,
-    place: &Place,
+    place: &Folders,
     components: &[&str],
     troubles: &mut Vec<String>,
 ) -> Result<usize, Box<dyn std::error::Error>> {
@@ -234,7 +234,7 @@ fn minimise(
 }
 
 /// Replays the committed traces beside the committed baseline.
-fn regress(room: &Room, place: &Place) -> Result<RunFile, Box<dyn std::error::Error>> {
+fn regress(room: &Room, place: &Folders) -> Result<RunFile, Box<dyn std::error::Error>> {
     let work = place.work.join(REGRESS);
     let printed = memtwin(room).with(["regress", "--json", "--out"]).with([&work]).keep().map_err(operating)?;
     Ok(run_file::parse(&work.join("regress.json"), printed.out.as_bytes()).map_err(|_| last_lines(&printed.err))?)
@@ -257,7 +257,7 @@ fn fuzz_run(registry: &Registry, hunted: &mut Hunted) -> Result<RunFile, Box<dyn
 /// Every form of the report, and a file for each new finding.
 fn report(
     registry: &Registry,
-    place: &Place,
+    place: &Folders,
     run: &RunFile,
     told: &[Told],
     room: &Room,
@@ -272,7 +272,7 @@ fn report(
 
 /// Keeps the inputs that made no trace, each with the command that runs it.
 fn keep_raw(
-    place: &Place,
+    place: &Folders,
     flavour: &Flavour,
     raw: &[(String, PathBuf)],
 ) -> Result<Vec<(PathBuf, String)>, Box<dyn std::error::Error>> {

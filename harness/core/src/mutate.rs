@@ -69,13 +69,13 @@ impl<C: Rig> Cutter for ComponentCutter<C> {
 /// Where an op of the mutant lies.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
-    source: Source,
+    source: Buffer,
     start: u32,
     end: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Source {
+enum Buffer {
     Parent,
     Donor,
     Edited,
@@ -129,7 +129,7 @@ impl Mutator {
         self.donor.wire.clear();
         self.donor.wire.extend_from_slice(wire);
         self.cutter.cut(wire, start, &mut self.ends);
-        pieces(Source::Donor, start, &self.ends, &mut self.donor.pieces);
+        pieces(Buffer::Donor, start, &self.ends, &mut self.donor.pieces);
         // The parent's setup again.
         std::mem::swap(&mut self.setup, &mut self.scratch);
         if !self.setup.is_empty() {
@@ -143,7 +143,7 @@ impl Mutator {
         self.parent.wire.clear();
         self.parent.wire.extend_from_slice(wire);
         self.cutter.cut(wire, start, &mut self.ends);
-        pieces(Source::Parent, start, &self.ends, &mut self.parent.pieces);
+        pieces(Buffer::Parent, start, &self.ends, &mut self.parent.pieces);
     }
 
     /// The setup of another trace takes the place of the parent's; the ops stay and mean the like.
@@ -185,9 +185,9 @@ impl Mutator {
 
     fn bytes(&self, piece: Piece) -> &[u8] {
         let source = match piece.source {
-            Source::Parent => &self.parent.wire,
-            Source::Donor => &self.donor.wire,
-            Source::Edited => &self.edited,
+            Buffer::Parent => &self.parent.wire,
+            Buffer::Donor => &self.donor.wire,
+            Buffer::Edited => &self.edited,
         };
         &source[piece.start as usize..piece.end as usize]
     }
@@ -295,21 +295,21 @@ impl Mutator {
     fn take_edited(&mut self, index: usize) {
         let start = self.edited.len() as u32;
         self.cutter.recode(&self.scratch, &mut self.edited);
-        self.mutant[index] = Piece { source: Source::Edited, start, end: self.edited.len() as u32 };
+        self.mutant[index] = Piece { source: Buffer::Edited, start, end: self.edited.len() as u32 };
     }
 }
 
 fn append(scratch: &mut Vec<u8>, parent: &[u8], donor: &[u8], edited: &[u8], piece: Piece) {
     let source = match piece.source {
-        Source::Parent => parent,
-        Source::Donor => donor,
-        Source::Edited => edited,
+        Buffer::Parent => parent,
+        Buffer::Donor => donor,
+        Buffer::Edited => edited,
     };
     scratch.extend_from_slice(&source[piece.start as usize..piece.end as usize]);
 }
 
 #[allow(clippy::cast_possible_truncation)] // positions are below MAX_WIRE_BYTES
-fn pieces(source: Source, start: usize, ends: &[u32], pieces: &mut Vec<Piece>) {
+fn pieces(source: Buffer, start: usize, ends: &[u32], pieces: &mut Vec<Piece>) {
     pieces.clear();
     let mut start = start as u32;
     for &end in ends {

@@ -5,7 +5,7 @@ use memtwin::finding::{Cause, Ending, Failure, Step};
 use memtwin::isolate::Isolation;
 use memtwin::lockstep::Audits;
 use memtwin::models::brk_heap::{
-    Alignment, BrkHeap, CopyOrder, Op, Outcome, Place, Placement, Seen, Setup, Size, Slot, View,
+    Alignment, BrkHeap, CopyOrder, Op, Outcome, Placement, Seen, Setup, Size, Slot, Storage, View,
 };
 use memtwin::models::{Health, Subject};
 use memtwin::subjects::brk_heap::defects::bh_01_gate_loses_x9::Bh01;
@@ -99,7 +99,7 @@ fn the_reported_addresses_fault() {
 #[test]
 fn with_the_size_in_another_register_nothing_faults_under_the_same_gate() {
     for setup in layouts() {
-        let placement = Placement { size: Place::X(19), ..Placement::REPORTED };
+        let placement = Placement { size: Storage::X(19), ..Placement::REPORTED };
         assert_eq!(fault_address("BH-01", &Setup { placement, frames: 64, ..setup.clone() }, 16), None);
         let saved = Placement::default();
         assert_eq!(fault_address("BH-01", &Setup { placement: saved, frames: 64, ..setup }, 16), None);

@@ -98,7 +98,7 @@ pub enum CopyOrder {
 /// Where a local lives while a system call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Place {
+pub enum Storage {
     /// On the stack.
     #[default]
     Saved,
@@ -111,41 +111,41 @@ pub enum Place {
 #[serde(deny_unknown_fields, default)]
 pub struct Placement {
     /// The size asked for: needed over the two calls of the first use.
-    pub size: Place,
+    pub size: Storage,
     /// The alignment less one: needed over the two calls of the first use.
-    pub mask: Place,
+    pub mask: Storage,
     /// The head, later the block's address: needed over every call but the first.
-    pub head: Place,
+    pub head: Storage,
     /// The head after the allocation: needed over the call that grows the heap.
-    pub new_head: Place,
+    pub new_head: Storage,
     /// The end that is asked for: needed over the call that grows the heap.
-    pub new_end: Place,
+    pub new_end: Storage,
 }
 
-impl Place {
+impl Storage {
     /// The lowest and the highest register that a compiler keeps locals in here.
     pub const REGISTERS: std::ops::RangeInclusive<u8> = 9..=28;
 }
 
-impl TryFrom<String> for Place {
+impl TryFrom<String> for Storage {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if text == "saved" {
-            return Ok(Place::Saved);
+            return Ok(Storage::Saved);
         }
         let number = text.strip_prefix('x').and_then(|digits| digits.parse().ok());
         number
-            .filter(|number| Place::REGISTERS.contains(number))
-            .map(Place::X)
+            .filter(|number| Storage::REGISTERS.contains(number))
+            .map(Storage::X)
             .ok_or("a place is \"saved\" or one of \"x9\" to \"x28\"")
     }
 }
 
-impl From<Place> for String {
-    fn from(place: Place) -> String {
+impl From<Storage> for String {
+    fn from(place: Storage) -> String {
         match place {
-            Place::Saved => "saved".to_owned(),
-            Place::X(number) => format!("x{number}"),
+            Storage::Saved => "saved".to_owned(),
+            Storage::X(number) => format!("x{number}"),
         }
     }
 }
@@ -180,11 +180,11 @@ impl CopyOrder {
 impl Placement {
     /// The reported build: size and new end share x9.
     pub const REPORTED: Placement = Placement {
-        size: Place::X(9),
-        mask: Place::Saved,
-        head: Place::Saved,
-        new_head: Place::Saved,
-        new_end: Place::X(9),
+        size: Storage::X(9),
+        mask: Storage::Saved,
+        head: Storage::Saved,
+        new_head: Storage::Saved,
+        new_end: Storage::X(9),
     };
 
     fn is_saved(&self) -> bool {
@@ -196,7 +196,7 @@ impl Placement {
     pub fn clashes(&self) -> bool {
         let Placement { size, mask, head, new_head, new_end } = *self;
         let pairs = [(size, mask), (size, head), (mask, head), (head, new_head), (head, new_end), (new_head, new_end)];
-        pairs.iter().any(|(left, right)| left == right && *left != Place::Saved)
+        pairs.iter().any(|(left, right)| left == right && *left != Storage::Saved)
     }
 }
 
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn locals_that_are_needed_together_do_not_share_a_register() {
-        let x9 = Place::X(9);
+        let x9 = Storage::X(9);
         assert!(!Placement::REPORTED.clashes());
         assert!(Placement { size: x9, mask: x9, ..Placement::default() }.clashes());
         assert!(Placement { head: x9, new_head: x9, ..Placement::default() }.clashes());

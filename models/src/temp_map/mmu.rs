@@ -148,25 +148,25 @@ pub enum Looked {
 #[derive(Debug, Clone)]
 pub struct Tlb {
     /// Open addressing; its length is a power of two.
-    places: Vec<Place>,
-    /// Places with another stamp are empty, so that a flush is one addition.
+    buckets: Vec<Bucket>,
+    /// Buckets with another stamp are empty, so that a flush is one addition.
     stamp: u32,
     taken: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct Bucket {
     stamp: u32,
     page: u32,
-    /// Removed entries keep their place until the next flush.
+    /// Removed entries keep their bucket until the next flush.
     translation: Option<Translation>,
 }
 
-const FIRST_PLACES: usize = 512;
+const FIRST_BUCKETS: usize = 512;
 
 impl Default for Tlb {
     fn default() -> Self {
-        Tlb { places: vec![Place::default(); FIRST_PLACES], stamp: 1, taken: 0 }
+        Tlb { buckets: vec![Bucket::default(); FIRST_BUCKETS], stamp: 1, taken: 0 }
     }
 }
 
@@ -177,17 +177,17 @@ impl Tlb {
         self.taken = 0;
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
-            self.places.fill(Place::default());
+            self.buckets.fill(Bucket::default());
             self.stamp = 1;
         }
     }
 
-    /// The place of a page, or the empty place where it would be.
+    /// The bucket of a page, or the empty bucket where it would be.
     #[inline]
-    fn place_of(&self, page: u32) -> usize {
-        let mask = self.places.len() - 1;
+    fn bucket_of(&self, page: u32) -> usize {
+        let mask = self.buckets.len() - 1;
         let mut index = (page ^ page >> 10) as usize & mask;
-        while self.places[index].stamp == self.stamp && self.places[index].page != page {
+        while self.buckets[index].stamp == self.stamp && self.buckets[index].page != page {
             index = (index + 1) & mask;
         }
         index
@@ -197,8 +197,8 @@ impl Tlb {
     #[inline]
     #[must_use]
     pub fn look(&self, address: u32, mode: Mode, access: Access) -> Looked {
-        let place = self.places[self.place_of(address >> 12)];
-        let Some(translation) = place.translation.filter(|_| place.stamp == self.stamp) else { return Looked::Miss };
+        let bucket = self.buckets[self.bucket_of(address >> 12)];
+        let Some(translation) = bucket.translation.filter(|_| bucket.stamp == self.stamp) else { return Looked::Miss };
         if !translation.allows(mode, access) {
             return Looked::Denied;
         }
@@ -210,21 +210,21 @@ impl Tlb {
 
     /// Keeps a translation.
     pub fn keep(&mut self, address: u32, translation: Translation) {
-        if self.places.len() / 2 < self.taken {
+        if self.buckets.len() / 2 < self.taken {
             self.grow();
         }
-        let index = self.place_of(address >> 12);
-        self.taken += usize::from(self.places[index].stamp != self.stamp);
-        self.places[index] = Place { stamp: self.stamp, page: address >> 12, translation: Some(translation) };
+        let index = self.bucket_of(address >> 12);
+        self.taken += usize::from(self.buckets[index].stamp != self.stamp);
+        self.buckets[index] = Bucket { stamp: self.stamp, page: address >> 12, translation: Some(translation) };
     }
 
     fn grow(&mut self) {
-        let old = std::mem::take(&mut self.places);
-        self.places = vec![Place::default(); 2 * old.len()];
+        let old = std::mem::take(&mut self.buckets);
+        self.buckets = vec![Bucket::default(); 2 * old.len()];
         self.taken = 0;
-        for place in old.into_iter().filter(|place| place.stamp == self.stamp) {
-            let index = self.place_of(place.page);
-            self.places[index] = place;
+        for bucket in old.into_iter().filter(|bucket| bucket.stamp == self.stamp) {
+            let index = self.bucket_of(bucket.page);
+            self.buckets[index] = bucket;
             self.taken += 1;
         }
     }
@@ -232,14 +232,14 @@ impl Tlb {
     /// `invlpg`.
     #[inline]
     pub fn invalidate(&mut self, address: u32) {
-        let index = self.place_of(address >> 12);
-        self.places[index].translation = None;
+        let index = self.bucket_of(address >> 12);
+        self.buckets[index].translation = None;
     }
 
     /// The entries, as (page's address, translation).
     pub fn entries(&self) -> impl Iterator<Item = (u32, Translation)> + '_ {
-        let live = self.places.iter().filter(|place| place.stamp == self.stamp);
-        live.filter_map(|place| Some((place.page << 12, place.translation?)))
+        let live = self.buckets.iter().filter(|bucket| bucket.stamp == self.stamp);
+        live.filter_map(|bucket| Some((bucket.page << 12, bucket.translation?)))
     }
 }
 

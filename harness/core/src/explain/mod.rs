@@ -140,7 +140,7 @@ fn came(ending: &Ending) -> Came {
 
 /// What was told of the place of a divergence.
 #[derive(Debug, Default)]
-struct Place {
+struct ToldPlace {
     state: Option<String>,
     scene: Vec<String>,
     bytes: Option<ByteDifference>,
@@ -148,9 +148,9 @@ struct Place {
 }
 
 /// The told steps of these ops, and the place.
-fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, Place) {
+fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, ToldPlace) {
     let mut steps: Vec<ToldStep> = Vec::new();
-    let mut place = Place::default();
+    let mut place = ToldPlace::default();
     for told in told {
         match told {
             Told::Before { allowed, picture } => {
@@ -162,7 +162,7 @@ fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, Place) 
                     step.seen = Some(words);
                 }
             }
-            Told::Place { state, scene, bytes, picture } => place = Place { state, scene, bytes, picture },
+            Told::Place { state, scene, bytes, picture } => place = ToldPlace { state, scene, bytes, picture },
         }
     }
     if let Some(step) = steps.last_mut() {
@@ -176,7 +176,7 @@ fn end(
     target: &dyn Target,
     ending: &Ending,
     steps: &[ToldStep],
-    told: Place,
+    told: ToldPlace,
 ) -> Result<End, IsolationError> {
     let failure = match ending {
         Ending::Agreed => return Ok(End::Agreed),

@@ -1,6 +1,6 @@
 //! The register file that the user code is written over, and where its locals live. Refuses to know what they mean.
 
-use memtwin_models::brk_heap::{Place, Placement, STACK_TOP};
+use memtwin_models::brk_heap::{Placement, STACK_TOP, Storage};
 
 /// The number of the system call's register.
 pub(super) const NUMBER: usize = 8;
@@ -23,7 +23,7 @@ pub struct Registers {
     /// The stack pointer.
     pub sp: u64,
     frame: [u64; 5],
-    places: [Place; 5],
+    places: [Storage; 5],
 }
 
 impl Registers {
@@ -40,16 +40,16 @@ impl Registers {
     #[inline]
     pub(super) fn get(&self, local: Local) -> u64 {
         match self.places[local as usize] {
-            Place::Saved => self.frame[local as usize],
-            Place::X(number) => self.x[usize::from(number)],
+            Storage::Saved => self.frame[local as usize],
+            Storage::X(number) => self.x[usize::from(number)],
         }
     }
 
     #[inline]
     pub(super) fn set(&mut self, local: Local, value: u64) {
         match self.places[local as usize] {
-            Place::Saved => self.frame[local as usize] = value,
-            Place::X(number) => self.x[usize::from(number)] = value,
+            Storage::Saved => self.frame[local as usize] = value,
+            Storage::X(number) => self.x[usize::from(number)] = value,
         }
     }
 

@@ -19,11 +19,11 @@ pub(super) struct Block {
 struct Segment {
     /// The offset of the first byte after it, in the block.
     end: u64,
-    source: Source,
+    source: Content,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Source {
+enum Content {
     Zero,
     /// Bytes of a pattern that begins at this offset of the block.
     Pattern {
@@ -42,7 +42,7 @@ impl Block {
 
     pub(super) fn zero(&mut self) {
         self.segments.clear();
-        self.segments.push(Segment { end: self.size, source: Source::Zero });
+        self.segments.push(Segment { end: self.size, source: Content::Zero });
     }
 
     /// The program copies a pattern to the beginning, as far as it fits.
@@ -52,7 +52,7 @@ impl Block {
             return;
         }
         self.segments.retain(|segment| end < segment.end);
-        let source = Source::Pattern { payload: Payload { seed, length }, base: 0 };
+        let source = Content::Pattern { payload: Payload { seed, length }, base: 0 };
         self.segments.insert(0, Segment { end, source });
     }
 
@@ -61,7 +61,7 @@ impl Block {
         let base = self.known();
         if bytes != 0 {
             let length = u32::try_from(bytes).unwrap_or(u32::MAX);
-            let source = Source::Pattern { payload: Payload { seed, length }, base };
+            let source = Content::Pattern { payload: Payload { seed, length }, base };
             self.segments.push(Segment { end: base + bytes, source });
         }
     }
@@ -86,7 +86,7 @@ impl Block {
                 break;
             }
             bytes.resize(end, 0);
-            if let Source::Pattern { payload, base } = segment.source {
+            if let Content::Pattern { payload, base } = segment.source {
                 payload.fill(start as u64 - base, &mut bytes[start..]);
             }
         }
@@ -103,8 +103,8 @@ impl Block {
             }
             let bytes = &shown[start..end];
             let expected = match segment.source {
-                Source::Zero => None,
-                Source::Pattern { payload, base } => payload
+                Content::Zero => None,
+                Content::Pattern { payload, base } => payload
                     .bytes()
                     .and_then(|pattern| pattern.get(start - usize::try_from(base).unwrap_or(start)..))
                     .and_then(|pattern| pattern.get(..bytes.len())),

@@ -4,7 +4,7 @@
 use super::super::op::{MAX_SHOWN_BYTES, Op, OpKind};
 use super::super::operands::{BrkRequest, SLOTS, Slot};
 use super::super::outcome::{Outcome, Seen};
-use super::super::setup::{BSS_START, PAGE_BYTES, Place, Setup};
+use super::super::setup::{BSS_START, PAGE_BYTES, Setup, Storage};
 use super::BrkHeapModel;
 use crate::picture::{ByteRows, Layers, Mark, Panel, Picture, Row, Tone};
 
@@ -121,8 +121,8 @@ fn locals(setup: &Setup) -> Panel {
     ];
     let rows = locals.map(|(local, place)| {
         let (tone, place) = match place {
-            Place::Saved => (Tone::Plain, "the stack".to_owned()),
-            Place::X(number) => (Tone::Guarded, format!("register x{number}")),
+            Storage::Saved => (Tone::Plain, "the stack".to_owned()),
+            Storage::X(number) => (Tone::Guarded, format!("register x{number}")),
         };
         Row::new(tone, [local.to_owned(), place])
     });

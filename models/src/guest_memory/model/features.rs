@@ -4,7 +4,7 @@
 //!
 //! | numbers | what they tell apart | made of |
 //! |---|---|---|
-//! | 0 to 4095 | ops | kind (4 bits), outcome class (3), size class (3) and [`Place`] (4), folded to 12 bits by a hash |
+//! | 0 to 4095 | ops | kind (4 bits), outcome class (3), size class (3) and [`Position`] (4), folded to 12 bits by a hash |
 //! | 4096 to 6143 | orders of ops | kind and class of the op before (7 bits) and of this one (7), folded to 11 bits |
 //! | 6144 to 8191 | reservations | kind (4 bits), number of live reservations after the op (3), [`ReservationEvent`] (4) |
 //!
@@ -134,7 +134,7 @@ impl History {
 /// Where the range of an op lies, by the nearest edge that it meets. The first that fits, in this order, is the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Place {
+enum Position {
     /// The op has no range.
     Everywhere,
     /// The end is beyond the address space, or in its last page.
@@ -175,7 +175,7 @@ pub(super) fn note(op: &Op, layout: &Layout, history: &History, reservations: &R
     let step = usize::from(history.now);
     let (place, size_class) = match op.range() {
         Some((address, length)) => (place(layout, address, length), size_class(length)),
-        None => (Place::Everywhere, 0),
+        None => (Position::Everywhere, 0),
     };
     sink.hit(folded(step << 7 | size_class << 4 | place as usize, 12));
     sink.hit(ORDERS + folded(usize::from(history.before) << 7 | step, 11));
@@ -203,18 +203,18 @@ fn size_class(length: u64) -> usize {
 }
 
 #[inline]
-fn place(layout: &Layout, address: u64, length: u64) -> Place {
+fn place(layout: &Layout, address: u64, length: u64) -> Position {
     let Some(end) = address.checked_add(length).filter(|&end| end <= u64::MAX - 4096) else {
-        return Place::AddressSpaceEnd;
+        return Position::AddressSpaceEnd;
     };
     for device in &layout.devices {
         if address <= device.end() && device.base <= end {
             return if device.base <= address && end <= device.end() {
-                Place::InDevice
+                Position::InDevice
             } else if address < device.end() && device.base < end {
-                Place::AcrossDevice
+                Position::AcrossDevice
             } else {
-                Place::BesideDevice
+                Position::BesideDevice
             };
         }
     }
@@ -224,26 +224,26 @@ fn place(layout: &Layout, address: u64, length: u64) -> Place {
     let from_border = layout.offset_in_shard(address);
     let past_border = from_border + length;
     if layout.shard_size < past_border {
-        return if 2 * layout.shard_size < past_border { Place::AcrossShards } else { Place::AcrossShardBorder };
+        return if 2 * layout.shard_size < past_border { Position::AcrossShards } else { Position::AcrossShardBorder };
     }
     let borders = address ^ (end - u64::from(length != 0));
     let at_border = past_border == layout.shard_size || from_border == 0 && address != 0;
     // The last four places are common and follow no pattern: chosen without a branch, the weakest first.
-    let place = if address == 0 { Place::AtZero } else { Place::Inside };
-    let place = if borders >> 6 == 0 { place } else { Place::AcrossLineBorder };
-    let place = if borders >> 12 == 0 { place } else { Place::AcrossPageBorder };
-    if at_border { Place::AtShardBorder } else { place }
+    let place = if address == 0 { Position::AtZero } else { Position::Inside };
+    let place = if borders >> 6 == 0 { place } else { Position::AcrossLineBorder };
+    let place = if borders >> 12 == 0 { place } else { Position::AcrossPageBorder };
+    if at_border { Position::AtShardBorder } else { place }
 }
 
-fn place_at_end(layout: &Layout, address: u64, end: u64) -> Place {
+fn place_at_end(layout: &Layout, address: u64, end: u64) -> Position {
     if end == layout.memory_size {
-        Place::AtEnd
+        Position::AtEnd
     } else if address < layout.memory_size {
-        Place::AcrossEnd
+        Position::AcrossEnd
     } else if address - layout.memory_size <= 4096 {
-        Place::BeyondEnd
+        Position::BeyondEnd
     } else {
-        Place::FarBeyondEnd
+        Position::FarBeyondEnd
     }
 }
 
@@ -260,22 +260,22 @@ mod tests {
         let setup = Setup { memory_size: 0x2_0000, strict_alignment: false, devices: vec![device] };
         let layout = Layout::new(&setup, &GuestMemoryContract::STRICT);
         let cases = [
-            (u64::MAX, 1, Place::AddressSpaceEnd),
-            (0x8000, 0x40, Place::InDevice),
-            (0x7fff, 2, Place::AcrossDevice),
-            (0x8040, 8, Place::BesideDevice),
-            (0x2_1001, 1, Place::FarBeyondEnd),
-            (0x2_0000, 1, Place::BeyondEnd),
-            (0x1_ffff, 2, Place::AcrossEnd),
-            (0x1_ffff, 1, Place::AtEnd),
-            (0x1fff, 0x3000, Place::AcrossShards),
-            (0x1fff, 2, Place::AcrossShardBorder),
-            (0x1ffe, 2, Place::AtShardBorder),
-            (0x2000, 2, Place::AtShardBorder),
-            (0x0fff, 2, Place::AcrossPageBorder),
-            (0x003f, 2, Place::AcrossLineBorder),
-            (0, 8, Place::AtZero),
-            (0x0040, 8, Place::Inside),
+            (u64::MAX, 1, Position::AddressSpaceEnd),
+            (0x8000, 0x40, Position::InDevice),
+            (0x7fff, 2, Position::AcrossDevice),
+            (0x8040, 8, Position::BesideDevice),
+            (0x2_1001, 1, Position::FarBeyondEnd),
+            (0x2_0000, 1, Position::BeyondEnd),
+            (0x1_ffff, 2, Position::AcrossEnd),
+            (0x1_ffff, 1, Position::AtEnd),
+            (0x1fff, 0x3000, Position::AcrossShards),
+            (0x1fff, 2, Position::AcrossShardBorder),
+            (0x1ffe, 2, Position::AtShardBorder),
+            (0x2000, 2, Position::AtShardBorder),
+            (0x0fff, 2, Position::AcrossPageBorder),
+            (0x003f, 2, Position::AcrossLineBorder),
+            (0, 8, Position::AtZero),
+            (0x0040, 8, Position::Inside),
         ];
         for (address, length, expected) in cases {
             assert_eq!(place(&layout, address, length), expected, "{length:#x} bytes at {address:#x}");

@@ -6,7 +6,7 @@ use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
 use memtwin_models::brk_heap::{
     Alignment, BrkHeap, BrkHeapContract, BrkRequest, CopyOrder, EDGES, Granularity, GuestAddress, MAX_BSS_BYTES,
-    MIN_BSS_BYTES, Op, OpKind, Place, Placement, Refusal, Setup, Size, Slot,
+    MIN_BSS_BYTES, Op, OpKind, Placement, Refusal, Setup, Size, Slot, Storage,
 };
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
@@ -161,11 +161,11 @@ fn draw_alignment(random: &mut Random) -> Alignment {
 /// Locals in the registers that gates are known to lose, and in others.
 fn draw_placement(random: &mut Random) -> Placement {
     let mut place = || match random.below(6) {
-        0 => Place::X(9),
-        1 => Place::X(10),
-        2 => Place::X(11),
-        3 => Place::X(19 + random.below(10).to_le_bytes()[0]),
-        _ => Place::Saved,
+        0 => Storage::X(9),
+        1 => Storage::X(10),
+        2 => Storage::X(11),
+        3 => Storage::X(19 + random.below(10).to_le_bytes()[0]),
+        _ => Storage::Saved,
     };
     let placement = Placement { size: place(), mask: place(), head: place(), new_head: place(), new_end: place() };
     if placement.clashes() { Placement::default() } else { placement }

@@ -3,7 +3,7 @@
 
 use crate::rig::Simplify;
 use memtwin_models::brk_heap::{
-    BrkHeap, CopyOrder, Granularity, MIN_BSS_BYTES, Op, Place, Placement, Refusal, Setup, Slot,
+    BrkHeap, CopyOrder, Granularity, MIN_BSS_BYTES, Op, Placement, Refusal, Setup, Slot, Storage,
 };
 use memtwin_models::operand::Simpler as _;
 
@@ -49,7 +49,7 @@ impl Simplify for BrkHeap {
 
 /// Each local on the stack instead of in its register.
 fn plainer_placements(placement: &Placement) -> Vec<Placement> {
-    let saved = Place::Saved;
+    let saved = Storage::Saved;
     let candidates = [
         Placement { size: saved, ..*placement },
         Placement { mask: saved, ..*placement },

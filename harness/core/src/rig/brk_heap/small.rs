@@ -3,8 +3,8 @@
 
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::brk_heap::{
-    Alignment, BSS_START, BrkHeap, BrkRequest, CopyOrder, FIRST_EXTENT_BYTES, Granularity, GuestAddress, Op, Place,
-    Placement, Refusal, Setup, Size, Slot,
+    Alignment, BSS_START, BrkHeap, BrkRequest, CopyOrder, FIRST_EXTENT_BYTES, Granularity, GuestAddress, Op, Placement,
+    Refusal, Setup, Size, Slot, Storage,
 };
 
 impl SmallWorld for BrkHeap {
@@ -25,7 +25,12 @@ impl SmallWorld for BrkHeap {
             granularity: Granularity::SixteenPages,
             dirty_pages: true,
             copy_order: CopyOrder::UnrolledBy4 { first: 2 },
-            placement: Placement { size: Place::X(19), mask: Place::X(9), head: Place::X(20), ..Placement::default() },
+            placement: Placement {
+                size: Storage::X(19),
+                mask: Storage::X(9),
+                head: Storage::X(20),
+                ..Placement::default()
+            },
         };
         let start = |setup| Start { setup, opening: Vec::new() };
         Small { starts: [roomy, tight].map(start).into(), ops: ops() }

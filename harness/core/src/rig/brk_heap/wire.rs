@@ -2,15 +2,15 @@
 
 use crate::rig::Wire;
 use memtwin_models::brk_heap::{
-    BrkHeap, CopyOrder, EDGES, Granularity, MAX_BSS_BYTES, MAX_FRAMES, MIN_BSS_BYTES, Op, PAGE_BYTES, Place, Placement,
-    Refusal, Setup,
+    BrkHeap, CopyOrder, EDGES, Granularity, MAX_BSS_BYTES, MAX_FRAMES, MIN_BSS_BYTES, Op, PAGE_BYTES, Placement,
+    Refusal, Setup, Storage,
 };
 use memtwin_models::wire::{Edges, Reader, Steps, Writer};
 
 const REFUSALS: [Refusal; 3] = [Refusal::CurrentBreak, Refusal::Zero, Refusal::Enomem];
 const SIXTEEN_PAGES: u8 = 0x04;
 const DIRTY_PAGES: u8 = 0x08;
-const PLACES: u8 = *Place::REGISTERS.end() - *Place::REGISTERS.start() + 2;
+const PLACES: u8 = *Storage::REGISTERS.end() - *Storage::REGISTERS.start() + 2;
 
 /// A number below `limit`, kept where it is, folded where it is not.
 #[allow(clippy::cast_possible_truncation)] // below a limit of 32 bits
@@ -72,8 +72,8 @@ impl Wire for BrkHeap {
         let Placement { size, mask, head, new_head, new_end } = setup.placement;
         for place in [size, mask, head, new_head, new_end] {
             writer.byte(match place {
-                Place::Saved => 0,
-                Place::X(number) => number - Place::REGISTERS.start() + 1,
+                Storage::Saved => 0,
+                Storage::X(number) => number - Storage::REGISTERS.start() + 1,
             });
         }
     }
@@ -89,9 +89,9 @@ impl Wire for BrkHeap {
     }
 }
 
-fn read_place(reader: &mut Reader<'_>) -> Place {
+fn read_place(reader: &mut Reader<'_>) -> Storage {
     match (reader.byte() % PLACES).checked_sub(1) {
-        None => Place::Saved,
-        Some(index) => Place::X(Place::REGISTERS.start() + index),
+        None => Storage::Saved,
+        Some(index) => Storage::X(Storage::REGISTERS.start() + index),
     }
 }

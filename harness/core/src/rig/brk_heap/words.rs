@@ -2,7 +2,7 @@
 
 use crate::rig::Words;
 use memtwin_models::brk_heap::{
-    BrkHeap, CopyOrder, Granularity, Op, Outcome, Place, Refusal, Seen, Setup, SystemCall, SystemCallKind,
+    BrkHeap, CopyOrder, Granularity, Op, Outcome, Refusal, Seen, Setup, Storage, SystemCall, SystemCallKind,
     is_error_number,
 };
 use std::fmt::Write as _;
@@ -81,8 +81,8 @@ pub(super) fn registers(setup: &Setup) -> String {
         ("new end", placement.new_end),
     ];
     let words = locals.into_iter().filter_map(|(name, place)| match place {
-        Place::Saved => None,
-        Place::X(number) => Some(format!("{name} is in x{number}")),
+        Storage::Saved => None,
+        Storage::X(number) => Some(format!("{name} is in x{number}")),
     });
     words.collect::<Vec<_>>().join(", ")
 }

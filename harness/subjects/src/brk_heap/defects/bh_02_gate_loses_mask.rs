@@ -5,7 +5,7 @@
 use super::super::deviation::Deviation;
 use super::super::registers::Registers;
 use memtwin_models::Health;
-use memtwin_models::brk_heap::{Place, Placement, Setup};
+use memtwin_models::brk_heap::{Placement, Setup, Storage};
 
 /// The deviation.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Deviation for Bh02 {
     );
 
     fn placement(_setup: &Setup) -> Placement {
-        Placement { mask: Place::X(9), ..Placement::default() }
+        Placement { mask: Storage::X(9), ..Placement::default() }
     }
 
     fn return_to_user(registers: &mut Registers, result: u64) {
