@@ -36,6 +36,17 @@ const TOP: &[&str] = &[
     "target",
 ];
 
+/// The modules of every component in each wing: what is the same everywhere has the same name everywhere. A component may
+/// have more.
+const WINGS: &[(&str, &[&str])] = &[
+    (
+        "models/src",
+        &["mod", "setup", "op", "outcome", "contract", "laws", "model", "model/words", "model/picture", "model/tests"],
+    ),
+    ("harness/core/src/rig", &["mod", "wire", "generate", "simplify", "small", "words", "scene"]),
+    ("harness/subjects/src", &["mod", "subject", "deviation", "hardened", "original", "published_fix", "defects"]),
+];
+
 /// The most that the committed seeds of all components have together, in bytes: everybody who clones pays for them.
 const MOST_SEED_BYTES: u64 = 2 << 20;
 /// The longest source file, in lines.
@@ -180,6 +191,26 @@ fn every_component_has_its_fuzz_target_and_folders() {
     for (folder, link) in [("fuzz/corpus", "../corpus"), ("fuzz/artifacts", "../crashes")] {
         assert_eq!(std::fs::read_link(root().join(folder)).unwrap(), Path::new(link), "{folder}");
     }
+}
+
+#[test]
+fn modules_have_the_same_names_in_every_component() {
+    let has = |folder: &Path, module: &str| {
+        folder.join(format!("{module}.rs")).is_file() || folder.join(module).join("mod.rs").is_file()
+    };
+    let mut missing = Vec::new();
+    for dialect in memtwin::built_in().dialects() {
+        for (wing, modules) in WINGS {
+            let folder = Path::new(wing).join(dialect.name());
+            let absent = modules.iter().filter(|module| !has(&root().join(&folder), module));
+            missing.extend(absent.map(|module| folder.join(module).display().to_string()));
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "give these modules the names that they have in other components:\n{}",
+        missing.join("\n")
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use memtwin::models::brk_heap::{
 };
 use memtwin::models::{Health, Subject};
 use memtwin::subjects::brk_heap::defects::bh_01_gate_loses_x9::Bh01;
-use memtwin::subjects::brk_heap::program::Program;
+use memtwin::subjects::brk_heap::subject::Program;
 use memtwin::subjects::brk_heap::{Hardened, Original};
 use memtwin::trace::Trace;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The allocator: user code over the register file. What must outlive a system call lives where the build keeps it, so a
 //! gate that loses a register loses what is in it. Refused: a second copy of this code for any subject.
 
-use super::deviation::{Deviation, Source};
+use super::deviation::{BlockOrigin, Deviation};
 use super::process::Process;
 use super::registers::Local;
 use memtwin_models::brk_heap::{FIRST_EXTENT_BYTES, PAGE_BYTES, is_error_number};
@@ -9,9 +9,9 @@ use memtwin_models::brk_heap::{FIRST_EXTENT_BYTES, PAGE_BYTES, is_error_number};
 impl<D: Deviation> Process<D> {
     /// `GlobalAlloc::alloc`, with null as `None`.
     pub(super) fn alloc(&mut self, size: u64, align: u64) -> Option<u64> {
-        match D::SOURCE {
-            Source::Brk => self.alloc_from_heap(size, align),
-            Source::Mmap => self.alloc_mapping(size, align),
+        match D::BLOCK_ORIGIN {
+            BlockOrigin::Brk => self.alloc_from_heap(size, align),
+            BlockOrigin::Mmap => self.alloc_mapping(size, align),
         }
     }
 
@@ -36,9 +36,9 @@ impl<D: Deviation> Process<D> {
 
     /// `GlobalAlloc::dealloc`: a bump allocator forgets, a mapping is given back.
     pub(super) fn dealloc(&mut self, block: u64, size: u64) {
-        match D::SOURCE {
-            Source::Brk => {}
-            Source::Mmap => D::release(self, block, size),
+        match D::BLOCK_ORIGIN {
+            BlockOrigin::Brk => {}
+            BlockOrigin::Mmap => D::release(self, block, size),
         }
     }
 

@@ -11,7 +11,7 @@ use memtwin_models::{Contract as _, Health};
 
 /// Where an allocator has its blocks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum BlockOrigin {
     /// One heap that ends at the break.
     Brk,
     /// A mapping for each block.
@@ -27,7 +27,7 @@ pub trait Deviation: 'static {
     /// What its documentation claims.
     const CONTRACT: BrkHeapContract = BrkHeapContract::STRICT;
     /// Where blocks come from.
-    const SOURCE: Source = Source::Brk;
+    const BLOCK_ORIGIN: BlockOrigin = BlockOrigin::Brk;
 
     /// Where the compiler keeps the allocator's locals.
     fn placement(setup: &Setup) -> Placement {

@@ -2,7 +2,7 @@
 //! over a page that is not mapped. Under test it is the subject `hardened`; it claims no freedom.
 
 use super::deviation::Deviation;
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::Health;
 
 /// No deviation.

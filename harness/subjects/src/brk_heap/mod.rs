@@ -1,7 +1,7 @@
 //! The brk heap under test: an allocator, a system-call gate and a kernel in a small simulated process.
 //!
 //! - `process` is the process: memory that really faults, registers, the gate. `kernel` has the break and the frames,
-//!   `allocator` is the user code, written once over the register file. `program` drives them as a subject.
+//!   `allocator` is the user code, written once over the register file. `subject` drives them as a subject.
 //! - [`ServingHeap`] is the hardened heap as a program's global allocator.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its workaround left.
@@ -18,10 +18,10 @@ pub mod hardened;
 mod kernel;
 pub mod original;
 mod process;
-pub mod program;
 pub mod published_fix;
 mod registers;
 mod serving;
+pub mod subject;
 
 pub use hardened::Hardened;
 pub use original::Original;

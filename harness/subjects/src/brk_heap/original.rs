@@ -5,8 +5,8 @@
 use super::defects::{clobber_x9, move_break_alone};
 use super::deviation::Deviation;
 use super::kernel::Kernel;
-use super::program::Program;
 use super::registers::Registers;
+use super::subject::Program;
 use memtwin_models::Health;
 use memtwin_models::brk_heap::PAGE_BYTES;
 

@@ -2,10 +2,10 @@
 //! a mapping of no bytes is accepted. The published code has a queue of 16 freed mappings whose overflow leaks; here, simpler,
 //! every freed block leaks.
 
-use super::deviation::{Deviation, Source};
+use super::deviation::{BlockOrigin, Deviation};
 use super::kernel::Kernel;
 use super::process::Process;
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::brk_heap::{BrkHeapContract, PAGE_BYTES};
 use memtwin_models::{Contract as _, Health};
 
@@ -21,7 +21,7 @@ impl Deviation for OneMappingEach {
     };
     const CONTRACT: BrkHeapContract =
         BrkHeapContract { blocks_from_mmap: true, no_raw_brk: true, ..BrkHeapContract::STRICT };
-    const SOURCE: Source = Source::Mmap;
+    const BLOCK_ORIGIN: BlockOrigin = BlockOrigin::Mmap;
 
     fn mmap_pages(kernel: &Kernel, bytes: u64) -> Option<u64> {
         let pages = bytes.div_ceil(PAGE_BYTES);

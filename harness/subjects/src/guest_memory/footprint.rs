@@ -3,7 +3,7 @@
 //! Ranges are noted before the call, whether or not it will store: a broken method may store where it must not.
 //! Refused: guessing. Where the notes do not suffice, the caller is told to build anew.
 
-use super::adapter::Ram;
+use super::subject::Ram;
 use memtwin_models::guest_memory::DUMP_LIMIT_BYTES;
 
 /// As many ranges as are noted one by one.

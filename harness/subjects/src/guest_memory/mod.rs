@@ -4,14 +4,14 @@
 //!   `soft_mmu` (memory and devices) and `physical_memory` (memory alone); both are sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left. Both are broken in several ways,
 //!   over the storage in [`reported`].
-//! - [`defects`] has one broken subject for each known defect, with that defect alone.
-//! - [`adapter`] turns the handles of any of them into a subject.
+//! - [`deviation`] is the frame of a broken subject. [`defects`] has one for each known defect, with that defect alone.
+//! - [`subject`] turns the handles of any of them into a subject.
 //!
 //! Refused here: any look at the model. `GM-01`, `GM-02`, `GM-03`, `GM-19` and `original` access memory that is not
 //! theirs: they belong in worker processes and nowhere else.
 
-pub mod adapter;
 pub mod defects;
+pub mod deviation;
 mod footprint;
 pub mod hardened;
 pub mod original;
@@ -19,12 +19,13 @@ pub mod published_fix;
 pub mod recorded_devices;
 pub mod reported;
 mod sound;
+pub mod subject;
 mod unsafe_default;
 
 /// The subject `physical_memory`.
-pub type PhysicalMemorySubject = adapter::Adapter<hardened::PhysicalHandle>;
+pub type PhysicalMemorySubject = subject::Adapter<hardened::PhysicalHandle>;
 /// The subject `soft_mmu`.
-pub type SoftMmuSubject = adapter::Adapter<hardened::SoftMmu>;
+pub type SoftMmuSubject = subject::Adapter<hardened::SoftMmu>;
 
 pub use original::Original;
 pub use published_fix::PublishedFix;

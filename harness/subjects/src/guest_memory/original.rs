@@ -4,7 +4,7 @@
 
 use super::hardened::{GuestPhysAddr, VmError};
 use super::reported::{BulkPath, ReportedMmu, ShardedVec};
-use super::{adapter::Adapter, unsafe_default};
+use super::{subject::Adapter, unsafe_default};
 
 /// The bulk methods are the trait's defaults.
 #[derive(Debug)]

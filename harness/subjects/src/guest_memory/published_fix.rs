@@ -5,9 +5,9 @@
 //! reservations alive (GM-06); the bulk path does not know devices (GM-07). Shards are locked one at a time, which the
 //! contract admits.
 
-use super::adapter::Adapter;
 use super::hardened::{GuestPhysAddr, MemoryError, VmError};
 use super::reported::{BulkPath, ReportedMmu, ShardedVec};
+use super::subject::Adapter;
 use std::sync::PoisonError;
 
 /// The bulk methods copy shard by shard.

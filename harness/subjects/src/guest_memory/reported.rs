@@ -5,7 +5,6 @@
 //! Both are broken; what is here has the construction that both had (GM-05), and is otherwise correct for one thread at
 //! a time. Range errors arrive as page faults, as the wrapper's documentation says.
 
-use super::adapter::{Machine, Ram, Vcpu};
 use super::hardened::access::{AccessSize, Fault, GuestRange};
 use super::hardened::mmio::{MmioMap, Route};
 use super::hardened::physical::low_word;
@@ -13,6 +12,7 @@ use super::hardened::reservations::{Lines, Reservations};
 use super::hardened::{GuestPhysAddr, MemoryAccess, MemoryError, OwnerIndex, VmError};
 use super::recorded_devices::RecordedDevices;
 use super::sound;
+use super::subject::{Machine, Ram, Vcpu};
 use memtwin_models::guest_memory::{GuestMemoryContract, Setup};
 use memtwin_models::{Contract as _, Health, Unsupported};
 use std::marker::PhantomData;

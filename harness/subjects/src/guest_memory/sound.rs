@@ -2,9 +2,9 @@
 //!
 //! Nothing is claimed for either that the strict contract does not demand, except that memory alone has no devices.
 
-use super::adapter::{Machine, Vcpu};
 use super::hardened::{Alignment, GuestPhysAddr, OwnerIndex, PhysicalHandle, PhysicalMemory, RegionError, SoftMmu};
 use super::recorded_devices::RecordedDevices;
+use super::subject::{Machine, Vcpu};
 use memtwin_models::guest_memory::{GuestMemoryContract, OWNERS, Setup};
 use memtwin_models::{Contract as _, Health, Unsupported};
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! process's own malloc.
 
 use super::deviation::Deviation;
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::Health;
 use memtwin_models::header_free::HeaderFreeContract;
 

@@ -1,7 +1,7 @@
 //! An allocator under test that must find out from a bare pointer who owns it, in a small simulated process beside libc.
 //!
 //! - `memory` is the process's memory: pages that really fault, errno, the `mincore` gate. `libc_heap` is libc. `tiny`,
-//!   `registry` and `table` are the allocator's books, `allocator` is the allocator, `program` drives it as a subject.
+//!   `registry` and `table` are the allocator's books, `allocator` is the allocator, `subject` drives it as a subject.
 //! - [`ServingAllocator`] is the hardened allocator as a program's global allocator.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
@@ -20,10 +20,10 @@ mod libc_heap;
 pub mod memory;
 pub mod original;
 mod page_map;
-pub mod program;
 pub mod published_fix;
 pub mod registry;
 mod serving;
+pub mod subject;
 pub mod table;
 pub mod tiny;
 

@@ -5,7 +5,7 @@
 use super::defects::{ask, believe, ignoring_fallback};
 use super::deviation::{Deviation, Fallback};
 use super::memory::Memory;
-use super::program::Program;
+use super::subject::Program;
 use super::table::{Block, Table};
 use memtwin_models::Health;
 use memtwin_models::header_free::{HEADER_BYTES, Kind, Mode};

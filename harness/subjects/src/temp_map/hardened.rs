@@ -3,7 +3,7 @@
 //! and no translation outlives its page. Under test it is the subject `hardened`; it claims no freedom.
 
 use super::deviation::Deviation;
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::Health;
 
 /// No deviation.

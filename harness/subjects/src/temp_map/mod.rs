@@ -2,7 +2,7 @@
 //!
 //! - `machine` is the hardware: memory, processors with look-aside buffers, page faults. `frames`, `slots` and `kernel`
 //!   are the kernel's books and directories, `window` the temporary mappings, `share` fork and copy-on-write,
-//!   `system_calls` and `elf` what rests on them. `program` drives the kernel as a subject.
+//!   `system_calls` and `elf` what rests on them. `subject` drives the kernel as a subject.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently; [`private_window`]
 //!   has a window for each directory. Both are sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
@@ -19,10 +19,10 @@ pub mod kernel;
 pub mod machine;
 pub mod original;
 pub mod private_window;
-pub mod program;
 pub mod published_fix;
 mod share;
 pub mod slots;
+pub mod subject;
 mod system_calls;
 mod window;
 

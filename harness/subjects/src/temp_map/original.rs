@@ -7,8 +7,8 @@ use super::defects::{
 };
 use super::deviation::Deviation;
 use super::kernel::{Failure, Kernel};
-use super::program::Program;
 use super::slots::Slots;
+use super::subject::Program;
 use memtwin_models::Health;
 use memtwin_models::temp_map::Cpu;
 

@@ -3,7 +3,7 @@
 //! be kept, and is what the defects of private windows deviate from.
 
 use super::deviation::{Deviation, Window};
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::Health;
 
 /// Windows of their own.

@@ -5,8 +5,8 @@
 use super::defects::{any_mapped_frame, give_up_shared, is_user_start, share_every_page, unmasked_entry};
 use super::deviation::{Deviation, Window};
 use super::kernel::{Failure, Kernel};
-use super::program::Program;
 use super::slots::Slots;
+use super::subject::Program;
 use memtwin_models::Health;
 use memtwin_models::temp_map::Cpu;
 

@@ -13,8 +13,8 @@ use memtwin_models::guest_memory::{
     DeviceCall, DeviceSetup, GuestAddress, GuestMemory, Op, Outcome, Owner, Seen, Setup, TransferLength,
 };
 use memtwin_subjects::guest_memory::SoftMmuSubject;
-use memtwin_subjects::guest_memory::adapter::Adapter;
-use memtwin_subjects::guest_memory::defects::Deviating;
+use memtwin_subjects::guest_memory::deviation::Deviating;
+use memtwin_subjects::guest_memory::subject::Adapter;
 
 /// The subject with a defect of the catalogue.
 type Broken<D> = Adapter<Deviating<D>>;

@@ -23,7 +23,7 @@ pub mod bh_17_stray_write;
 pub(super) use bh_01_gate_loses_x9::clobber_x9;
 pub(super) use bh_04_break_without_pages::move_break_alone;
 
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::Row;
 use memtwin_models::brk_heap::BrkHeap;
 

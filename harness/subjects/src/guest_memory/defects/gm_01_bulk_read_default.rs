@@ -3,7 +3,7 @@
 //! The code compiles, because the trait once had a default. The default takes the guest physical address for a host
 //! pointer: the first bulk read of memory dies at host address = guest address.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::GuestRange;
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::{GuestPhysAddr, SoftMmu, VmError};

@@ -2,7 +2,7 @@
 //!
 //! The twin of GM-01: the trait's default writes to host memory at the guest's address.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::GuestRange;
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::{GuestPhysAddr, SoftMmu, VmError};

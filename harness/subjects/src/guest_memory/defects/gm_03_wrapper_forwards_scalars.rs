@@ -3,7 +3,7 @@
 //! The memory inside overrides both bulk methods, and is never asked: bulk access through the wrapper falls back to the
 //! trait's unsafe default, for devices too.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::{GuestPhysAddr, SoftMmu, VmError};
 use crate::guest_memory::unsafe_default;
 use memtwin_models::Health;

@@ -3,7 +3,7 @@
 //! `address + length` is computed modulo 2^64. Near the last address the sum is small and passes; the shard index
 //! computed from the address is then far beyond the shards, and indexing with it panics.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::shards::SHARDS;
 use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, MemoryError, PhysicalMemory, SoftMmu, VmError};
 use memtwin_models::Health;

@@ -3,7 +3,7 @@
 //! Shards have `ceil(size / 16)` bytes, and the last gets `size` minus the other fifteen. For 1 to 14 bytes, 17 to 29,
 //! 33 to 44 and so on up to 209 the fifteen hold more than the whole memory, and the difference underflows.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::PhysicalMemory;
 use crate::guest_memory::{reported, sound};
 use memtwin_models::guest_memory::Setup;

@@ -3,7 +3,7 @@
 //! A CPU reserves a word, a bulk transfer (a disk's, say) overwrites it, and the CPU's store-conditional still
 //! succeeds: the transfer's bytes are lost.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::GuestRange;
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::{GuestPhysAddr, SoftMmu, VmError};

@@ -3,7 +3,7 @@
 //! Bulk access goes straight to memory. Over a device it reads and writes the bytes beneath, and the device never hears
 //! of it.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::{GuestPhysAddr, SoftMmu, VmError};
 use memtwin_models::Health;
 

@@ -4,7 +4,7 @@
 //! memory into a device it reads the bytes beneath the device, from a device into memory it asks the device for
 //! registers it does not have.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::{AccessSize, GuestRange};
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::{GuestPhysAddr, SoftMmu, VmError};

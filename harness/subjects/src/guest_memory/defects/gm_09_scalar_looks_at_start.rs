@@ -3,7 +3,7 @@
 //! An 8-byte read that ends inside a device reads the memory beneath, and one that begins in the last register of a
 //! device asks for seven more that do not exist.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::{AccessSize, GuestRange};
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::physical::low_word;

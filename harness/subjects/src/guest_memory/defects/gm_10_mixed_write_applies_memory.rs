@@ -3,7 +3,7 @@
 //! The transfer is done byte by byte as far as memory goes; the device is noticed when it is reached. The error is
 //! right, the memory behind it is not.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::{AccessSize, GuestRange};
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, SoftMmu, VmError};

@@ -3,7 +3,7 @@
 //! The allocation has a spare byte, and the check compares with the allocation's size instead of the memory's. An
 //! access that ends one byte beyond memory succeeds.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::{MemoryAccess, PhysicalMemory, SoftMmu};
 use crate::guest_memory::sound;
 use memtwin_models::guest_memory::Setup;

@@ -3,7 +3,7 @@
 //! The place in the caller's buffer is computed when the second shard is reached and never advanced, so every later
 //! shard starts again at the bytes of the second. Two shards, which is what a test of a border tries, work.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::GuestRange;
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::reservations::Lines;

@@ -2,7 +2,7 @@
 //!
 //! It stores what fits, then reports that not everything did.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::GuestRange;
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, SoftMmu, VmError};

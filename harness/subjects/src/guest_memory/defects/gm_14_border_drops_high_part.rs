@@ -2,7 +2,7 @@
 //!
 //! Only the bytes in the first shard are read or written; the read shows zeros for the rest.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::{AccessSize, GuestRange};
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::reservations::Lines;

@@ -3,7 +3,7 @@
 //! It goes over the whole shards of the saved bytes. When the size is no multiple of the shard size, the rest stays as
 //! it was.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::{MemoryAccess, SoftMmu};
 use memtwin_models::Health;
 

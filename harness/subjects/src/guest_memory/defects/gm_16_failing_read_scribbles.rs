@@ -2,7 +2,7 @@
 //!
 //! The bytes are right, but nobody may look at them, and what the caller had there is gone.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::GuestRange;
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, SoftMmu, VmError};

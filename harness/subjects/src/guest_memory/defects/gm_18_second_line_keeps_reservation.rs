@@ -3,7 +3,7 @@
 //! The line is computed from the store's address. An 8-byte store at 0x3c changes the line at 0x40 as well, and a
 //! reservation there lives on.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::{AccessSize, GuestRange};
 use crate::guest_memory::hardened::mmio::Route;
 use crate::guest_memory::hardened::reservations::Lines;

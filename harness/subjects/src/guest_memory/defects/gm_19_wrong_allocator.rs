@@ -3,7 +3,7 @@
 //! The pages are mapped, and drop hands them to the global allocator, which never saw them. It looks for its
 //! bookkeeping in front of the first byte, where the guard of the mapping is, and the process dies.
 
-use super::deviation::Deviation;
+use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::{Backing, LazyMapping, PhysicalMemory};
 use memtwin_models::guest_memory::Setup;
 use memtwin_models::{Health, Unsupported};

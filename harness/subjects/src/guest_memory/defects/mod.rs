@@ -4,7 +4,6 @@
 //! that whatever a campaign reports of it is the defect and nothing else. Absent: GM-17, which needs two threads to
 //! show.
 
-mod deviation;
 pub mod gm_01_bulk_read_default;
 pub mod gm_02_bulk_write_default;
 pub mod gm_03_wrapper_forwards_scalars;
@@ -24,9 +23,8 @@ pub mod gm_16_failing_read_scribbles;
 pub mod gm_18_second_line_keeps_reservation;
 pub mod gm_19_wrong_allocator;
 
-pub use deviation::{Deviating, Deviation};
-
-use super::adapter::Adapter;
+use super::deviation::Deviating;
+use super::subject::Adapter;
 use memtwin_models::Row;
 use memtwin_models::guest_memory::GuestMemory;
 

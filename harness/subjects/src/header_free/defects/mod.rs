@@ -28,7 +28,7 @@ pub(super) use hf_03_unaligned_mincore::ask;
 pub(super) use hf_04_silent_leak::ignoring_fallback;
 pub(super) use hf_09_believes_any_magic::believe;
 
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::Row;
 use memtwin_models::header_free::HeaderFree;
 

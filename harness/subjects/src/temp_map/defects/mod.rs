@@ -35,7 +35,7 @@ pub(super) use tm_06_read_only_shared::share_every_page;
 pub(super) use tm_16_start_checked_only::is_user_start;
 pub(super) use tm_24_user_bit_unchecked::any_mapped_frame;
 
-use super::program::Program;
+use super::subject::Program;
 use memtwin_models::Row;
 use memtwin_models::temp_map::TempMap;
 

@@ -1,7 +1,7 @@
 //! The program: it carries out ops on its slots and shows what it sees. Refused: judging, and keeping anything that the
 //! allocator could be asked for.
 
-use super::deviation::{Deviation, Source};
+use super::deviation::{BlockOrigin, Deviation};
 use super::process::Process;
 use memtwin_models::brk_heap::{
     BrkHeap, BrkHeapContract, BrkRequest, GUEST_END, MAX_SHOWN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Size, Slot,
@@ -81,7 +81,7 @@ impl<D: Deviation> Subject<BrkHeap> for Program<D> {
     fn view(&mut self, view: &mut View) {
         self.look_at_words();
         let kernel = &self.process.kernel;
-        view.words = (D::SOURCE == Source::Brk).then(|| self.process.words());
+        view.words = (D::BLOCK_ORIGIN == BlockOrigin::Brk).then(|| self.process.words());
         view.changed_words = self.changed_words;
         view.program_break = Some(kernel.program_break);
         view.unmapped_page = kernel.first_unmapped(kernel.heap_start, kernel.program_break);
@@ -243,7 +243,7 @@ impl<D: Deviation> Program<D> {
 
     /// Looks whether the poison beyond the blocks is as it was, and poisons what now lies beyond them.
     fn guard(&mut self, block: u64, size: u64, seen: &mut Outcome) {
-        if D::SOURCE == Source::Mmap || D::CONTRACT.trusts_fresh_pages {
+        if D::BLOCK_ORIGIN == BlockOrigin::Mmap || D::CONTRACT.trusts_fresh_pages {
             return;
         }
         let (low, high) = self.redzone;

@@ -2,10 +2,10 @@
 //!
 //! Refused: more than one defect in a subject. Every method that a deviation does not name is the hardened one.
 
-use crate::guest_memory::adapter::{Machine, Vcpu};
 use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, PhysicalMemory, SoftMmu, VmError};
 use crate::guest_memory::recorded_devices::RecordedDevices;
 use crate::guest_memory::sound;
+use crate::guest_memory::subject::{Machine, Vcpu};
 use memtwin_models::guest_memory::{GuestMemoryContract, Setup};
 use memtwin_models::{Contract as _, Health, Unsupported};
 use std::marker::PhantomData;
