@@ -8,4 +8,5 @@ pub mod brk_heap;
 pub mod guest_memory;
 pub mod header_free;
 pub mod page_walk;
+mod pages;
 pub mod temp_map;

@@ -1,6 +1,6 @@
 //! The kernel's part: the break, the page map, the frames. Refuses to touch a page's bytes except to make them zero.
 
-use super::arena::Arena;
+use crate::pages::{Access, Pages};
 use memtwin_models::Unsupported;
 use memtwin_models::brk_heap::{
     BSS_START, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, MMAP_START, PAGE_BYTES, Refusal, STACK_BYTES, STACK_LOW,
@@ -15,15 +15,14 @@ pub(super) const EINVAL: u64 = 22_u64.wrapping_neg();
 /// The kernel of the simulated process, and its memory.
 #[derive(Debug)]
 pub struct Kernel {
-    pub(super) arena: Arena,
+    /// The memory. A page is mapped if it can be read.
+    pub(super) pages: Pages,
     pub(super) heap_start: u64,
     pub(super) program_break: u64,
     pub(super) frames: u64,
     pub(super) granularity: u64,
     refusal: Refusal,
     dirty_pages: bool,
-    /// A bit for each page that is mapped.
-    mapped: Box<[u64]>,
     /// A bit for each page that may not hold zeros, and their numbers.
     touched: Box<[u64]>,
     touched_pages: Vec<u32>,
@@ -36,14 +35,13 @@ pub struct Kernel {
 impl Kernel {
     pub(super) fn new(setup: &Setup) -> Result<Self, Unsupported> {
         let mut kernel = Kernel {
-            arena: Arena::new()?,
+            pages: Pages::new(GUEST_END)?,
             heap_start: setup.heap_start(),
             program_break: setup.heap_start(),
             frames: u64::from(setup.frames),
             granularity: setup.granularity.bytes(),
             refusal: setup.refusal,
             dirty_pages: setup.dirty_pages,
-            mapped: vec![0; PAGES / 64].into(),
             touched: vec![0; PAGES / 64].into(),
             touched_pages: Vec::with_capacity(setup.frames as usize + page_of(setup.heap_start() + STACK_BYTES)),
             heap_high: setup.heap_start(),
@@ -69,10 +67,9 @@ impl Kernel {
         for page in pages.drain(..) {
             let start = u64::from(page) * PAGE_BYTES;
             self.touched[page as usize / 64] &= !(1 << (page % 64));
-            if self.is_mapped(start) {
-                self.arena.bytes_mut(start, 4096).fill(0);
-            } else {
-                self.arena.discard_page(start);
+            match self.pages.bytes_mut(start, PAGE_BYTES) {
+                Some(bytes) => bytes.fill(0),
+                None => self.pages.discard_page(start),
             }
         }
         self.touched_pages = pages;
@@ -89,42 +86,31 @@ impl Kernel {
 
     #[inline]
     pub(super) fn is_mapped(&self, address: u64) -> bool {
-        let page = page_of(address);
-        address < GUEST_END && self.mapped[page / 64] >> (page % 64) & 1 != 0
+        self.pages.is_readable(address)
     }
 
     /// The first address of the range that lies in no mapped page. The range may go round the end of the address space.
     #[inline]
     pub(super) fn first_unmapped(&self, start: u64, end: u64) -> Option<u64> {
-        let mut address = start;
-        while address < end {
-            if !self.is_mapped(address) {
-                return Some(address);
-            }
-            address = (address | (PAGE_BYTES - 1)) + 1;
-        }
-        None
+        self.pages.first_unreadable(start, end)
     }
 
-    /// Maps whole pages. Those that held something hold zeros then, unless the setup says that nobody cleans.
+    /// Maps whole pages.
     pub(super) fn map(&mut self, start: u64, end: u64) {
-        self.arena.protect(start, end, true);
-        for page in page_of(start)..page_of(end) {
-            let bit = 1 << (page % 64);
-            let is_new = self.mapped[page / 64] & bit == 0;
-            self.mapped[page / 64] |= bit;
-            if is_new && !self.dirty_pages && self.touched[page / 64] & bit != 0 {
-                self.arena.bytes_mut(page as u64 * PAGE_BYTES, 4096).fill(0);
-            }
-        }
+        self.pages.protect(start, end, Access::ReadWrite);
     }
 
-    /// Unmaps whole pages.
+    /// Unmaps whole pages. What they held is gone when they come back, unless the setup says that nobody cleans.
     pub(super) fn unmap(&mut self, start: u64, end: u64) {
-        self.arena.protect(start, end, false);
-        for page in page_of(start)..page_of(end.max(start)) {
-            self.mapped[page / 64] &= !(1 << (page % 64));
+        if !self.dirty_pages {
+            for page in page_of(start)..page_of(end) {
+                let is_touched = self.touched[page / 64] >> (page % 64) & 1 != 0;
+                if is_touched && let Some(bytes) = self.pages.bytes_mut(page as u64 * PAGE_BYTES, PAGE_BYTES) {
+                    bytes.fill(0);
+                }
+            }
         }
+        self.pages.protect(start, end, Access::None);
     }
 
     /// The program is about to store there: mapped pages below the end of the guest.
@@ -202,9 +188,8 @@ impl Kernel {
         if start < MMAP_START || self.mmap_high < end || !start.is_multiple_of(PAGE_BYTES) {
             return EINVAL;
         }
-        let mapped =
-            (page_of(start)..page_of(end)).filter(|page| self.mapped[page / 64] >> (page % 64) & 1 != 0).count();
-        self.mmapped_pages -= mapped as u64;
+        let mapped = (page_of(start)..page_of(end)).filter(|page| self.is_mapped(*page as u64 * PAGE_BYTES));
+        self.mmapped_pages -= mapped.count() as u64;
         self.unmap(start, end);
         0
     }

@@ -11,7 +11,6 @@
 //! processes and nowhere else.
 
 mod allocator;
-mod arena;
 pub mod defects;
 pub mod deviation;
 pub mod hardened;

@@ -5,7 +5,7 @@ use super::deviation::Deviation;
 use super::kernel::{EINVAL, Kernel};
 use super::registers::{NUMBER, Registers};
 use memtwin_models::Unsupported;
-use memtwin_models::brk_heap::{BSS_START, CopyOrder, ENOMEM, GUEST_END, Setup, SystemCall, SystemCallKind};
+use memtwin_models::brk_heap::{BSS_START, CopyOrder, ENOMEM, Setup, SystemCall, SystemCallKind};
 use std::marker::PhantomData;
 
 /// System call numbers of Linux on this kind of processor (asm-generic/unistd.h).
@@ -15,7 +15,7 @@ const MMAP: u64 = 222;
 
 /// Where the allocator's words lie.
 const HEAD_WORD: u64 = BSS_START;
-const END_WORD: u64 = BSS_START + 8;
+const END_WORD: u64 = HEAD_WORD + 8;
 
 /// The process.
 #[derive(Debug)]
@@ -107,12 +107,9 @@ impl<D: Deviation> Process<D> {
     /// The allocator's words in .bss: head and end.
     #[inline]
     pub(super) fn words(&self) -> (u64, u64) {
-        let word = |address| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(self.kernel.arena.bytes(address, 8));
-            u64::from_le_bytes(bytes)
-        };
-        (word(HEAD_WORD), word(END_WORD))
+        let bytes: [u8; 16] = self.kernel.pages.array(HEAD_WORD);
+        let word = |index: usize| u64::from_le_bytes(std::array::from_fn(|offset| bytes[8 * index + offset]));
+        (word(0), word(1))
     }
 
     pub(super) fn set_head(&mut self, head: u64) {
@@ -123,20 +120,12 @@ impl<D: Deviation> Process<D> {
         self.store(END_WORD, &end.to_le_bytes());
     }
 
-    /// Whether every byte of the range is mapped: then how the accesses are ordered shows nowhere.
-    #[inline]
-    fn is_plain(&self, address: u64, length: u64) -> bool {
-        address
-            .checked_add(length)
-            .is_some_and(|end| end <= GUEST_END && self.kernel.first_unmapped(address, end).is_none())
-    }
-
-    /// The program copies bytes of its own to an address.
+    /// The program copies bytes of its own to an address. Where every byte is mapped, the order of the stores shows nowhere.
     pub(super) fn store(&mut self, address: u64, bytes: &[u8]) {
         let length = bytes.len() as u64;
-        if self.is_plain(address, length) {
+        if let Some(target) = self.kernel.pages.bytes_mut(address, length) {
+            target.copy_from_slice(bytes);
             self.kernel.note_touched(address, address + length);
-            self.kernel.arena.bytes_mut(address, bytes.len()).copy_from_slice(bytes);
             return;
         }
         for offset in store_offsets(self.copy_order, length) {
@@ -147,23 +136,21 @@ impl<D: Deviation> Process<D> {
 
     /// The program copies bytes between two addresses that do not overlap.
     pub(super) fn copy(&mut self, from: u64, to: u64, length: u64) {
-        if self.is_plain(from, length) && self.is_plain(to, length) && length != 0 {
+        if self.kernel.pages.copy_within(from, to, length) {
             self.kernel.note_touched(to, to + length);
-            self.kernel.arena.copy(from, to, length);
             return;
         }
         for offset in store_offsets(self.copy_order, length) {
-            let byte = self.kernel.arena.load_wild(from.wrapping_add(offset));
+            let byte = self.kernel.pages.load(from.wrapping_add(offset));
             self.store_byte(to.wrapping_add(offset), byte);
         }
     }
 
     /// The program fills a range, one byte after the other.
     pub(super) fn fill(&mut self, address: u64, length: u64, byte: u8) {
-        if self.is_plain(address, length) {
+        if let Some(target) = self.kernel.pages.bytes_mut(address, length) {
+            target.fill(byte);
             self.kernel.note_touched(address, address + length);
-            #[allow(clippy::cast_possible_truncation)] // below 1 GiB
-            self.kernel.arena.bytes_mut(address, length as usize).fill(byte);
             return;
         }
         for offset in 0..length {
@@ -175,28 +162,26 @@ impl<D: Deviation> Process<D> {
         if self.kernel.is_mapped(address) {
             self.kernel.note_touched(address, address + 1);
         }
-        self.kernel.arena.store_wild(address, byte);
+        self.kernel.pages.store(address, byte);
     }
 
     /// The program looks at bytes, one after the other.
     pub(super) fn load(&self, address: u64, bytes: &mut [u8]) {
-        if self.is_plain(address, bytes.len() as u64) {
-            bytes.copy_from_slice(self.kernel.arena.bytes(address, bytes.len()));
+        if let Some(source) = self.kernel.pages.bytes(address, bytes.len() as u64) {
+            bytes.copy_from_slice(source);
             return;
         }
         for (offset, byte) in (0..).zip(bytes) {
-            *byte = self.kernel.arena.load_wild(address.wrapping_add(offset));
+            *byte = self.kernel.pages.load(address.wrapping_add(offset));
         }
     }
 
     /// The program looks for the first byte that is not `expected`.
     pub(super) fn first_other_byte(&self, address: u64, length: u64, expected: u8) -> Option<u64> {
-        if self.is_plain(address, length) {
-            #[allow(clippy::cast_possible_truncation)] // below 1 GiB
-            let bytes = self.kernel.arena.bytes(address, length as usize);
+        if let Some(bytes) = self.kernel.pages.bytes(address, length) {
             return bytes.iter().position(|&byte| byte != expected).map(|offset| offset as u64);
         }
-        (0..length).find(|offset| self.kernel.arena.load_wild(address.wrapping_add(*offset)) != expected)
+        (0..length).find(|offset| self.kernel.pages.load(address.wrapping_add(*offset)) != expected)
     }
 }
 

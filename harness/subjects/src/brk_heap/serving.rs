@@ -37,7 +37,7 @@ impl ServingHeap {
     /// Whether this address lies in the heap's address space.
     #[must_use]
     pub fn owns(&self, block: *const u8) -> bool {
-        self.process().is_some_and(|process| process.kernel.arena.guest_of(block).is_some())
+        self.process().is_some_and(|process| process.kernel.pages.address_of(block).is_some())
     }
 
     fn process(&self) -> Option<MutexGuard<'_, Process<Sound>>> {
@@ -50,7 +50,7 @@ impl ServingHeap {
 fn ask(process: &mut Process<Sound>, call: impl FnOnce(&mut Process<Sound>) -> Option<u64>) -> *mut u8 {
     process.calls.clear();
     let block = call(process);
-    block.map_or(null_mut(), |block| process.kernel.arena.host_of(block))
+    block.map_or(null_mut(), |block| process.kernel.pages.host_of(block))
 }
 
 // SAFETY: blocks of the heap lie in its mapped pages, disjoint, aligned and as long as asked for, as its model demands;
@@ -78,7 +78,7 @@ unsafe impl GlobalAlloc for ServingHeap {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let (size, align) = (layout.size() as u64, layout.align() as u64);
         if let Some(mut process) = self.process()
-            && let Some(guest) = process.kernel.arena.guest_of(block)
+            && let Some(guest) = process.kernel.pages.address_of(block)
         {
             return ask(&mut process, |heap| heap.realloc(guest, size, align, new_size as u64));
         }
@@ -88,7 +88,7 @@ unsafe impl GlobalAlloc for ServingHeap {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if let Some(mut process) = self.process()
-            && let Some(guest) = process.kernel.arena.guest_of(block)
+            && let Some(guest) = process.kernel.pages.address_of(block)
         {
             process.dealloc(guest, layout.size() as u64);
             return;

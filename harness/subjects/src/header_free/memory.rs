@@ -1,10 +1,10 @@
 //! The memory of the simulated process: pages with their protections, loads and stores that really happen, errno, and the
 //! `mincore` gate. Refused is any look at what a pointer means.
 
-use super::arena::Arena;
 use super::layout::{ARENA_END, BIG_CACHE, FOREIGN, L25, LIBC, MID, MMAP, SUPERSLABS_START};
 use super::libc_heap::LibcHeap;
 use super::page_map::PageMap;
+use crate::pages::{Access, Pages};
 use memtwin_models::Unsupported;
 use memtwin_models::header_free::{Libc, PAGE_BYTES, Protection, Setup};
 
@@ -18,7 +18,7 @@ const ONLY_MAPPED: [std::ops::Range<u64>; 3] =
 /// The memory.
 #[derive(Debug)]
 pub struct Memory {
-    arena: Arena,
+    pages: Pages,
     pub(super) map: PageMap,
     pub(super) libc: LibcHeap,
     pub(super) errno: i32,
@@ -32,7 +32,7 @@ pub struct Memory {
 impl Memory {
     pub(super) fn new(setup: &Setup) -> Result<Self, Unsupported> {
         let mut memory = Memory {
-            arena: Arena::new()?,
+            pages: Pages::new(ARENA_END)?,
             map: PageMap::new(PAGES, setup.mincore),
             libc: LibcHeap::new(setup.libc),
             errno: 0,
@@ -80,7 +80,7 @@ impl Memory {
     /// Pages that hold zeros are not mapped from here on.
     fn hide(&mut self, start: u64, end: u64) {
         if start < end {
-            self.arena.protect(start, end, Protection::None);
+            self.pages.protect(start, end, Access::None);
             self.map.set(start, end, None);
         }
     }
@@ -98,14 +98,20 @@ impl Memory {
         while lines != 0 {
             let first = u64::from(lines.trailing_zeros());
             let count = u64::from((lines >> first).trailing_ones());
-            #[allow(clippy::cast_possible_truncation)] // at most a page
-            self.arena.bytes_mut(page + first * LINE_BYTES, (count * LINE_BYTES) as usize).fill(0);
+            if let Some(bytes) = self.pages.bytes_mut(page + first * LINE_BYTES, count * LINE_BYTES) {
+                bytes.fill(0);
+            }
             lines &= !(u64::MAX >> (64 - count) << first);
         }
     }
 
     fn protect(&mut self, start: u64, end: u64, protection: Protection) {
-        self.arena.protect(start, end, protection);
+        let access = match protection {
+            Protection::None => Access::None,
+            Protection::Read => Access::Read,
+            Protection::ReadWrite => Access::ReadWrite,
+        };
+        self.pages.protect(start, end, access);
         self.map.set(start, end, Some(protection));
     }
 
@@ -120,12 +126,12 @@ impl Memory {
 
     /// Where an address is in this process: for a program that really uses the allocator.
     pub(super) fn host(&self, address: u64) -> *mut u8 {
-        self.arena.host(address).as_ptr()
+        self.pages.host_of(address)
     }
 
     /// The simulated address of an address of this process.
     pub(super) fn simulated(&self, pointer: *const u8) -> Option<u64> {
-        self.arena.simulated(pointer)
+        self.pages.address_of(pointer)
     }
 
     /// Unmaps whole pages that were mapped.
@@ -158,11 +164,12 @@ impl Memory {
     /// Copies bytes to an address, wherever that is.
     #[inline]
     pub(super) fn store(&mut self, address: u64, bytes: &[u8]) {
-        if self.map.is_writable(address, bytes.len() as u64) {
-            self.note_dirty(address, bytes.len() as u64);
-            self.arena.bytes_mut(address, bytes.len()).copy_from_slice(bytes);
-        } else {
-            self.store_bytewise(address, bytes);
+        match self.pages.bytes_mut(address, bytes.len() as u64) {
+            Some(target) => {
+                target.copy_from_slice(bytes);
+                self.note_dirty(address, bytes.len() as u64);
+            }
+            None => self.store_bytewise(address, bytes),
         }
     }
 
@@ -175,20 +182,20 @@ impl Memory {
             if self.map.is_writable(address, 1) {
                 self.note_dirty(address, 1);
             }
-            self.arena.store_wild(address, *byte);
+            self.pages.store(address, *byte);
         }
     }
 
     /// Looks at bytes, wherever they are.
     #[inline]
     pub(super) fn load(&self, address: u64, bytes: &mut [u8]) {
-        if self.map.is_readable(address, bytes.len() as u64) {
-            bytes.copy_from_slice(self.arena.bytes(address, bytes.len()));
+        if let Some(source) = self.pages.bytes(address, bytes.len() as u64) {
+            bytes.copy_from_slice(source);
         } else if let Some(block) = self.libc.real_bytes(address, bytes.len()) {
             bytes.copy_from_slice(block);
         } else {
             for (address, byte) in (0..).map(|offset| address.wrapping_add(offset)).zip(bytes) {
-                *byte = self.arena.load_wild(address);
+                *byte = self.pages.load(address);
             }
         }
     }
@@ -215,6 +222,9 @@ impl Memory {
 
     #[inline]
     fn note_dirty(&mut self, address: u64, length: u64) {
+        if length == 0 {
+            return;
+        }
         let mut line = address & !(LINE_BYTES - 1);
         while line < address + length {
             let index = page_of(line);

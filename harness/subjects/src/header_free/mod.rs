@@ -11,7 +11,6 @@
 //! processes and nowhere else.
 
 pub mod allocator;
-mod arena;
 pub mod defects;
 pub mod deviation;
 pub mod hardened;

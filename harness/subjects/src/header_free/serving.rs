@@ -72,7 +72,7 @@ impl ServingAllocator {
     /// Frees a block that is the allocator's; says whether it was.
     fn free(&self, block: *const u8) -> bool {
         let route = self.with(|allocator| {
-            // Addresses of the process outside of the arena lie beyond every simulated one.
+            // Addresses of the process outside of the simulated memory lie beyond every simulated one.
             let pointer = allocator.memory.simulated(block).unwrap_or(block as u64);
             allocator.free(pointer, thread())
         });

@@ -2,7 +2,7 @@
 //! can write.
 //!
 //! - `tables` is the table buffer, `walker` finds the leaves of a range, `reader` reads by guest virtual address and lists
-//!   regions, `shared` has what host and guest share in scratch, `sandbox` holds it together over an `arena` in which a byte
+//!   regions, `shared` has what host and guest share in scratch, `sandbox` holds it together over `host_memory`, where a byte
 //!   too many really faults. `subject` drives it, and reads tables through a counting `port`.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
@@ -11,10 +11,10 @@
 //! Refused here: any look at the model. Some broken subjects access memory that is not theirs: they belong in worker
 //! processes and nowhere else.
 
-mod arena;
 pub mod defects;
 pub mod deviation;
 pub mod hardened;
+mod host_memory;
 pub mod original;
 mod port;
 pub mod published_fix;

@@ -86,7 +86,7 @@ impl<D: Deviation> Sandbox<D> {
             landing.reserve(length);
             for (host, bytes) in &pieces {
                 match host {
-                    Some(host) => self.arena.read(*host, *bytes, landing.data),
+                    Some(host) => self.memory.read(*host, *bytes, landing.data),
                     None => landing.data.resize(landing.data.len() + usize::try_from(*bytes).unwrap_or(0), 0),
                 }
             }
@@ -178,7 +178,7 @@ impl<D: Deviation> Sandbox<D> {
         for region in regions {
             let placed = region.host.backing.and_then(|backing| self.backings.get(backing.index()));
             if let Some(placed) = placed {
-                self.arena.touch(placed.host + region.host.offset, region.host.bytes);
+                self.memory.touch(placed.host + region.host.offset, region.host.bytes);
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The sandbox's memory as its host sees it: backings, where they lie for guest and host, and the host's own accesses.
 //! Everything that a guest can write is taken for hostile; no byte is read before its place was checked.
 
-use super::arena::Arena;
 use super::deviation::Deviation;
+use super::host_memory::HostMemory;
 use super::tables::TableBuffer;
 use memtwin_models::page_walk::{Backing, FIRST_CONTENT, Refusal, SLOTS, SNAPSHOT_GPA, Setup};
 use memtwin_models::{Payload, Unsupported};
@@ -53,7 +53,7 @@ pub(super) struct Kept {
 #[derive(Debug)]
 pub struct Sandbox<D> {
     pub(super) tables: TableBuffer<D>,
-    pub(super) arena: Arena,
+    pub(super) memory: HostMemory,
     /// In the order in which addresses are resolved: scratch, the snapshot, file mappings.
     pub(super) backings: Vec<Placed>,
     pub(super) setup: Setup,
@@ -73,7 +73,7 @@ impl<D: Deviation> Sandbox<D> {
     pub(super) fn new(setup: &Setup) -> Result<Self, Unsupported> {
         let mut sandbox = Sandbox {
             tables: TableBuffer::new(setup.table_base, setup.work_bounds),
-            arena: Arena::new(setup)?,
+            memory: HostMemory::new(setup)?,
             backings: placed(setup),
             setup: setup.clone(),
             kept: Default::default(),
@@ -97,7 +97,7 @@ impl<D: Deviation> Sandbox<D> {
                 self.refill(index, start, end);
             }
         }
-        self.arena.fill_slack();
+        self.memory.fill_slack();
         for kept in &mut self.kept {
             kept.generation = None;
         }
@@ -108,14 +108,14 @@ impl<D: Deviation> Sandbox<D> {
     fn refill(&mut self, index: usize, start: u64, end: u64) {
         let placed = &self.backings[index];
         let Some(payload) = first_content(placed.backing) else {
-            return self.arena.fill(placed.host + start, end - start, 0);
+            return self.memory.fill(placed.host + start, end - start, 0);
         };
         let mut piece = [0; 4096];
         let mut position = start;
         while position < end {
             let bytes = piece.len().min(usize::try_from(end - position).unwrap_or(usize::MAX));
             payload.fill(position, &mut piece[..bytes]);
-            self.arena.write(placed.host + position, &piece[..bytes]);
+            self.memory.write(placed.host + position, &piece[..bytes]);
             position += bytes as u64;
         }
     }
@@ -123,20 +123,20 @@ impl<D: Deviation> Sandbox<D> {
     /// Writes at an offset of a backing that the caller has checked.
     pub(super) fn store(&mut self, index: usize, offset: u64, bytes: &[u8]) {
         self.note_dirty(index, offset, bytes.len() as u64);
-        self.arena.write(self.backings[index].host.wrapping_add(offset), bytes);
+        self.memory.write(self.backings[index].host.wrapping_add(offset), bytes);
     }
 
     /// Fills with zeros at an offset of a backing that the caller has checked.
     pub(super) fn wipe(&mut self, index: usize, offset: u64, length: u64) {
         self.note_dirty(index, offset, length);
-        self.arena.fill(self.backings[index].host.wrapping_add(offset), length, 0);
+        self.memory.fill(self.backings[index].host.wrapping_add(offset), length, 0);
     }
 
     /// Fills with zeros what was ever written of a backing.
     pub(super) fn wipe_dirty(&mut self, index: usize) {
         let (start, end) = self.backings[index].dirty;
         if start < end {
-            self.arena.fill(self.backings[index].host + start, end - start, 0);
+            self.memory.fill(self.backings[index].host + start, end - start, 0);
         }
     }
 
@@ -193,7 +193,7 @@ impl<D: Deviation> Sandbox<D> {
         if !D::fits(offset, length, placed.total) {
             return Err(Refusal::Gap);
         }
-        self.arena.read(placed.host.wrapping_add(offset), length, data);
+        self.memory.read(placed.host.wrapping_add(offset), length, data);
         Ok(())
     }
 

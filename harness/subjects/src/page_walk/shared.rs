@@ -39,7 +39,7 @@ impl<D: Deviation> Sandbox<D> {
     }
 
     fn scratch_word(&self, offset: u64) -> u64 {
-        self.arena.word(self.backings[SCRATCH].host + offset)
+        self.memory.word(self.backings[SCRATCH].host + offset)
     }
 
     fn store_word(&mut self, offset: u64, word: u64) {
@@ -93,7 +93,7 @@ impl<D: Deviation> Sandbox<D> {
         let mut page = [0; 4096];
         let source = self.backings[SNAPSHOT].host + self.setup.tail_offset();
         for offset in (0..layout.tail_bytes).step_by(page.len()) {
-            if let Some(bytes) = self.arena.bytes(source + offset, PAGE_BYTES) {
+            if let Some(bytes) = self.memory.bytes(source + offset, PAGE_BYTES) {
                 page.copy_from_slice(bytes);
             }
             self.store(SCRATCH, layout.tail + offset, &page);
@@ -114,7 +114,7 @@ impl<D: Deviation> Sandbox<D> {
         let kept = &mut self.kept[slot.index()];
         kept.generation = Some(self.generation);
         kept.image.clear();
-        self.arena.read(placed.host, placed.total, &mut kept.image);
+        self.memory.read(placed.host, placed.total, &mut kept.image);
         self.write_bookkeeping(&layout);
         Ok(self.generation)
     }
@@ -179,7 +179,7 @@ impl<D: Deviation> Sandbox<D> {
         let (start, end, pointer) = self.last_element()?;
         let bytes = end.wrapping_sub(start);
         landing.reserve(bytes);
-        self.arena.read(self.backings[SCRATCH].host.wrapping_add(start), bytes, landing.data);
+        self.memory.read(self.backings[SCRATCH].host.wrapping_add(start), bytes, landing.data);
         self.take(start, pointer);
         Ok(())
     }
@@ -189,7 +189,7 @@ impl<D: Deviation> Sandbox<D> {
         let (start, end, pointer) = self.last_element()?;
         let element_bytes = end - start;
         let host = self.backings[SCRATCH].host + start;
-        let Some(prefix) = self.arena.bytes(host, 4).filter(|_| 4 <= element_bytes) else {
+        let Some(prefix) = self.memory.bytes(host, 4).filter(|_| 4 <= element_bytes) else {
             return Err(Refusal::Corrupt);
         };
         let prefix = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]);
@@ -198,7 +198,7 @@ impl<D: Deviation> Sandbox<D> {
         if self.buffer_bytes() < start + bytes {
             return Err(Refusal::Corrupt);
         }
-        self.arena.read(host + 4, bytes.saturating_sub(4), landing.data);
+        self.memory.read(host + 4, bytes.saturating_sub(4), landing.data);
         self.take(start, pointer);
         Ok(())
     }

@@ -47,9 +47,9 @@ impl<D: Deviation> Subject<PageWalk> for Host<D> {
         view.bookkeeping = self.sandbox.bookkeeping();
         if view.wants_bytes {
             for (placed, bytes) in self.sandbox.backings.iter().zip(&mut view.backings) {
-                self.sandbox.arena.read(placed.host, placed.total, bytes);
+                self.sandbox.memory.read(placed.host, placed.total, bytes);
             }
-            let changed = self.sandbox.arena.changed_slack();
+            let changed = self.sandbox.memory.changed_slack();
             view.stray = changed.map(|(index, distance)| (self.sandbox.backings[index].backing, distance));
             view.entries.extend_from_slice(self.sandbox.tables.entries());
         }
