@@ -43,7 +43,7 @@ const WINGS: &[(&str, &[&str])] = &[
         "models/src",
         &["mod", "setup", "op", "outcome", "contract", "laws", "model", "model/words", "model/picture", "model/tests"],
     ),
-    ("harness/core/src/rig", &["mod", "wire", "generate", "simplify", "small", "words", "scene"]),
+    ("harness/core/src/rig", &["mod", "wire", "generate", "simplify", "small", "words", "scene", "diagnosis"]),
     ("harness/subjects/src", &["mod", "subject", "deviation", "hardened", "original", "published_fix", "defects"]),
 ];
 
