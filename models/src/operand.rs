@@ -69,6 +69,19 @@ impl<const N: usize> Operand<N> for u32 {
     }
 }
 
+impl<const N: usize> Operand<N> for i32 {
+    #[allow(clippy::cast_possible_truncation)] // any number is legal: wide ones are cut
+    #[inline]
+    fn read(_edges: &Edges<N>, reader: &mut Reader<'_>) -> Self {
+        reader.signed() as i32
+    }
+
+    #[inline]
+    fn write(&self, _edges: &Edges<N>, writer: &mut Writer<'_>) {
+        writer.signed(i64::from(*self));
+    }
+}
+
 /// A pattern's seed is simplest as 0.
 impl Simpler for u16 {
     fn simpler(&self) -> Vec<Self> {

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream as Tokens;
 use quote::ToTokens as _;
 use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
 use syn::{DeriveInput, Error, Expr, Fields, Ident, LitInt, Path, Result, Token, parenthesized};
 
 /// What is said of the whole op: `#[forms(edges = EDGES, about(slot = Slot))]`.
@@ -18,7 +19,8 @@ pub(crate) struct Variant {
     pub(crate) fields: Vec<Ident>,
     types: Vec<Tokens>,
     tag: Option<u8>,
-    pub(crate) by_hand: bool,
+    /// The functions that read and write it, where these are not derived.
+    pub(crate) by_hand: Vec<Ident>,
     pub(crate) low: Vec<Ident>,
     pub(crate) wire: Vec<Ident>,
     pub(crate) simpler: Vec<Named>,
@@ -53,14 +55,14 @@ impl Variant {
             return Err(Error::new_spanned(variant, format!("{}: operands have names", variant.ident)));
         }
         let fields: Vec<Ident> = variant.fields.iter().filter_map(|field| field.ident.clone()).collect();
-        let (mut tag, mut by_hand, mut say) = (None, false, None);
-        let (mut low, mut wire, mut simpler) = (Vec::new(), None, None);
+        let (mut tag, mut wire, mut simpler, mut say) = (None, None, None, None);
+        let (mut by_hand, mut low) = (Vec::new(), Vec::new());
         for attribute in variant.attrs.iter().filter(|attribute| attribute.path().is_ident("form")) {
             attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("tag") {
                     tag = Some(meta.value()?.parse::<LitInt>()?.base10_parse()?);
                 } else if meta.path.is_ident("by_hand") {
-                    by_hand = true;
+                    by_hand = names(operands(&meta)?);
                 } else if meta.path.is_ident("low") {
                     low = names(operands(&meta)?);
                 } else if meta.path.is_ident("wire") {
@@ -93,6 +95,9 @@ impl Variant {
         fields.sort();
         if on_wire != fields {
             return Err(self.error("`low` and `wire` together name each operand once"));
+        }
+        if !matches!(self.by_hand.len(), 0 | 2) {
+            return Err(self.error("`by_hand` names the function that reads it, and the one that writes it"));
         }
         let is_operand = self.simpler.iter().all(|(name, _)| fields.contains(&name));
         if is_operand { Ok(()) } else { Err(self.error("`simpler` names operands")) }
@@ -131,13 +136,14 @@ impl Variant {
 
 /// `seed, length = fewer`.
 fn operands(meta: &ParseNestedMeta<'_>) -> Result<Vec<Named>> {
-    let mut operands = Vec::new();
-    meta.parse_nested_meta(|operand| {
-        let said = if operand.input.peek(Token![=]) { Some(operand.value()?.parse()?) } else { None };
-        operands.push((operand.path.require_ident()?.clone(), said));
-        Ok(())
-    })?;
-    Ok(operands)
+    let content;
+    parenthesized!(content in meta.input);
+    let operand = |input: ParseStream<'_>| {
+        let name = input.parse()?;
+        let said = if input.parse::<Option<Token![=]>>()?.is_some() { Some(input.parse()?) } else { None };
+        Ok((name, said))
+    };
+    Ok(content.parse_terminated(operand, Token![,])?.into_iter().collect())
 }
 
 fn names(operands: Vec<Named>) -> Vec<Ident> {

@@ -76,9 +76,9 @@ pub(crate) fn wire(Whole { op, edges, .. }: &Whole, variants: &[Variant]) -> Res
         if end < tag || (index == 0) != (tag == 0) {
             return Err(variant.error("tags begin with 0 and ascend, in the order of declaration"));
         }
-        if variant.by_hand {
-            reads.push(quote!(#tag..=#end => Self::read_by_hand(tag, edges, reader),));
-            writes.push(quote!(#op::#name { .. } => self.write_by_hand(edges, writer),));
+        if let [read, write] = variant.by_hand.as_slice() {
+            reads.push(quote!(#tag..=#end => #read(tag - #tag, edges, reader),));
+            writes.push(quote!(#op::#name { #(#fields),* } => #write(#tag, #(*#fields,)* edges, writer),));
             continue;
         }
         let bits = variant.low_types().into_iter().map(|of| quote!(<#of as crate::operand::Low<{ #edges }>>::BITS));
@@ -88,11 +88,11 @@ pub(crate) fn wire(Whole { op, edges, .. }: &Whole, variants: &[Variant]) -> Res
         let message = format!("{name}: the operands in the low bits do not fit the tags");
         checks.push(quote! {
             let values = 1_u32 << (0 #(+ #bits)*);
-            assert!((#tag as u32).is_multiple_of(values) && (#end as u32 + 1).is_multiple_of(values), #message);
+            assert!((#end as u32 - #tag as u32 + 1).is_multiple_of(values), #message);
         });
         reads.push(quote! {
             #tag..=#end => #op::#name {
-                #(#low: crate::operand::Low::read_low((tag >> (#shifts)) & ((1 << #bits) - 1), edges, reader),)*
+                #(#low: crate::operand::Low::read_low(((tag - #tag) >> (#shifts)) & ((1 << #bits) - 1), edges, reader),)*
                 #(#wire: crate::operand::Operand::read(edges, reader),)*
             },
         });

@@ -190,14 +190,12 @@ impl Simpler for BrkRequest {
 }
 
 /// Fewer bytes to copy: the sizes that are simpler and smaller.
-#[allow(clippy::trivially_copy_pass_by_ref)] // as `Simpler::simpler`
 pub(super) fn fewer_bytes(length: &u32) -> Vec<u32> {
     let sizes = Size(u64::from(*length)).simpler().into_iter();
     sizes.filter_map(|size| u32::try_from(size.0).ok()).filter(|shorter| shorter < length).collect()
 }
 
 /// Fewer elements to push.
-#[allow(clippy::trivially_copy_pass_by_ref)] // as `Simpler::simpler`
 pub(super) fn fewer_elements(length: &u8) -> Vec<u8> {
     below(&[1, 4, 8, 16, 64], *length)
 }

@@ -4,7 +4,7 @@
 //! Pure: tables are read through a function of the caller's. It is the hardware of the simulated machine, the measure
 //! of audits, and what witnesses are compared with. It refuses to know what kernels mean by their tables.
 
-use super::op::Mode;
+use super::operands::Mode;
 
 /// The entry is in use.
 pub const PRESENT: u32 = 1 << 0;

@@ -6,19 +6,23 @@
 //! with error codes. This module holds its words, [`mmu`] its hardware; [`model::TempMapModel`] judges.
 
 mod address;
+mod by_hand;
 mod contract;
+mod forms;
 pub mod laws;
 pub mod mmu;
 pub mod model;
 mod op;
+mod operands;
 mod outcome;
 mod setup;
 
 pub use address::{PhysicalAddress, VirtualAddress};
 pub use contract::TempMapContract;
-pub use op::{
-    Cpu, HOLDS, Hold, MAX_FILE_BYTES, MAX_SEGMENTS, Mode, Op, OpKind, PROCESSES, PageFlags, PageSource, Process,
-    Segment, Segments, Space, TempFrame, file_of,
+pub use op::{MAX_FILE_BYTES, Op, OpKind, file_of};
+pub use operands::{
+    Cpu, HOLDS, Hold, MAX_SEGMENTS, Mode, PROCESSES, PageFlags, PageSource, Process, Segment, Segments, Space,
+    TempFrame,
 };
 pub use outcome::{Kept, Outcome, PageShown, SLOT_WORDS, SPACES, Seen, View, Wanted};
 pub use setup::{

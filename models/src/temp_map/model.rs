@@ -37,7 +37,7 @@ mod words;
 
 use super::laws::{ANSWER, FRESH, KERNEL_FAULT, PHYSICAL, REFUSAL, SHORTAGE};
 use super::mmu::PRESENT;
-use super::op::{Cpu, Hold, Process, Space as SpaceName};
+use super::operands::{Cpu, Hold, Process, Space as SpaceName};
 use super::setup::{BOOT_FRAMES, CPUS};
 use super::{HOLDS, Op, Outcome, PhysicalAddress, SPACES, Seen, Setup, TempMap, TempMapContract, View};
 use crate::picture::{ByteRows, Picture};

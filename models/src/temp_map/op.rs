@@ -1,147 +1,84 @@
 //! The calls of kernel code and programs. Total: every op is legal in every state; on an empty variable nothing is
 //! done.
+//!
+//! Beside each op stand its forms. Tags are rows of eight, of which frequent ops have more; they are frozen with version 1 of
+//! the wire format.
 
-use super::address::{PhysicalAddress, VirtualAddress, hex_word};
-use super::setup::CPUS;
+use super::address::{VirtualAddress, hex_word};
+use super::by_hand::{
+    read_create, read_elf_load, read_fork, read_map_page, read_map_temp, write_create, write_elf_load, write_fork,
+    write_map_page, write_map_temp,
+};
+use super::forms::{fewer_bytes, one};
+use super::operands::{Cpu, Hold, Mode, PageFlags, PageSource, Process, Segments, Space, TempFrame};
+use super::setup::EDGES;
 use crate::Payload;
-use crate::operand::index_type;
-use arbitrary::{Arbitrary, Unstructured};
-use memtwin_derive::Kinds;
+use arbitrary::Arbitrary;
+use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
 
-/// The number of variables that hold a process.
-pub const PROCESSES: u8 = 4;
-/// The number of variables that hold a frame.
-pub const HOLDS: u8 = 8;
-/// The most segments of an ELF file.
-pub const MAX_SEGMENTS: usize = 3;
 /// The longest ELF file in bytes.
 pub const MAX_FILE_BYTES: u32 = 1 << 14;
 
-index_type!(
-    /// A processor.
-    Cpu, CPUS, "a cpu is below 2"
-);
-index_type!(
-    /// A variable that holds a process or none.
-    Process, PROCESSES, "a process is below 4"
-);
-index_type!(
-    /// A variable of the kernel that holds a frame or none.
-    Hold, HOLDS, "a hold is below 8"
-);
-
-/// The privilege of an access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Ring 3.
-    User,
-    /// Ring 0, with CR0.WP set.
-    Kernel,
-}
-
-/// A directory to put in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Space {
-    /// The kernel's own directory.
-    Kernel,
-    /// A process's.
-    Process(Process),
-}
-
-/// The frame that a page is mapped to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PageSource {
-    /// A new one, cleared.
-    New,
-    /// The one in a variable, which keeps it as well.
-    Hold(Hold),
-}
-
-/// The physical address that is given to `map_temp_page`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TempFrame {
-    /// Of the frame in a variable.
-    Hold(Hold),
-    /// Of the frame behind a page, as `get_phys_addr` says under the directory in force.
-    Behind(VirtualAddress),
-    /// This very one.
-    At(PhysicalAddress),
-}
-
-/// The flags of a page: bits 1 to 4 of its entry (writable, user, write-through, cache-disable).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PageFlags(u8);
-
-/// A loadable segment of an ELF file, as its program header says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Segment {
-    /// `p_vaddr`.
-    pub address: VirtualAddress,
-    /// `p_offset`.
-    #[serde(with = "hex_word")]
-    pub offset: u32,
-    /// `p_filesz`.
-    #[serde(with = "hex_word")]
-    pub file_bytes: u32,
-    /// `p_memsz`.
-    #[serde(with = "hex_word")]
-    pub memory_bytes: u32,
-    /// Whether `p_flags` has `PF_W`.
-    pub writable: bool,
-}
-
-/// Up to [`MAX_SEGMENTS`] segments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Segment>", into = "Vec<Segment>")]
-pub struct Segments {
-    list: [Segment; MAX_SEGMENTS],
-    count: u8,
-}
-
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
+#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[forms(about(cpu = Cpu))]
+#[forms(edges = EDGES, about(cpu = Cpu))]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
 pub enum Op {
     /// `create_page_directory` into an empty variable.
+    #[form(tag = 0, by_hand(read_create, write_create), say("{process} = create_page_directory()"))]
     Create { process: Process },
     /// `clone_page_directory` of a process into an empty variable.
+    #[form(tag = 8, by_hand(read_fork, write_fork), say("{cpu}{child} = fork({parent})"))]
     Fork { cpu: Cpu, parent: Process, child: Process },
     /// `destroy_page_directory`.
+    #[form(tag = 16, low(cpu, process), say("{cpu}destroy {process}"))]
     Destroy { cpu: Cpu, process: Process },
     /// `switch_page_directory`.
+    #[form(tag = 24, low(cpu, space), say("{cpu}switch to {space}"))]
     Switch { cpu: Cpu, space: Space },
     /// `map_page` in the directory in force.
+    #[form(tag = 40, by_hand(read_map_page, write_map_page), say("{cpu}map_page({address}, {source}, {flags})"))]
     MapPage { cpu: Cpu, address: VirtualAddress, source: PageSource, flags: PageFlags },
     /// `unmap_page`: the page's reference to its frame is given up.
+    #[form(tag = 64, low(cpu), say("{cpu}unmap_page({address})"))]
     UnmapPage { cpu: Cpu, address: VirtualAddress },
     /// `unmap_page_no_free`: the reference goes to an empty variable.
+    #[form(tag = 72, low(cpu), wire(hold, address), say("{cpu}{hold} = unmap_page_no_free({address})"))]
     UnmapPageNoFree { cpu: Cpu, address: VirtualAddress, hold: Hold },
     /// `get_phys_addr`.
+    #[form(tag = 80, low(cpu), say("{cpu}get_phys_addr({address})"))]
     GetPhysAddr { cpu: Cpu, address: VirtualAddress },
     /// The frame allocator: a frame into an empty variable. Its bytes are whatever they were.
+    #[form(tag = 88, low(hold), say("{hold} = alloc_frame()"))]
     AllocFrame { hold: Hold },
     /// The variable gives its reference up.
+    #[form(tag = 96, low(hold), say("free_frame({hold})"))]
     FreeFrame { hold: Hold },
     /// `alloc_temp_slot`.
+    #[form(tag = 104, say("alloc_temp_slot()"))]
     AllocSlot,
     /// `free_temp_slot`.
+    #[form(tag = 112, simpler(), say("free_temp_slot({slot})"))]
     FreeSlot { slot: i32 },
     /// `map_temp_page`.
+    #[form(
+        tag = 120,
+        by_hand(read_map_temp, write_map_temp),
+        simpler(cpu, frame),
+        say("{cpu}map_temp_page({frame}, slot {slot})")
+    )]
     MapTemp { cpu: Cpu, frame: TempFrame, slot: i32 },
     /// `unmap_temp_page`.
+    #[form(tag = 144, low(cpu), simpler(cpu), say("{cpu}unmap_temp_page(slot {slot})"))]
     UnmapTemp { cpu: Cpu, slot: i32 },
     /// A load of four bytes; the address is rounded down to a multiple of four.
+    #[form(tag = 160, low(cpu, mode), simpler(cpu, address, mode), say("{cpu}{mode} loads {}", address.with_slot()))]
     Load { cpu: Cpu, mode: Mode, address: VirtualAddress },
     /// A store of four bytes, likewise; the kernel's fault handler resolves copy-on-write.
+    #[form(tag = 184, low(cpu, mode), simpler(cpu, address, mode, value = one))]
+    #[form(say("{cpu}{mode} stores {value:#x} to {}", address.with_slot()))]
     Store {
         cpu: Cpu,
         mode: Mode,
@@ -150,10 +87,15 @@ pub enum Op {
         value: u32,
     },
     /// `sys_write`: the kernel reads a program's buffer.
+    #[form(tag = 208, low(cpu), simpler(cpu, address, count = fewer_bytes), say("{cpu}sys_write({address}, {count})"))]
     SysWrite { cpu: Cpu, address: VirtualAddress, count: u32 },
     /// `sys_read`: the kernel fills a program's buffer, with the pattern `seed`.
+    #[form(tag = 224, low(cpu), simpler(cpu, address, count = fewer_bytes, seed))]
+    #[form(say("{cpu}sys_read({address}, {count}) of pattern {seed}"))]
     SysRead { cpu: Cpu, address: VirtualAddress, count: u32, seed: u16 },
     /// `elf_load` into the directory in force, from a file of `length` bytes of the pattern `seed`.
+    #[form(tag = 240, by_hand(read_elf_load, write_elf_load), simpler(cpu, segments, seed))]
+    #[form(say("{cpu}elf_load(file of {length} bytes of pattern {seed}: {segments})"))]
     ElfLoad { cpu: Cpu, seed: u16, length: u16, segments: Segments },
 }
 
@@ -162,112 +104,4 @@ pub enum Op {
 #[must_use]
 pub fn file_of(seed: u16, length: u16) -> Payload {
     Payload { seed, length: u32::from(length).min(MAX_FILE_BYTES) }
-}
-
-impl Space {
-    /// 0 for the kernel, from 1 on for processes.
-    #[inline]
-    #[must_use]
-    pub const fn index(self) -> usize {
-        match self {
-            Space::Kernel => 0,
-            Space::Process(process) => process.index() + 1,
-        }
-    }
-}
-
-impl PageFlags {
-    const WRITABLE: u8 = 1 << 1;
-    const USER: u8 = 1 << 2;
-    const LETTERS: [(char, u8); 4] = [('w', Self::WRITABLE), ('u', Self::USER), ('t', 1 << 3), ('c', 1 << 4)];
-
-    /// From four bits: writable, user, write-through, cache-disable; others are dropped.
-    #[inline]
-    #[must_use]
-    pub const fn from_bits_folded(bits: u8) -> Self {
-        PageFlags((bits & 15) << 1)
-    }
-
-    /// The four bits.
-    #[inline]
-    #[must_use]
-    pub const fn bits(self) -> u8 {
-        self.0 >> 1
-    }
-
-    /// As they stand in an entry.
-    #[inline]
-    #[must_use]
-    pub const fn entry_bits(self) -> u32 {
-        self.0 as u32
-    }
-}
-
-impl TryFrom<String> for PageFlags {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let mut flags = 0;
-        for letter in text.chars() {
-            let known = Self::LETTERS.iter().find(|(name, _)| *name == letter);
-            let (_, bit) = known.ok_or("flags are letters: w writable, u user, t write-through, c cache-disable")?;
-            flags |= bit;
-        }
-        Ok(PageFlags(flags))
-    }
-}
-
-impl From<PageFlags> for String {
-    fn from(flags: PageFlags) -> String {
-        PageFlags::LETTERS.iter().filter(|(_, bit)| flags.0 & bit != 0).map(|(letter, _)| letter).collect()
-    }
-}
-
-impl<'a> Arbitrary<'a> for PageFlags {
-    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        bytes.arbitrary().map(Self::from_bits_folded)
-    }
-}
-
-impl Segments {
-    /// The first segments of a list.
-    #[must_use]
-    pub fn of(segments: &[Segment]) -> Self {
-        let mut all = Segments { list: [EMPTY_SEGMENT; MAX_SEGMENTS], count: 0 };
-        for (place, segment) in all.list.iter_mut().zip(segments) {
-            *place = *segment;
-            all.count += 1;
-        }
-        all
-    }
-
-    /// The segments.
-    #[inline]
-    #[must_use]
-    pub fn as_slice(&self) -> &[Segment] {
-        &self.list[..usize::from(self.count)]
-    }
-}
-
-const EMPTY_SEGMENT: Segment =
-    Segment { address: VirtualAddress(0), offset: 0, file_bytes: 0, memory_bytes: 0, writable: false };
-
-impl TryFrom<Vec<Segment>> for Segments {
-    type Error = &'static str;
-    fn try_from(list: Vec<Segment>) -> Result<Self, Self::Error> {
-        if list.len() <= MAX_SEGMENTS { Ok(Segments::of(&list)) } else { Err("an ELF file has at most 3 segments") }
-    }
-}
-
-impl From<Segments> for Vec<Segment> {
-    fn from(segments: Segments) -> Vec<Segment> {
-        segments.as_slice().to_vec()
-    }
-}
-
-impl<'a> Arbitrary<'a> for Segments {
-    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        let count = bytes.int_in_range(0..=MAX_SEGMENTS)?;
-        let list: [Segment; MAX_SEGMENTS] = bytes.arbitrary()?;
-        Ok(Segments::of(&list[..count]))
-    }
 }

@@ -1,7 +1,8 @@
 //! What kernel code and programs could see of a call, and the state that an audit is shown.
 
 use super::mmu::{PageFault, Translation};
-use super::op::{OpKind, PROCESSES};
+use super::op::OpKind;
+use super::operands::PROCESSES;
 use super::setup::{CPUS, MAX_FRAMES, SLOTS, SYSTEM_CALL_LIMIT_BYTES};
 use crate::{Effect, OutcomeClass};
 

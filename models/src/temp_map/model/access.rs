@@ -2,7 +2,7 @@
 
 use super::super::laws::{ACCESS, ANSWER, BYTES, COPY_ON_WRITE, TEMP};
 use super::super::mmu::{ACCESSED, Access, DIRTY, FLAGS, PRESENT, PageFault};
-use super::super::op::{Cpu, Mode};
+use super::super::operands::{Cpu, Mode};
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE};
 use super::super::{Outcome, PageShown, Seen, VirtualAddress};
 use super::frames::{FrameIndex, Frames};

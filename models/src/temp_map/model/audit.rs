@@ -2,7 +2,7 @@
 
 use super::super::laws::{BYTES, IN_FORCE, LEAK, PAGE_MAP, REFERENCES, SLOT_TABLE, STALE, TEMP};
 use super::super::mmu::{self, ACCESSED, Access, DIRTY, FLAGS, PRESENT, USER, WRITABLE};
-use super::super::op::Mode;
+use super::super::operands::Mode;
 use super::super::outcome::SLOT_WORDS;
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE, MAX_FRAMES, PAGE_BYTES, SLOTS, WINDOW_BASE};
 use super::super::{View, Wanted};

@@ -2,7 +2,7 @@
 
 use super::super::laws::ANSWER;
 use super::super::mmu::{USER, WRITABLE};
-use super::super::op::{Cpu, Segment};
+use super::super::operands::{Cpu, Segment};
 use super::super::setup::{KERNEL_HALF, PAGE_BYTES};
 use super::super::{Outcome, Seen, VirtualAddress};
 use super::{Expected, Judged, TempMapModel, done};

@@ -2,7 +2,7 @@
 
 use super::super::laws::{ANSWER, FRESH, PAGE_MAP, PHYSICAL};
 use super::super::mmu::{ACCESSED, DIRTY, FLAGS, PRESENT};
-use super::super::op::{Cpu, Hold, PageSource};
+use super::super::operands::{Cpu, Hold, PageSource};
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE};
 use super::super::{Outcome, PageShown, Seen, VirtualAddress};
 use super::frames::FrameIndex;

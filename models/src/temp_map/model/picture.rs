@@ -1,7 +1,8 @@
 //! The model as a picture: the address space in force, the slots of the window, the directories, and who refers to which
 //! frame. Only explaining runs come here; nothing is judged. Look-aside buffers are not in it: the model has none.
 
-use super::super::op::{Op, OpKind, PageSource, TempFrame};
+use super::super::op::{Op, OpKind};
+use super::super::operands::{PageSource, TempFrame};
 use super::super::outcome::{Outcome, Seen, View};
 use super::super::setup::{CPUS, KERNEL_HALF, KERNEL_PAGE, PAGE_BYTES, SYSTEM_CALL_LIMIT_BYTES, WINDOW_BASE};
 use super::super::{Hold, SLOTS};

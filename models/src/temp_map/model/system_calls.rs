@@ -2,7 +2,7 @@
 
 use super::super::laws::{ANSWER, BYTES, COUNT};
 use super::super::mmu::{COPY_ON_WRITE, PRESENT, WRITABLE};
-use super::super::op::Cpu;
+use super::super::operands::Cpu;
 use super::super::setup::{KERNEL_HALF, PAGE_BYTES, SYSTEM_CALL_LIMIT_BYTES};
 use super::super::{Outcome, Seen, VirtualAddress};
 use super::{Expected, Judged, TempMapModel};

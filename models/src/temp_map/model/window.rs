@@ -1,7 +1,7 @@
 //! The window: slots, and what is mapped at them.
 
 use super::super::laws::{ANSWER, PHYSICAL, SLOT};
-use super::super::op::{Cpu, TempFrame};
+use super::super::operands::{Cpu, TempFrame};
 use super::super::setup::{PAGE_BYTES, WINDOW_BASE};
 use super::super::{Outcome, PhysicalAddress, Seen};
 use super::slots::TempMapping;

@@ -1,6 +1,7 @@
 //! What a person reads of the model: sentences and nothing else. Only explaining runs come here; nothing is judged.
 
-use super::super::op::{Cpu, Mode, Op, PageSource, TempFrame};
+use super::super::op::Op;
+use super::super::operands::{Cpu, Mode, PageSource, TempFrame};
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE, WINDOW_BASE};
 use super::super::{Process, VirtualAddress};
 use super::{TempMapModel, slots};

@@ -1,11 +1,8 @@
-//! Temp-map setups, ops and outcomes in words.
+//! Temp-map setups and outcomes in words. Those of ops stand beside them in the models.
 
 use crate::rig::Words;
 use memtwin_models::temp_map::mmu::{self, PRESENT, PageFault};
-use memtwin_models::temp_map::{
-    Hold, Mode, Op, Outcome, PAGE_BYTES, PageFlags, PageShown, PageSource, Process, Seen, Segment, Setup, Space,
-    TempFrame, TempMap, WINDOW_BASE,
-};
+use memtwin_models::temp_map::{Op, Outcome, PageShown, Seen, Setup, TempMap, VirtualAddress};
 use std::fmt::Write as _;
 
 impl Words for TempMap {
@@ -22,50 +19,7 @@ impl Words for TempMap {
     }
 
     fn op_words(op: &Op) -> String {
-        match *op {
-            Op::Create { process } => format!("{} = create_page_directory()", name(process)),
-            Op::Fork { cpu, parent, child } => format!("{}{} = fork({})", on(cpu), name(child), name(parent)),
-            Op::Destroy { cpu, process } => format!("{}destroy {}", on(cpu), name(process)),
-            Op::Switch { cpu, space: Space::Kernel } => format!("{}switch to the kernel's directory", on(cpu)),
-            Op::Switch { cpu, space: Space::Process(process) } => format!("{}switch to {}", on(cpu), name(process)),
-            Op::MapPage { cpu, address, source, flags: bits } => {
-                let what = match source {
-                    PageSource::New => "a new frame".to_owned(),
-                    PageSource::Hold(hold) => held(hold),
-                };
-                format!("{}map_page({:#x}, {what}, {})", on(cpu), address.0, flags(bits))
-            }
-            Op::UnmapPage { cpu, address } => format!("{}unmap_page({:#x})", on(cpu), address.0),
-            Op::UnmapPageNoFree { cpu, address, hold } => {
-                format!("{}{} = unmap_page_no_free({:#x})", on(cpu), held(hold), address.0)
-            }
-            Op::GetPhysAddr { cpu, address } => format!("{}get_phys_addr({:#x})", on(cpu), address.0),
-            Op::AllocFrame { hold } => format!("{} = alloc_frame()", held(hold)),
-            Op::FreeFrame { hold } => format!("free_frame({})", held(hold)),
-            Op::AllocSlot => "alloc_temp_slot()".to_owned(),
-            Op::FreeSlot { slot } => format!("free_temp_slot({slot})"),
-            Op::MapTemp { cpu, frame, slot } => {
-                let what = match frame {
-                    TempFrame::Hold(hold) => held(hold),
-                    TempFrame::Behind(address) => format!("get_phys_addr({:#x})", address.0),
-                    TempFrame::At(address) => format!("{:#x}", address.0),
-                };
-                format!("{}map_temp_page({what}, slot {slot})", on(cpu))
-            }
-            Op::UnmapTemp { cpu, slot } => format!("{}unmap_temp_page(slot {slot})", on(cpu)),
-            Op::Load { cpu, mode, address } => format!("{}{} loads {}", on(cpu), who(mode), at(address.0)),
-            Op::Store { cpu, mode, address, value } => {
-                format!("{}{} stores {value:#x} to {}", on(cpu), who(mode), at(address.0))
-            }
-            Op::SysWrite { cpu, address, count } => format!("{}sys_write({:#x}, {count})", on(cpu), address.0),
-            Op::SysRead { cpu, address, count, seed } => {
-                format!("{}sys_read({:#x}, {count}) of pattern {seed}", on(cpu), address.0)
-            }
-            Op::ElfLoad { cpu, seed, length, ref segments } => {
-                let list: Vec<_> = segments.as_slice().iter().map(segment).collect();
-                format!("{}elf_load(file of {length} bytes of pattern {seed}: {})", on(cpu), list.join("; "))
-            }
-        }
+        op.to_string()
     }
 
     fn place_words(place: u64) -> String {
@@ -111,48 +65,9 @@ impl Words for TempMap {
     }
 }
 
-fn name(process: Process) -> String {
-    format!("process {}", char::from(b'A' + u8::from(process)))
-}
-
-fn held(hold: Hold) -> String {
-    format!("frame variable {}", hold.index())
-}
-
-fn flags(flags: PageFlags) -> String {
-    let bits = flags.entry_bits();
-    let mut words = vec![if bits & mmu::WRITABLE == 0 { "read-only" } else { "writable" }];
-    words.push(if bits & mmu::USER == 0 { "kernel's" } else { "user's" });
-    if bits & mmu::CACHE != 0 {
-        words.push("with cache flags");
-    }
-    words.join(", ")
-}
-
-fn segment(segment: &Segment) -> String {
-    let Segment { address, offset, file_bytes, memory_bytes, writable } = *segment;
-    let kind = if writable { "writable" } else { "read-only" };
-    format!("{kind} at {:#x}, {file_bytes:#x} bytes from offset {offset:#x}, {memory_bytes:#x} in memory", address.0)
-}
-
-/// Only the second processor is worth a word.
-fn on(cpu: memtwin_models::temp_map::Cpu) -> &'static str {
-    if cpu.index() == 0 { "" } else { "on cpu 1: " }
-}
-
-fn who(mode: Mode) -> &'static str {
-    match mode {
-        Mode::User => "the program",
-        Mode::Kernel => "kernel code",
-    }
-}
-
 /// An address, with its slot where it has one.
 pub(super) fn at(address: u32) -> String {
-    match address.checked_sub(WINDOW_BASE).map(|offset| offset / PAGE_BYTES) {
-        Some(slot) if slot < 256 => format!("{address:#x} (slot {slot})"),
-        Some(_) | None => format!("{address:#x}"),
-    }
+    VirtualAddress(address).with_slot()
 }
 
 fn page(shown: &PageShown) -> String {
