@@ -219,7 +219,7 @@ impl Pages {
         if self.end <= address {
             return wild::read_byte(address);
         }
-        let host = self.host_of(address);
+        let host = self.host(address).as_ptr();
         let byte: u8;
         // SAFETY: deliberately not that the byte is accessible: where it is not, the instruction raises SIGSEGV and the
         // worker dies. The byte lies in the reservation, which is borrowed, so no other memory is read.
@@ -235,7 +235,7 @@ impl Pages {
         if self.end <= address {
             return wild::write_byte(address, byte);
         }
-        let host = self.host_of(address);
+        let host = self.host(address).as_ptr();
         // SAFETY: as for the load; the reservation is borrowed mutably, so nobody else has the byte.
         unsafe {
             asm!("mov byte ptr [{host}], {byte}", byte = in(reg_byte) byte, host = in(reg) host,
