@@ -1,12 +1,14 @@
 //! Derives of the forms of an op that follow from its operands: its kind, its wire bytes, its simpler ops, its words. An
 //! operand knows its own forms (`memtwin_models::operand`); an op is a tag and operands.
 //!
-//! Nothing is inferred that the format freezes: a variant's first tag, the operands in the tag's low bits, and the order on
-//! the wire are written beside the variant. What is derived names `crate::operand` and `crate::wire`, so these derives serve
-//! the models alone.
+//! Nothing is inferred that the format freezes: a variant's first tag and the operands in the tag's low bits are written beside
+//! it, and the order on the wire where it is not the declared one. What is derived names `crate::operand` and `crate::wire`, so
+//! these derives serve the models alone.
 
 mod form;
 mod forms;
+#[cfg(test)]
+mod tests;
 
 use form::{Variant, Whole};
 use proc_macro::TokenStream;
