@@ -9,7 +9,7 @@ use crate::trace::Trace;
 use memtwin_models::{AnySubject, Component, Depth, Effect, Model as _, Row, Verdict};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Writes the story to the slot.
+/// Writes the story to shared memory.
 #[derive(Debug)]
 pub struct Narrator<'a> {
     /// The ops before this one are run and not told.
