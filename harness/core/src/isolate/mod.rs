@@ -3,6 +3,7 @@
 //! death of a worker, even by SIGKILL, is data: which trace, which op, which fault.
 
 mod counters;
+mod ending;
 mod fault;
 pub mod heap;
 mod job;
@@ -25,20 +26,21 @@ pub use zygote::serve_if_asked;
 
 use crate::engines::Engine;
 use crate::feedback::Kept;
-use crate::finding::{Cause, Ending, Failure, Fault, FaultClass, Step};
-use crate::lockstep::{Audits, COUNTS, step_of};
+use crate::finding::{Cause, Ending, Failure, Step};
+use crate::lockstep::{Audits, COUNTS};
 use job::{JobKind, JobRecord, Reason, Report};
 use memtwin_models::StateMap;
 use memtwin_models::wire::MAX_WIRE_BYTES;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::personality::Persona;
 use shared::{MAX_FRAMES, OUTPUT_BYTES, SharedMemory};
+use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,22 +135,31 @@ pub struct Isolation {
 
 impl Isolation {
     /// Starts a zygote from this program, whose `main` calls [`serve_if_asked`] first. When `interrupted` becomes true,
-    /// running jobs end early.
+    /// running jobs end early. The zygote has the command line of this process, so that a `main` which makes rows of its
+    /// command line makes the same ones there.
     pub fn start(interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
         // The program itself, not its path: it may have been replaced since.
-        Self::start_from("/proc/self/exe".into(), interrupted)
+        Self::start_with("/proc/self/exe".into(), std::env::args_os().skip(1), interrupted)
     }
 
-    /// As [`Isolation::start`], from another program that serves as a zygote.
-    #[allow(clippy::needless_pass_by_value)] // the errors name it
+    /// As [`Isolation::start`], from another program that serves as a zygote, without arguments.
     pub fn start_from(program: PathBuf, interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
+        Self::start_with(program, std::iter::empty(), interrupted)
+    }
+
+    #[allow(clippy::needless_pass_by_value)] // the errors name it
+    fn start_with(
+        program: PathBuf,
+        arguments: impl Iterator<Item = OsString>,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Self, IsolationError> {
         let failed = |source| IsolationError::Start { program: program.clone(), source };
         let shared = SharedMemory::create().map_err(failed)?;
         let (commands, zygote_commands) = UnixStream::pair().map_err(failed)?;
         let (voice, worker_voice) = UnixStream::pair().map_err(failed)?;
         voice.set_nonblocking(true).map_err(failed)?;
         let kept = [zygote_commands.as_raw_fd(), shared.descriptor().as_raw_fd(), worker_voice.as_raw_fd()];
-        let zygote = spawn(&program, kept).map_err(failed)?;
+        let zygote = spawn(&program, arguments, kept).map_err(failed)?;
         drop((zygote_commands, OwnedFd::from(worker_voice)));
         Ok(Isolation { zygote, commands, voice, heard: Vec::new(), shared, interrupted })
     }
@@ -349,80 +360,6 @@ impl Isolation {
         self.heard.extend_from_slice(&chunk[..room]);
         true
     }
-
-    fn ending(&self, reason: Reason, status: i32, voice: &str) -> Ending {
-        let shared = self.shared.get();
-        let number = shared.step.load(Ordering::Relaxed);
-        let report = Report::of(shared.report.load(Ordering::Acquire));
-        let fault = || {
-            let fault = self.fault(reason, status, report, voice);
-            Ending::Failed(Failure { step: step_of(number), cause: Cause::Fault(fault) })
-        };
-        match reason {
-            Reason::None if status == 0 => match report {
-                Report::Done => Ending::Agreed,
-                Report::Moot => Ending::Moot { op: number, reason: shared.message.get() },
-                Report::Unsupported => Ending::Unsupported(shared.message.get()),
-                Report::Diverged => {
-                    let place = (shared.has_place != 0).then_some(shared.law_place);
-                    let cause = Cause::Law { law: shared.law.get(), field: shared.field.get(), place };
-                    Ending::Failed(Failure { step: step_of(number), cause })
-                }
-                Report::None | Report::Panicked | Report::NoSandbox => fault(),
-            },
-            Reason::None | Reason::Hang | Reason::Memory | Reason::Cancelled | Reason::NoWorker => fault(),
-        }
-    }
-
-    fn fault(&self, reason: Reason, status: i32, report: Report, voice: &str) -> Fault {
-        let shared = self.shared.get();
-        let record = &shared.fault;
-        let signal = record.signal.load(Ordering::Acquire).cast_signed();
-        let signal = if signal == 0 { -status.min(0) } else { signal };
-        let class = if reason == Reason::Hang || signal == libc::SIGPROF {
-            FaultClass::Hang
-        } else if reason == Reason::Memory || signal == libc::SIGVTALRM {
-            FaultClass::MemoryLimit
-        } else if report == Report::Panicked {
-            FaultClass::Panic
-        } else {
-            match signal {
-                0 => FaultClass::Exit,
-                libc::SIGSEGV if record.is_stack_overflow != 0 => FaultClass::StackOverflow,
-                libc::SIGSEGV => FaultClass::Segfault,
-                libc::SIGBUS => FaultClass::BusError,
-                libc::SIGILL => FaultClass::IllegalInstruction,
-                libc::SIGFPE => FaultClass::ArithmeticFault,
-                libc::SIGABRT => FaultClass::Abort,
-                libc::SIGTRAP => FaultClass::Trap,
-                libc::SIGSYS => FaultClass::ForbiddenCall,
-                _ => FaultClass::Killed,
-            }
-        };
-        let has_address = matches!(signal, libc::SIGSEGV | libc::SIGBUS) && record.signal.load(Ordering::Acquire) != 0;
-        let message = match class {
-            FaultClass::Panic => shared.message.get(),
-            FaultClass::Exit => format!("exit({status})\n{voice}"),
-            FaultClass::Killed => format!("signal {signal}"),
-            FaultClass::Segfault
-            | FaultClass::BusError
-            | FaultClass::IllegalInstruction
-            | FaultClass::ArithmeticFault
-            | FaultClass::Abort
-            | FaultClass::StackOverflow
-            | FaultClass::Hang
-            | FaultClass::MemoryLimit
-            | FaultClass::ForbiddenCall
-            | FaultClass::Trap => voice.to_owned(),
-        };
-        let count = record.frame_count.load(Ordering::Acquire) as usize;
-        Fault {
-            class,
-            address: has_address.then_some(record.address),
-            message: message.trim_end().to_owned(),
-            frames: record.frames[..count.min(MAX_FRAMES)].to_vec(),
-        }
-    }
 }
 
 impl Drop for Isolation {
@@ -458,8 +395,9 @@ fn job(kind: JobKind, target: usize, audits: Audits) -> JobRecord {
 }
 
 /// Starts the program as a zygote that keeps these descriptors.
-fn spawn(program: &std::path::Path, kept: [RawFd; 3]) -> io::Result<Child> {
+fn spawn(program: &Path, arguments: impl Iterator<Item = OsString>, kept: [RawFd; 3]) -> io::Result<Child> {
     let mut command = Command::new(program);
+    command.args(arguments);
     command.env(zygote::VARIABLE, kept.map(|descriptor| descriptor.to_string()).join(","));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let prepare = move || {

@@ -17,7 +17,7 @@ const LIBC_LIMIT_BYTES: u64 = Kind::Malloc.limit_bytes();
 
 /// Where the program has a pointer from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
+enum Origin {
     /// Tiny blocks can be asked to give their SuperSlab back.
     Allocator(Kind),
     Libc,
@@ -27,7 +27,7 @@ enum Source {
 /// A variable that holds a pointer.
 #[derive(Debug, Clone, Copy)]
 struct Held {
-    source: Source,
+    origin: Origin,
     pointer: u64,
     size: u64,
     granted: u64,
@@ -95,9 +95,9 @@ impl<D: Deviation> Program<D> {
     /// A live block of the allocator's.
     fn own(&self, slot: Slot) -> Option<(Kind, Held)> {
         let held = self.live(slot)?;
-        match held.source {
-            Source::Allocator(kind) => Some((kind, held)),
-            Source::Libc | Source::Foreign => None,
+        match held.origin {
+            Origin::Allocator(kind) => Some((kind, held)),
+            Origin::Libc | Origin::Foreign => None,
         }
     }
 
@@ -108,7 +108,7 @@ impl<D: Deviation> Program<D> {
                     return Seen::Idle;
                 }
                 let block = self.allocator.alloc(kind, size, align, slot.thread());
-                self.hold(slot, Source::Allocator(kind), block, size, align)
+                self.hold(slot, Origin::Allocator(kind), block, size, align)
             }
             Op::Realloc { slot, size } => self.realloc(slot, size, seen),
             Op::UsableSize { slot } => {
@@ -138,7 +138,7 @@ impl<D: Deviation> Program<D> {
                 }
                 let serves = size <= LIBC_LIMIT_BYTES && align.bytes() <= PAGE_BYTES;
                 let block = if serves { self.allocator.memory.libc.alloc(size, align.bytes()) } else { None };
-                self.hold(slot, Source::Libc, block, size, align)
+                self.hold(slot, Origin::Libc, block, size, align)
             }
             Op::MapForeign { slot, beside } => self.map_foreign(slot, beside),
             Op::ProtectNeighbour { slot, side, protection } => match self.foreign_neighbour(slot, side) {
@@ -159,7 +159,7 @@ impl<D: Deviation> Program<D> {
             },
             Op::Forge { slot, offset, method } => self.forge(slot, u64::from(offset), method),
             Op::RetireSuperslab { slot } => match self.slots[slot.index()] {
-                Some(Held { source: Source::Allocator(Kind::Tiny), pointer, .. }) => {
+                Some(Held { origin: Origin::Allocator(Kind::Tiny), pointer, .. }) => {
                     let Allocator { tiny, memory, .. } = &mut self.allocator;
                     if tiny.retire(memory, pointer) { Seen::Done } else { Seen::Kept }
                 }
@@ -172,9 +172,9 @@ impl<D: Deviation> Program<D> {
         }
     }
 
-    fn hold(&mut self, slot: Slot, source: Source, block: Option<u64>, size: u64, align: Alignment) -> Seen {
+    fn hold(&mut self, slot: Slot, origin: Origin, block: Option<u64>, size: u64, align: Alignment) -> Seen {
         let Some(pointer) = block else { return Seen::Null };
-        let held = Held { source, pointer, size, granted: size, align, length: 0, is_live: true };
+        let held = Held { origin, pointer, size, granted: size, align, length: 0, is_live: true };
         self.slots[slot.index()] = Some(held);
         Seen::Block(pointer)
     }
@@ -186,15 +186,15 @@ impl<D: Deviation> Program<D> {
         };
         let kind = self.setup.kind_after_realloc(kind, size, held.align).unwrap_or(kind);
         let length = held.length.min(held.size.min(size));
-        let source = Source::Allocator(kind);
-        self.slots[slot.index()] = Some(Held { source, pointer, size, granted: size, length, ..held });
+        let origin = Origin::Allocator(kind);
+        self.slots[slot.index()] = Some(Held { origin, pointer, size, granted: size, length, ..held });
         self.allocator.memory.load(pointer, seen.show(shown(length)));
         Seen::Block(pointer)
     }
 
     /// Whether the program can write to what a slot holds: foreign pages may be protected.
     fn is_writable(&self, held: &Held) -> bool {
-        held.source != Source::Foreign || self.allocator.memory.map.is_writable(held.pointer, 1)
+        held.origin != Origin::Foreign || self.allocator.memory.map.is_writable(held.pointer, 1)
     }
 
     fn write(&mut self, slot: Slot, seed: u16, length: u32) -> Seen {
@@ -223,16 +223,16 @@ impl<D: Deviation> Program<D> {
         let own = self.slots[slot.index()].as_ref().filter(|held| is_at(held)).map(|_| slot.index());
         let block = own.or_else(|| self.slots.iter().position(|held| held.as_ref().is_some_and(is_at)));
         let Some(held) = block.and_then(|block| self.slots[block].as_mut()) else { return };
-        let is_freed = match (held.source, route) {
-            (Source::Allocator(_), Route::Owner(_) | Route::Fallback) | (Source::Libc, Route::Libc) => true,
-            (Source::Allocator(_) | Source::Libc | Source::Foreign, _) => false,
+        let is_freed = match (held.origin, route) {
+            (Origin::Allocator(_), Route::Owner(_) | Route::Fallback) | (Origin::Libc, Route::Libc) => true,
+            (Origin::Allocator(_) | Origin::Libc | Origin::Foreign, _) => false,
         };
         held.is_live = !is_freed;
     }
 
     fn map_foreign(&mut self, slot: Slot, beside: Slot) -> Seen {
         if let Some(held) = self.live(slot) {
-            if held.source != Source::Foreign {
+            if held.origin != Origin::Foreign {
                 return Seen::Idle;
             }
             self.unmap_foreign(slot.index());
@@ -246,7 +246,7 @@ impl<D: Deviation> Program<D> {
         let mut pages = before.into_iter().chain([alone]).chain(others);
         let Some(page) = pages.find(is_free) else { return Seen::Null };
         self.allocator.memory.map(page, page + PAGE_BYTES);
-        self.hold(slot, Source::Foreign, Some(page), PAGE_BYTES, Alignment::from_exponent_folded(12))
+        self.hold(slot, Origin::Foreign, Some(page), PAGE_BYTES, Alignment::from_exponent_folded(12))
     }
 
     fn unmap_foreign(&mut self, index: usize) {
@@ -265,7 +265,7 @@ impl<D: Deviation> Program<D> {
             Side::After => held.pointer.wrapping_add(held.size),
         };
         let page = byte & !(PAGE_BYTES - 1);
-        let is_it = |held: &Held| held.is_live && held.source == Source::Foreign && held.pointer == page;
+        let is_it = |held: &Held| held.is_live && held.origin == Origin::Foreign && held.pointer == page;
         self.slots.iter().position(|held| held.as_ref().is_some_and(is_it))
     }
 }

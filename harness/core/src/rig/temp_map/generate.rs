@@ -1,8 +1,8 @@
 //! Draws temp-map traces: swarm weights for each trace, few frames and few free slots much of the time so that both run
 //! out, accesses to what is mapped and to what just was, and numbers round the edges of the address space.
 
+use super::belief::{Belief, Pinned};
 use super::operands::mode_for;
-use super::twin::{Pinned, Twin};
 use crate::random::Random;
 use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
@@ -25,7 +25,7 @@ pub struct TempMapGenerator {
     pub(super) frames: u32,
     pub(super) taken_slots: u32,
     kinds: WeightedTable<OpKind>,
-    pub(super) twin: Twin,
+    pub(super) belief: Belief,
     /// How many of [`PAGES`] the trace uses, from which on.
     pub(super) first_page: u32,
     pub(super) page_count: u32,
@@ -44,7 +44,7 @@ impl Generator<TempMap> for TempMapGenerator {
             frames: 0,
             taken_slots: 0,
             kinds: WeightedTable::of(OpKind::Load),
-            twin: Twin::new(),
+            belief: Belief::new(),
             first_page: 0,
             page_count: 1,
             opening: 0,
@@ -85,7 +85,7 @@ impl Generator<TempMap> for TempMapGenerator {
         self.memory_start = setup.memory_start.0;
         self.frames = setup.frames.into();
         self.taken_slots = setup.taken_slots.into();
-        self.twin.begin(setup);
+        self.belief.begin(setup);
         self.first_page = random.below(12);
         self.page_count = random.choose(&[2, 3, 4, 6]);
         self.opening = if random.one_in(8) { 0 } else { 2 + random.below(4) };
@@ -108,12 +108,12 @@ impl Generator<TempMap> for TempMapGenerator {
             self.opening -= 1;
             return self.opening_op(cpu, random);
         }
-        if let Some(slot) = self.twin.loosely_pinned().filter(|_| random.one_in(4)) {
+        if let Some(slot) = self.belief.loosely_pinned().filter(|_| random.one_in(4)) {
             return self.unmap_temp(cpu, slot);
         }
         let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
-        if self.twin.current[cpu.index()].is_none() && needs_process(kind) && random.one_in(2) {
-            let is_any = self.twin.processes.iter().any(Option::is_some);
+        if self.belief.current[cpu.index()].is_none() && needs_process(kind) && random.one_in(2) {
+            let is_any = self.belief.processes.iter().any(Option::is_some);
             return self.draw(if is_any { OpKind::Switch } else { OpKind::Create }, cpu, random);
         }
         self.draw(kind, cpu, random)
@@ -148,10 +148,10 @@ const fn needs_process(kind: OpKind) -> bool {
 impl TempMapGenerator {
     /// A process with pages, in force.
     fn opening_op(&mut self, cpu: Cpu, random: &mut Random) -> Op {
-        match self.twin.processes.iter().position(Option::is_some) {
+        match self.belief.processes.iter().position(Option::is_some) {
             None => self.draw(OpKind::Create, cpu, random),
-            Some(process) if self.twin.current[cpu.index()].is_none() => {
-                self.twin.current[cpu.index()] = Some(process);
+            Some(process) if self.belief.current[cpu.index()].is_none() => {
+                self.belief.current[cpu.index()] = Some(process);
                 Op::Switch { cpu, space: Space::Process(process_of(process)) }
             }
             Some(_) => self.draw(OpKind::MapPage, cpu, random),
@@ -162,7 +162,7 @@ impl TempMapGenerator {
         match kind {
             OpKind::Create => {
                 let process = self.process(random, false);
-                self.twin.processes[process].get_or_insert_default();
+                self.belief.processes[process].get_or_insert_default();
                 Op::Create { process: process_of(process) }
             }
             OpKind::Fork => self.fork(cpu, random),
@@ -172,10 +172,10 @@ impl TempMapGenerator {
             OpKind::UnmapPage => self.unmap_page(cpu, random),
             OpKind::UnmapPageNoFree => {
                 let (address, hold) = (self.page(cpu, random), self.hold(random, false));
-                if self.twin.pages(cpu.index()).is_some_and(|pages| pages.has(address)) {
-                    self.twin.holds[hold] = true;
+                if self.belief.pages(cpu.index()).is_some_and(|pages| pages.has(address)) {
+                    self.belief.holds[hold] = true;
                 }
-                if let Some(pages) = self.twin.pages_mut(cpu.index()) {
+                if let Some(pages) = self.belief.pages_mut(cpu.index()) {
                     pages.remove(address);
                 }
                 Op::UnmapPageNoFree { cpu, address: VirtualAddress(address), hold: hold_of(hold) }
@@ -183,24 +183,24 @@ impl TempMapGenerator {
             OpKind::GetPhysAddr => Op::GetPhysAddr { cpu, address: self.address(cpu, random) },
             OpKind::AllocFrame => {
                 let hold = self.hold(random, false);
-                self.twin.holds[hold] = true;
+                self.belief.holds[hold] = true;
                 Op::AllocFrame { hold: hold_of(hold) }
             }
             OpKind::FreeFrame => {
                 let hold = self.hold(random, true);
-                if self.twin.is_pinned(hold) || self.twin.loosely_pinned().is_some() {
+                if self.belief.is_pinned(hold) || self.belief.loosely_pinned().is_some() {
                     return self.draw(OpKind::Load, cpu, random);
                 }
-                self.twin.holds[hold] = false;
+                self.belief.holds[hold] = false;
                 Op::FreeFrame { hold: hold_of(hold) }
             }
             OpKind::AllocSlot => {
-                self.twin.alloc_slot();
+                self.belief.alloc_slot();
                 Op::AllocSlot
             }
             OpKind::FreeSlot => {
                 let slot = self.slot(random, false);
-                self.twin.free_slot(slot);
+                self.belief.free_slot(slot);
                 Op::FreeSlot { slot }
             }
             OpKind::MapTemp => self.map_temp(cpu, random),
@@ -215,7 +215,7 @@ impl TempMapGenerator {
             OpKind::Store => {
                 let address = self.address(cpu, random);
                 let slot = address.0.wrapping_sub(WINDOW_BASE) / PAGE_BYTES;
-                if self.twin.is_foreign(slot) {
+                if self.belief.is_foreign(slot) {
                     return Op::Load { cpu, mode: Mode::Kernel, address };
                 }
                 let value = if random.one_in(8) { random.choose(&VALUES) } else { random.below(u32::MAX) };
@@ -234,37 +234,37 @@ impl TempMapGenerator {
     }
 
     fn fork(&mut self, cpu: Cpu, random: &mut Random) -> Op {
-        let current = self.twin.current[cpu.index()].filter(|_| !random.one_in(4));
+        let current = self.belief.current[cpu.index()].filter(|_| !random.one_in(4));
         let parent = current.unwrap_or_else(|| self.process(random, true));
         let child = self.process(random, false);
-        if let (Some(pages), None) = (self.twin.processes[parent], self.twin.processes[child]) {
-            self.twin.processes[child] = Some(pages);
+        if let (Some(pages), None) = (self.belief.processes[parent], self.belief.processes[child]) {
+            self.belief.processes[child] = Some(pages);
         }
         Op::Fork { cpu, parent: process_of(parent), child: process_of(child) }
     }
 
     fn destroy(&mut self, cpu: Cpu, random: &mut Random) -> Op {
-        if self.twin.loosely_pinned().is_some() {
+        if self.belief.loosely_pinned().is_some() {
             return self.draw(OpKind::Load, cpu, random);
         }
         let mut process = self.process(random, true);
-        if self.twin.current.contains(&Some(process)) && !random.one_in(4) {
+        if self.belief.current.contains(&Some(process)) && !random.one_in(4) {
             process = self.process(random, true);
         }
-        if !self.twin.current.contains(&Some(process)) {
-            self.twin.processes[process] = None;
+        if !self.belief.current.contains(&Some(process)) {
+            self.belief.processes[process] = None;
         }
         Op::Destroy { cpu, process: process_of(process) }
     }
 
     fn switch(&mut self, cpu: Cpu, random: &mut Random) -> Op {
         if random.one_in(5) {
-            self.twin.current[cpu.index()] = None;
+            self.belief.current[cpu.index()] = None;
             return Op::Switch { cpu, space: Space::Kernel };
         }
         let process = self.process(random, true);
-        if self.twin.processes[process].is_some() {
-            self.twin.current[cpu.index()] = Some(process);
+        if self.belief.processes[process].is_some() {
+            self.belief.current[cpu.index()] = Some(process);
         }
         Op::Switch { cpu, space: Space::Process(process_of(process)) }
     }
@@ -284,21 +284,21 @@ impl TempMapGenerator {
             return Op::MapPage { cpu, address, source, flags };
         }
         let mut address = self.any_page(random);
-        if self.twin.pages(cpu.index()).is_some_and(|pages| pages.has(address)) {
+        if self.belief.pages(cpu.index()).is_some_and(|pages| pages.has(address)) {
             address = self.any_page(random);
         }
-        if let Some(pages) = self.twin.pages_mut(cpu.index()) {
+        if let Some(pages) = self.belief.pages_mut(cpu.index()) {
             pages.add(address);
         }
         Op::MapPage { cpu, address: VirtualAddress(address), source, flags }
     }
 
     fn unmap_page(&mut self, cpu: Cpu, random: &mut Random) -> Op {
-        if self.twin.loosely_pinned().is_some() {
+        if self.belief.loosely_pinned().is_some() {
             return self.draw(OpKind::Load, cpu, random);
         }
         let address = self.page(cpu, random);
-        if let Some(pages) = self.twin.pages_mut(cpu.index()) {
+        if let Some(pages) = self.belief.pages_mut(cpu.index()) {
             pages.remove(address);
         }
         Op::UnmapPage { cpu, address: VirtualAddress(address) }
@@ -307,26 +307,26 @@ impl TempMapGenerator {
     fn map_temp(&mut self, cpu: Cpu, random: &mut Random) -> Op {
         let slot = self.slot(random, false);
         let choice = random.below(16);
-        let loosely = self.twin.loosely_pinned().is_some();
+        let loosely = self.belief.loosely_pinned().is_some();
         if choice < 2 {
             let address = PhysicalAddress(self.odd_physical(random));
             if address.is_aligned() {
-                self.twin.map(slot, Pinned::Foreign);
+                self.belief.map(slot, Pinned::Foreign);
             }
             return Op::MapTemp { cpu, frame: TempFrame::At(address), slot };
         }
         if choice < 6 && !loosely {
             let address = self.page(cpu, random) | if random.one_in(4) { 8 } else { 0 };
-            self.twin.map(slot, Pinned::Loose);
+            self.belief.map(slot, Pinned::Loose);
             return Op::MapTemp { cpu, frame: TempFrame::Behind(VirtualAddress(address)), slot };
         }
         let hold = self.hold(random, true);
-        self.twin.map(slot, Pinned::Hold(hold));
+        self.belief.map(slot, Pinned::Hold(hold));
         Op::MapTemp { cpu, frame: TempFrame::Hold(hold_of(hold)), slot }
     }
 
     fn unmap_temp(&mut self, cpu: Cpu, slot: i32) -> Op {
-        self.twin.unmap(slot);
+        self.belief.unmap(slot);
         Op::UnmapTemp { cpu, slot }
     }
 
@@ -341,7 +341,7 @@ impl TempMapGenerator {
             return Op::ElfLoad { cpu, seed: 0, length: 0, segments: Segments::of(&[]) };
         }
         for segment in &list[..count] {
-            if let Some(pages) = self.twin.pages_mut(cpu.index()).filter(|_| segment.memory_bytes != 0) {
+            if let Some(pages) = self.belief.pages_mut(cpu.index()).filter(|_| segment.memory_bytes != 0) {
                 pages.add(segment.address.page());
             }
         }

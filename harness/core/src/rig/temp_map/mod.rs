@@ -1,12 +1,12 @@
 //! The rig of temporary mappings.
 
+mod belief;
 mod diagnosis;
 mod generate;
 mod operands;
 mod scene;
 mod simplify;
 mod small;
-mod twin;
 mod wire;
 mod words;
 

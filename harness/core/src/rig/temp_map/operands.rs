@@ -41,7 +41,7 @@ impl TempMapGenerator {
             return start;
         }
         let mut order = (0..PROCESSES.into()).map(|step| (start + step) % usize::from(PROCESSES));
-        order.find(|process| self.twin.processes[*process].is_some() == full).unwrap_or(start)
+        order.find(|process| self.belief.processes[*process].is_some() == full).unwrap_or(start)
     }
 
     pub(super) fn hold(&self, random: &mut Random, full: bool) -> usize {
@@ -50,18 +50,18 @@ impl TempMapGenerator {
             return start;
         }
         let mut order = (0..HOLDS.into()).map(|step| (start + step) % usize::from(HOLDS));
-        order.find(|hold| self.twin.holds[*hold] == full).unwrap_or(start)
+        order.find(|hold| self.belief.holds[*hold] == full).unwrap_or(start)
     }
 
     pub(super) fn slot(&self, random: &mut Random, mapped: bool) -> i32 {
         if self.is_wrong(random) {
-            // Not one of the drivers' that the twin does not know of: what is mapped there would stay for ever.
+            // Not one of the drivers' that the belief does not know of: what is mapped there would stay for ever.
             return match i32::try_from(self.taken_slots + random.below(4)).unwrap_or(0) {
-                free if random.one_in(3) && self.twin.slots().iter().all(|known| known.slot != free) => free,
+                free if random.one_in(3) && self.belief.slots().iter().all(|known| known.slot != free) => free,
                 _ => random.choose(&ODD_SLOTS),
             };
         }
-        let slots = self.twin.slots();
+        let slots = self.belief.slots();
         if slots.is_empty() {
             return 0;
         }
@@ -77,7 +77,7 @@ impl TempMapGenerator {
 
     /// A page of the process in force, if it has one.
     pub(super) fn page(&self, cpu: Cpu, random: &mut Random) -> u32 {
-        let pages = self.twin.pages(cpu.index()).map_or(&[][..], |pages| pages.as_slice());
+        let pages = self.belief.pages(cpu.index()).map_or(&[][..], |pages| pages.as_slice());
         if pages.is_empty() || self.is_wrong(random) {
             let odd = if random.one_in(4) { random.choose(&[1, 4, 0x800]) } else { 0 };
             return self.any_page(random) | odd;
@@ -107,7 +107,7 @@ impl TempMapGenerator {
             0..=7 => self.page(cpu, random) & !(PAGE_BYTES - 1),
             8 => self.any_page(random),
             9..=12 => window(self.slot(random, true)),
-            13 => window(self.twin.unmapped),
+            13 => window(self.belief.unmapped),
             14 => KERNEL_PAGE,
             _ => {
                 let edge = self.edges[random.below(16) as usize & (EDGES - 1)];

@@ -84,7 +84,7 @@ pub(super) struct SlotTwin {
 const SLOTS_KNOWN: usize = 16;
 
 #[derive(Debug, Clone)]
-pub(super) struct Twin {
+pub(super) struct Belief {
     /// Pages of each process that is there.
     pub(super) processes: [Option<Pages>; PROCESSES as usize],
     /// The process in force on each processor.
@@ -97,9 +97,9 @@ pub(super) struct Twin {
     pub(super) unmapped: i32,
 }
 
-impl Twin {
+impl Belief {
     pub(super) fn new() -> Self {
-        Twin {
+        Belief {
             processes: [None; PROCESSES as usize],
             current: [None; CPUS as usize],
             holds: [false; HOLDS as usize],
