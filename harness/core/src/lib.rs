@@ -57,13 +57,26 @@ macro_rules! afl_target {
 }
 
 /// A test that runs a subject of one's own beside its model, on traces that proptest draws and memtwin shrinks. Needs the
-/// feature `proptest`. The subject runs in the test's own process, so a crash takes the test with it: [`main!`] is for those.
+/// feature `proptest`. The subject runs in the test's own process, so a crash takes the test with it: `memtwin::main!` is
+/// for those.
 ///
-/// ```ignore
-/// use memtwin::models::brk_heap::BrkHeap;
-/// use memtwin::subjects::brk_heap::Hardened;
+/// ```
+/// # use memtwin_core as memtwin;
+/// # use memtwin::models::guest_memory::{GuestMemoryContract, Op, Outcome, Setup};
+/// # use memtwin::models::{Contract, Health, Subject, Unsupported};
+/// # struct MyMemory;
+/// # impl Subject<GuestMemory> for MyMemory {
+/// #     const NAME: &'static str = "my_memory";
+/// #     const HEALTH: Health = Health::Sound;
+/// #     const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+/// #     fn new(_setup: &Setup) -> Result<Self, Unsupported> {
+/// #         Ok(MyMemory)
+/// #     }
+/// #     fn apply(&mut self, _op: &Op, _seen: &mut Outcome) {}
+/// # }
+/// use memtwin::models::guest_memory::GuestMemory;
 ///
-/// memtwin::proptest_subject!(hardened_agrees, BrkHeap, Hardened);
+/// memtwin::proptest_subject!(my_memory_agrees, GuestMemory, MyMemory);
 /// ```
 ///
 /// A fourth argument is proptest's configuration, in place of the one that the environment gives.
