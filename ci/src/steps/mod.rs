@@ -59,6 +59,7 @@ pub(crate) const STEPS: &[Step] = &[
     ),
     fast("own-subject", "a crate outside the workspace brings its own subject", traces::own_subject),
     fast("libfuzzer", "libFuzzer on stable finds nothing, and dies of GM-01 as it should", fuzzers::stable),
+    full("third-party", "published crates agree with the models", traces::third_party),
     full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),
     full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
     full("exhaustive", "every trace of at most three ops over the small worlds agrees", campaign::exhaustive),

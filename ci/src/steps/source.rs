@@ -6,7 +6,7 @@ use crate::toolchain::nightly;
 use std::sync::OnceLock;
 
 /// Manifests outside the workspace.
-const OUTSIDE: [&str; 2] = ["fuzz/Cargo.toml", "docs/own-subject/Cargo.toml"];
+const OUTSIDE: [&str; 3] = ["fuzz/Cargo.toml", "docs/own-subject/Cargo.toml", "harness/third-party/Cargo.toml"];
 
 pub(super) fn format(room: &Room) -> Result<(), Trouble> {
     note_worktree(room);
@@ -86,7 +86,7 @@ fn deny(room: &Room, checks: &[&str]) -> Result<(), Trouble> {
     if !Run::cargo(&room.root, ["deny", "--version"]).probe() {
         return Err(skipped("no cargo-deny", "cargo install cargo-deny --locked"));
     }
-    for manifest in ["Cargo.toml", OUTSIDE[0], OUTSIDE[1]] {
+    for manifest in ["Cargo.toml"].into_iter().chain(OUTSIDE) {
         let config = room.root.join("deny.toml");
         let run = Run::cargo(&room.root, ["deny", "--manifest-path", manifest, "--config"]);
         let printed = run.with([config]).with(["check"]).with(checks).keep()?;

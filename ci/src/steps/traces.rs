@@ -42,3 +42,12 @@ pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
     let test = Run::cargo(&folder, ["test", "--release", "--quiet", "--locked", "--target-dir"]);
     test.with([room.target()]).env("PROPTEST_RNG_SEED", "7").pass()
 }
+
+/// Builds the published crates in their workspace, and runs each beside its model.
+pub(super) fn third_party(room: &Room) -> Result<(), Trouble> {
+    let run =
+        Run::cargo(&room.root.join("harness/third-party"), ["run", "--release", "--quiet", "--locked", "--target-dir"]);
+    let out = tempfile::tempdir()?;
+    let arguments = ["--", "fuzz", "--ops", "1M", "--seed", "7", "--out"];
+    run.with([room.target()]).with(arguments).with([out.path()]).pass()
+}
