@@ -11,9 +11,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 memtwin::main!(
-    Registry::new()
-        .with(Row::<GuestMemory>::of::<OwnMemory>())
-        .with(Row::<GuestMemory>::of::<OwnMemory<OffByOne>>())
+    Registry::new().with(Row::<GuestMemory>::of::<OwnMemory>()).with(Row::<GuestMemory>::of::<OwnMemory<OffByOne>>())
 );
 
 #[cfg(test)]
