@@ -6,7 +6,7 @@ use super::{SCHEMA, Spread};
 use crate::campaign::{self, Budget, CampaignError, Plan};
 use crate::engines::Engine;
 use crate::isolate::{Batch, BatchEnd, Isolation};
-use crate::lockstep::Round;
+use crate::lockstep::{ROUNDS, Round, STREAM};
 use crate::registry::Registry;
 use crate::target::Target;
 use serde::Serialize;
@@ -14,10 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-/// The stream that traces are drawn from.
-const STREAM: u64 = 0x7370_6565_6400;
-/// Rounds of each way.
-const ROUNDS: u64 = 9;
 /// Ops of an isolated round.
 const ISOLATED_OPS: u64 = 1_000_000;
 /// Within so many ops the canary must be caught.

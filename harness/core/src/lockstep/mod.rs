@@ -8,7 +8,7 @@ mod told;
 pub use narrator::Narrator;
 pub(crate) use narrator::narrate;
 pub use pace::Round;
-pub(crate) use pace::rounds;
+pub(crate) use pace::{ROUNDS, STREAM, rounds};
 pub(crate) use told::Told;
 pub use told::{ByteDifference, LINE_BYTES};
 

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 /// The stream that traces are drawn from.
-const STREAM: u64 = 0x7370_6565_6400;
+pub(crate) const STREAM: u64 = 0x7370_6565_6400;
 /// Rounds of each way.
-const ROUNDS: u64 = 9;
+pub(crate) const ROUNDS: u64 = 9;
 /// Setups of a round, and traces of each.
 const GROUPS: u64 = 4;
 const TRACES: u64 = crate::engines::random::GROUP_TRACES;
