@@ -218,6 +218,9 @@ fn minimise(
         for (number, trouble) in done.troubles.into_iter().enumerate() {
             match trouble {
                 corpus::Trouble::Unreadable(error) => troubles.push(error.to_string()),
+                corpus::Trouble::NotJudged { path, target, why } => {
+                    troubles.push(format!("{} was not judged on {target}: {why}", path.display()));
+                }
                 corpus::Trouble::Failed { path, target, signature } => {
                     let trace = place.work.join(CORPUS).join(component).join(format!("{number}.jsonl"));
                     let subject = target.split_once('/').map_or(target.as_str(), |(_, subject)| subject);

@@ -106,6 +106,7 @@ impl FuzzTarget {
     /// As [`FuzzTarget::start`], for a fuzzer that watches over its processes itself.
     #[must_use]
     pub fn start_unsupervised(registry: &Registry, component: &'static str) -> Self {
+        say("inputs run in this process, without the sandbox: fuzz what may do harm where it may");
         // libfuzzer-sys aborts in its panic hook; without it a subject may catch its own panics, and those that it does
         // not catch still end in an abort, at the boundary to libFuzzer.
         drop(std::panic::take_hook());

@@ -26,6 +26,7 @@ pub mod rig;
 pub mod run_file;
 pub mod shrink;
 pub mod target;
+mod threads;
 pub mod trace;
 pub mod trace_files;
 

@@ -4,6 +4,7 @@
 //! The subjects here are rogues: the sound `soft_mmu` with one misdeed. The program is its own zygote, so it has a `main`
 //! of its own and the counting allocator.
 
+mod hostile;
 mod rogues;
 mod supervisor;
 
@@ -12,7 +13,7 @@ use memtwin::campaign::{self, Budget, Event, Plan};
 use memtwin::corpus::{self, Trouble};
 use memtwin::finding::{Cause, Ending, Failure, FaultClass, Step};
 use memtwin::isolate::heap::CountingAllocator;
-use memtwin::isolate::{Isolation, Surveyed, TraceSurvey, serve_if_asked};
+use memtwin::isolate::{Isolation, IsolationError, Surveyed, TraceSurvey, serve_if_asked};
 use memtwin::lockstep::Audits;
 use memtwin::models::Row;
 use memtwin::models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, Setup};
@@ -24,7 +25,8 @@ use memtwin::{Registry, Target};
 use rogues::{
     Abort, Breakpoint, BusError, CaughtPanic, Chatter, DivideByZero, Exit0, Exit3, FORBIDDEN_FILE, Hang,
     IllegalInstruction, KilledBySelf, Lingering, OwnThread, Panic, RaisedSegfault, ReadFile, Rogue, RunawayAllocation,
-    RunawayMmap, Segfault, SegfaultAtBuild, SegfaultAtDrop, Socket, StackOverflow, WriteFile, WrongAnswer,
+    RunawayMmap, Segfault, SegfaultAtBuild, SegfaultAtDrop, Sleeper, Sluggish, Socket, StackOverflow, WriteFile,
+    WrongAnswer,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,8 +37,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> ExitCode {
+    hostile::note_victim();
     let registry = registry();
     serve_if_asked(&registry);
+    if std::env::var_os(supervisor::SLEEP).is_some() {
+        return supervisor::sleep();
+    }
     let mut trials: Vec<Trial> = ROGUES
         .iter()
         .map(|&(target, signature)| Trial::test(target.subject(), move || rogue_is_one_finding(target, signature)))
@@ -52,6 +58,15 @@ fn main() -> ExitCode {
     trials.push(Trial::test("small_traces_find_a_rogue_once", small_traces_find_a_rogue_once));
     trials.push(Trial::test("a_killed_supervisor_leaves_whole_files_and_no_process", supervisor::killed));
     trials.push(Trial::test("an_interrupt_keeps_what_was_found", supervisor::interrupted));
+    trials.push(Trial::test("a_signal_to_the_group_ends_in_order", supervisor::group_is_signalled));
+    trials.push(Trial::test("what_is_killed_by_something_else_runs_again", supervisor::killed_worker_and_zygote));
+    trials.push(Trial::test("a_trace_that_is_killed_each_time_is_not_judged", supervisor::killed_each_time));
+    trials.push(Trial::test("a_trace_that_takes_too_long_is_not_judged", takes_too_long));
+    trials.push(Trial::test("hostile_calls_are_refused", hostile::every_call_is_refused));
+    trials.push(Trial::test("scribbles_are_borne", hostile::scribbles_are_borne));
+    let has_landlock = memtwin::isolate::landlock_version().is_some();
+    let reads = Trial::test("files_of_the_user_are_not_read", hostile::files_of_the_user_are_not_read);
+    trials.push(reads.with_ignored_flag(!has_landlock));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -74,7 +89,7 @@ const ROGUES: &[(&dyn Target, &str)] = &[
     (&Row::<GuestMemory>::of::<Rogue<Panic>>(), "guest_memory/panic/read"),
     (&Row::<GuestMemory>::of::<Rogue<Socket>>(), "guest_memory/forbidden_call/read"),
     (&Row::<GuestMemory>::of::<Rogue<WriteFile>>(), "guest_memory/forbidden_call/read"),
-    (&Row::<GuestMemory>::of::<Rogue<KilledBySelf>>(), "guest_memory/killed/read"),
+    (&Row::<GuestMemory>::of::<Rogue<KilledBySelf>>(), "guest_memory/forbidden_call/read"),
     (&Row::<GuestMemory>::of::<Rogue<WrongAnswer>>(), "guest_memory/memory_size/memory_size/value"),
 ];
 
@@ -90,7 +105,14 @@ const PEACEFUL: &[&dyn Target] = &[
 ];
 
 /// Rogues that only single traces are run on: in a campaign each run would cost seconds.
-const COSTLY: &[&dyn Target] = &[&Row::<GuestMemory>::of::<Rogue<RunawayMmap>>()];
+const COSTLY: &[&dyn Target] = &[
+    &Row::<GuestMemory>::of::<Rogue<RunawayMmap>>(),
+    &Row::<GuestMemory>::of::<Rogue<Sleeper>>(),
+    &Row::<GuestMemory>::of::<Rogue<Sluggish>>(),
+    hostile::HOSTILE,
+    hostile::SCRIBBLER,
+    hostile::CURIOUS,
+];
 
 const COMPANION: &dyn Target = &Row::<GuestMemory>::of::<PhysicalMemorySubject>();
 
@@ -116,7 +138,7 @@ fn campaign_on(target: &'static dyn Target, out: &Path) -> Result<(RunFile, usiz
             assert_eq!(target, rogue, "something was found of the wrong subject");
             announced.fetch_add(1, Ordering::Relaxed);
         }
-        Event::Opened { .. } | Event::Progress { .. } => {}
+        Event::NotJudged { .. } | Event::Opened { .. } | Event::Progress { .. } => {}
     };
     let run = campaign::run(&registry, &plan, &Arc::new(AtomicBool::new(false)), &listener)?;
     let companion = part(&run, COMPANION)?;
@@ -166,8 +188,8 @@ fn said_what_happened(subject: &str, failure: &Failure) {
         FaultClass::Segfault if subject != "raised_segfault" => assert_eq!(fault.address, Some(0x1000)),
         FaultClass::Exit => assert!(fault.message.starts_with(&format!("exit({})", &subject[5..])), "{fault:?}"),
         FaultClass::Panic => assert!(fault.message.starts_with("the text of a panic"), "{fault:?}"),
-        FaultClass::Killed => assert_eq!(fault.message, "signal 9"),
         FaultClass::Segfault
+        | FaultClass::Killed
         | FaultClass::BusError
         | FaultClass::IllegalInstruction
         | FaultClass::ArithmeticFault
@@ -178,7 +200,7 @@ fn said_what_happened(subject: &str, failure: &Failure) {
         | FaultClass::ForbiddenCall
         | FaultClass::Trap => {}
     }
-    let has_frames = !matches!(fault.class, FaultClass::Exit | FaultClass::Killed);
+    let has_frames = fault.class != FaultClass::Exit;
     assert_eq!(!fault.frames.is_empty(), has_frames, "{fault:?}");
 }
 
@@ -212,12 +234,16 @@ fn no_finding(target: &'static dyn Target) -> Result<(), Failed> {
 }
 
 /// Runs one op on a rogue under isolation.
-fn one_op(subject: &str, op: Op) -> Result<Failure, Failed> {
+fn replay_one(subject: &str, op: Op) -> Result<Option<Ending>, Failed> {
     let registry = registry();
     let index = registry.index_of("guest_memory", subject).ok_or("not in the registry")?;
-    let wire = Trace::<GuestMemory> { setup: Setup::flat(64), ops: vec![op] }.to_wire();
     let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
-    match isolation.replay(index, &wire, Audits::Full)? {
+    Ok(isolation.replay(index, &wire(&[op]), Audits::Full)?)
+}
+
+/// Runs one op on a rogue, of which it must fail.
+fn one_op(subject: &str, op: Op) -> Result<Failure, Failed> {
+    match replay_one(subject, op)? {
         Some(Ending::Failed(failure)) => Ok(failure),
         ending => Err(format!("it ended with {ending:?}").into()),
     }
@@ -235,6 +261,17 @@ fn hang_where_it_hangs() -> Result<(), Failed> {
     assert_eq!((failure.step, failure.cause.name()), (Step::Op(0), "hang"));
     let Cause::Fault(fault) = failure.cause else { return Err("not a fault".into()) };
     assert!(!fault.frames.is_empty(), "where it hangs is not on record");
+    Ok(())
+}
+
+/// Each op is quick enough for no hang; all together are too much.
+fn takes_too_long() -> Result<(), Failed> {
+    let registry = registry();
+    let index = registry.index_of("guest_memory", "sluggish").ok_or("not in the registry")?;
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    let ended = isolation.replay(index, &wire(&[READ; 30]), Audits::Full);
+    let Err(IsolationError::NotJudged { why }) = ended else { return Err(format!("{ended:?}").into()) };
+    assert_eq!(why, "it took more than 5 s of processor time");
     Ok(())
 }
 

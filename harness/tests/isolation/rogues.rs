@@ -123,7 +123,17 @@ at_each_read! {
         { println!("{:4096}", "says much") }
     }
     ReadFile "read_file" { assert!(std::fs::read_to_string("/proc/self/status").is_ok_and(|text| !text.is_empty())) }
-    OwnThread "own_thread" { assert!(std::thread::spawn(|| 7).join().is_ok_and(|seven| seven == 7)) }
+    OwnThread "own_thread" {
+        let thread = std::thread::Builder::new().name("named".to_owned()).spawn(|| 7);
+        assert!(thread.is_ok_and(|thread| thread.join().is_ok_and(|seven| seven == 7)));
+    }
+    /// Long enough for somebody to kill the worker.
+    Sleeper "sleeper" { std::thread::sleep(std::time::Duration::from_secs(5)) }
+    /// Op by op it gets on, and it never comes to an end.
+    Sluggish "sluggish" {
+        let until = std::time::Instant::now() + std::time::Duration::from_millis(900);
+        while std::time::Instant::now() < until {}
+    }
     /// Past the allocator: only the resident size shows it.
     RunawayMmap "runaway_mmap" {
         loop {

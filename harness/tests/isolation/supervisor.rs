@@ -1,33 +1,45 @@
 //! The supervisor's own end, by a signal that it cannot see and by one that it can.
 
-use crate::files_below;
+use crate::{READ, files_below, replay_one};
 use libtest_mimic::Failed;
+use memtwin::run_file::RunFile;
 use memtwin::trace_files::load;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 /// An environment variable that supervisor, zygotes and workers share.
 const MARK: &str = "MEMTWIN_TEST_FOLDER";
 
-/// memtwin itself in the middle of a long campaign, with one finding on disk.
-fn busy_supervisor(folder: &Path) -> Result<Child, Failed> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_memtwin"))
-        .args(["fuzz", "guest_memory/GM-01", "guest_memory/soft_mmu", "--ops", "500G", "--seed", "7", "--out"])
+/// memtwin itself, with a campaign of this many ops.
+fn campaign(folder: &Path, ops: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_memtwin"));
+    command
+        .args(["fuzz", "guest_memory/GM-01", "guest_memory/soft_mmu", "--ops", ops, "--seed", "7", "--out"])
         .arg(folder)
         .env(MARK, folder)
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let is_found = || !traces(folder).is_empty();
-    while !is_found() {
-        if let Some(status) = child.try_wait()? {
-            return Err(format!("it ended with {status} before it found anything").into());
+        .stderr(Stdio::piped());
+    command
+}
+
+fn wait_for_a_finding(folder: &Path) -> Result<(), Failed> {
+    for _ in 0..20_000 {
+        if !traces(folder).is_empty() {
+            return Ok(());
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    Err("nothing was found".into())
+}
+
+/// In the middle of a long campaign, with one finding on disk.
+fn busy_supervisor(folder: &Path) -> Result<Child, Failed> {
+    let child = campaign(folder, "500G").spawn()?;
+    wait_for_a_finding(folder)?;
     Ok(child)
 }
 
@@ -88,4 +100,112 @@ fn family(folder: &Path) -> usize {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let environments = processes.filter_map(|process| std::fs::read(process.path().join("environ")).ok());
     environments.filter(|variables| variables.split(|&byte| byte == 0).any(|one| one == mark.as_bytes())).count()
+}
+
+/// A signal to the program alone and to its whole group, as a terminal, `timeout` and a service manager send it.
+pub(super) fn group_is_signalled() -> Result<(), Failed> {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
+        for to_group in [false, true] {
+            let folder = tempfile::tempdir()?;
+            let mut command = campaign(folder.path(), "500G");
+            let child = command.arg("--json").process_group(0).spawn()?;
+            wait_for_a_finding(folder.path())?;
+            let pid = Pid::from_raw(i32::try_from(child.id())?);
+            kill(pid, signal)?;
+            if to_group {
+                // `timeout` sends it to its child, and then to the group that both are in.
+                killpg(pid, signal)?;
+            }
+            let output = child.wait_with_output()?;
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{signal} {to_group} {text}");
+            assert!(text.contains("interrupted: what was found until then is saved"), "{text}");
+            let run: RunFile = serde_json::from_slice(&output.stdout)?;
+            assert_eq!(run.totals.caught, 1);
+            finding_is_whole(folder.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// A campaign of which something else kills a worker or the zygote ends as if it had not.
+pub(super) fn killed_worker_and_zygote() -> Result<(), Failed> {
+    let undisturbed = run_and_kill(|_| None)?;
+    assert!(!undisturbed.1.contains("outside of memtwin"), "{}", undisturbed.1);
+    let zygote = |pid| children(pid).first().copied();
+    let worker = |pid| children(zygote(pid)?).first().copied().filter(|worker| is_at_work(*worker));
+    for victim in [&zygote as &dyn Fn(u32) -> Option<u32>, &worker] {
+        let (run, said, files) = run_and_kill(victim)?;
+        assert!(said.contains("note: something outside of memtwin"), "{said}");
+        assert_eq!((run, files), (undisturbed.0.clone(), undisturbed.2.clone()));
+    }
+    Ok(())
+}
+
+/// The run file without times, what it said, and the names of the files; the victim is killed as soon as it is there.
+fn run_and_kill(victim: impl Fn(u32) -> Option<u32>) -> Result<(RunFile, String, Vec<String>), Failed> {
+    let folder = tempfile::tempdir()?;
+    let mut child = campaign(folder.path(), "4M").args(["--json", "--workers", "1"]).spawn()?;
+    while child.try_wait()?.is_none() {
+        if let Some(victim) = victim(child.id()) {
+            kill(Pid::from_raw(i32::try_from(victim)?), Signal::SIGKILL)?;
+            break;
+        }
+    }
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let mut run: RunFile = serde_json::from_slice(&output.stdout)?;
+    for subject in &mut run.subjects {
+        subject.seconds = 0.0;
+        subject.growth.iter_mut().for_each(|point| point.seconds = 0.0);
+        for finding in &mut subject.findings {
+            finding.seconds = 0.0;
+            finding.trace = finding.trace.replace(&*folder.path().to_string_lossy(), "");
+            finding.story = None;
+        }
+    }
+    let names = traces(folder.path()).into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    Ok((run, said, names.collect()))
+}
+
+/// The processes that this one started and that live (man 5 proc).
+fn children(pid: u32) -> Vec<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Whether a process runs; one that has ended and waits to be collected does not (man 5 proc).
+fn is_at_work(pid: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['R', 'S']))
+}
+
+/// An environment variable that makes this test program a supervisor of one trace, whose op sleeps.
+pub(super) const SLEEP: &str = "MEMTWIN_TEST_SLEEP";
+
+pub(super) fn sleep() -> ExitCode {
+    #[allow(clippy::print_stdout)] // it is what this process is started for
+    match replay_one("sleeper", READ) {
+        Ok(ending) => println!("{ending:?}"),
+        Err(error) => println!("{}", error.message().unwrap_or_default()),
+    }
+    ExitCode::SUCCESS
+}
+
+pub(super) fn killed_each_time() -> Result<(), Failed> {
+    let mut child = Command::new(std::env::current_exe()?).env(SLEEP, "1").stdout(Stdio::piped()).spawn()?;
+    let mut killed = std::collections::BTreeSet::new();
+    while child.try_wait()?.is_none() {
+        for worker in children(child.id()).into_iter().flat_map(children) {
+            if killed.insert(worker) {
+                let _ = kill(Pid::from_raw(i32::try_from(worker)?), Signal::SIGKILL);
+            }
+        }
+    }
+    let output = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let expected = "not judged: something outside of memtwin killed its worker 3 times (signal 9); is memory short?\n";
+    assert_eq!((said.as_str(), killed.len()), (expected, 3));
+    Ok(())
 }

@@ -454,6 +454,32 @@ fn a_reader_that_goes_away_is_no_error() {
     }
 }
 
+/// What is red with a reader is red without one.
+#[test]
+fn a_reader_that_goes_away_makes_nothing_green() {
+    let room = Room::new();
+    let failing = room.file(
+        "failing.jsonl",
+        format!("{}\n", HEADER.replace("}}", "},\"subject\":\"GM-01\",\"expect\":\"guest_memory/segfault/read\"}")),
+    );
+    let failing = failing.to_str().unwrap();
+    let out = room.folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let missed = ["fuzz", "guest_memory", "--broken", "--seed", "1", "--ops", "1000", "--workers", "1", "--out", out];
+    for (arguments, codes) in [(&["replay", failing][..], &[2][..]), (&missed, &[1])] {
+        assert_eq!(room.command(arguments).stdout(Stdio::null()).status().unwrap().code(), Some(1), "{arguments:?}");
+        let mut child = room.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.code().is_some_and(|code| codes.contains(&code)),
+            "{arguments:?} {:?} {said}",
+            output.status
+        );
+    }
+}
+
 #[test]
 fn no_colours_where_nobody_sees_them() {
     let room = Room::new();

@@ -30,6 +30,7 @@ fn subject(name: &str, findings: Vec<Finding>) -> SubjectRun {
         moot: 1,
         unsupported: 2,
         unconfirmed: 0,
+        not_judged: 0,
         seconds: 0.5,
         features: 7,
         outcomes: BTreeMap::from([("read".to_owned(), BTreeMap::from([("done".to_owned(), 900)]))]),

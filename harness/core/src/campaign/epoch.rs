@@ -1,10 +1,10 @@
 //! One epoch: batches on one target from a seed of its own, each failure confirmed on a fresh subject, the first of its
 //! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
 
-use super::files::{Filed, file_finding, file_unconfirmed};
+use super::files::{Filed, file_finding, file_not_judged, file_unconfirmed};
 use super::ledger::Ledger;
 use super::log::Log;
-use super::result::{EpochResult, Found};
+use super::result::{EpochResult, Found, NotJudged};
 use super::tally::Tally;
 use super::{CampaignError, Event, Plan, Task};
 use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};
@@ -24,6 +24,14 @@ const WEIGHT_OF_A_HANG: usize = 16;
 const SHRINK_RUNS: usize = 3000;
 /// The same where each run that fails costs a second of processor time.
 const SHRINK_RUNS_OF_A_HANG: usize = 40;
+
+/// What a second run says of a failure.
+pub(super) enum Confirmed {
+    Finding(Signature, Option<FaultClass>),
+    /// It agrees on a fresh subject.
+    Unrepeated,
+    NotJudged(String),
+}
 
 /// Runs epochs, one after the other, with one worker at a time.
 pub(super) struct EpochRunner<'a> {
@@ -52,7 +60,7 @@ impl<'a> EpochRunner<'a> {
         let stream = mix(mix(self.plan.seed, hash_name(&target.name())), task.epoch);
         let started = Instant::now();
         let mut found: Vec<Found> = Vec::new();
-        let (mut failures, mut unconfirmed) = (0, 0);
+        let (mut failures, mut unconfirmed, mut not_judged) = (0, 0, Vec::new());
         let mut batch = Batch {
             target: task.target,
             stream,
@@ -68,21 +76,34 @@ impl<'a> EpochRunner<'a> {
         loop {
             let (trace, wire, failure) = match self.isolation.run_batch(&batch)? {
                 BatchEnd::Done | BatchEnd::Interrupted => break,
+                BatchEnd::NotJudged { trace, wire, why } => {
+                    let number = format!("{}-{trace}", task.epoch);
+                    not_judged.push(self.not_judged(task.target, target, &wire, &number, why)?);
+                    batch.first_trace = trace.saturating_add(1);
+                    if FAILURES_PER_EPOCH <= failures + WEIGHT_OF_A_HANG * not_judged.len() {
+                        break;
+                    }
+                    continue;
+                }
                 BatchEnd::Failed { trace, wire, failure } => (trace, wire, failure),
             };
             let seconds = started.elapsed().as_secs_f64();
             let counts = self.isolation.counts();
             let seen = target.dialect().signature(&wire, &failure);
             let confirmed = self.confirm(task.target, target, &wire, failure)?;
-            let is_hang = matches!(confirmed, Some((_, Some(FaultClass::Hang))));
+            let is_hang = matches!(confirmed, Confirmed::Finding(_, Some(FaultClass::Hang)));
             failures += if is_hang { WEIGHT_OF_A_HANG } else { 1 };
             match confirmed {
-                None => {
+                Confirmed::NotJudged(why) => {
+                    let number = format!("{}-{trace}", task.epoch);
+                    not_judged.push(self.not_judged(task.target, target, &wire, &number, why)?);
+                }
+                Confirmed::Unrepeated => {
                     unconfirmed += 1;
                     file_unconfirmed(&self.plan.out, target, &wire, &seen)?;
                 }
-                Some((signature, _)) if found.iter().any(|known| known.signature == signature) => {}
-                Some((signature, class)) => {
+                Confirmed::Finding(signature, _) if found.iter().any(|known| known.signature == signature) => {}
+                Confirmed::Finding(signature, class) => {
                     let filed = self.file(task, target, &wire, &signature, class, ledger)?;
                     found.push(Found { signature, executions: counts.traces, ops: counts.ops, seconds, filed });
                     self.report(task.target, target, &found[found.len() - 1])?;
@@ -92,10 +113,24 @@ impl<'a> EpochRunner<'a> {
             if is_over || FAILURES_PER_EPOCH <= failures || !target.is_sound() && !found.is_empty() {
                 break;
             }
-            batch.first_trace = trace + 1;
+            batch.first_trace = trace.saturating_add(1);
         }
         let tally = Tally::of(&self.isolation.counts(), unconfirmed, started.elapsed().as_secs_f64());
-        Ok(EpochResult { tally, found, kept: self.isolation.kept(known) })
+        Ok(EpochResult { tally, found, not_judged, kept: self.isolation.kept(known) })
+    }
+
+    /// Files a trace that was not judged, and tells of it.
+    pub(super) fn not_judged(
+        &self,
+        index: usize,
+        target: &dyn Target,
+        wire: &[u8],
+        number: &str,
+        why: String,
+    ) -> Result<NotJudged, CampaignError> {
+        let Filed { path, .. } = file_not_judged(&self.plan.out, target, wire, number, &why)?;
+        (self.listener)(Event::NotJudged { target: index, trace: &path, why: &why });
+        Ok(NotJudged { path, why })
     }
 
     /// Logs a finding, then tells of it: what was told is never lost.
@@ -122,10 +157,14 @@ impl<'a> EpochRunner<'a> {
         target: &dyn Target,
         wire: &[u8],
         seen: Failure,
-    ) -> Result<Option<(Signature, Option<FaultClass>)>, IsolationError> {
-        let failure = match self.isolation.replay(index, wire, self.audits())? {
+    ) -> Result<Confirmed, IsolationError> {
+        let ending = match self.isolation.replay(index, wire, self.audits()) {
+            Err(IsolationError::NotJudged { why }) => return Ok(Confirmed::NotJudged(why)),
+            ending => ending?,
+        };
+        let failure = match ending {
             Some(Ending::Failed(failure)) => failure,
-            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) => return Ok(None),
+            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) => return Ok(Confirmed::Unrepeated),
             // Interrupted: what was seen once is kept, rather than lost for want of a second look.
             None => seen,
         };
@@ -133,7 +172,7 @@ impl<'a> EpochRunner<'a> {
             Cause::Fault(fault) => Some(fault.class),
             Cause::Law { .. } => None,
         };
-        Ok(Some((target.dialect().signature(wire, &failure), class)))
+        Ok(Confirmed::Finding(target.dialect().signature(wire, &failure), class))
     }
 
     fn audits(&self) -> Audits {
@@ -190,7 +229,7 @@ pub(crate) fn shrink_wire(
         runs_left -= 1;
         match isolation.replay(index, candidate, audits) {
             Ok(Some(Ending::Failed(failure))) => dialect.signature(candidate, &failure) == *signature,
-            Ok(_) => false,
+            Ok(_) | Err(IsolationError::NotJudged { .. }) => false,
             Err(failed) => {
                 error = Some(failed);
                 false

@@ -24,6 +24,8 @@ pub struct Exhausted {
     pub found: Vec<(Signature, Filed)>,
     /// Failures that did not repeat on a fresh subject.
     pub unconfirmed: u64,
+    /// Traces that were not judged, and why.
+    pub not_judged: Vec<String>,
     /// Whether every trace ran: no interrupt, and not too many failures.
     pub is_complete: bool,
 }
@@ -41,12 +43,17 @@ pub fn exhaust(
     let dialect = target.dialect();
     let traces = dialect.small_traces(depth).count().ok_or(CampaignError::TooDeep { depth })?;
     let (mut found, mut unconfirmed, mut failures): (Vec<(Signature, Filed)>, _, _) = (Vec::new(), 0, 0);
-    let mut first = 0;
+    let (mut first, mut not_judged) = (0, Vec::new());
     isolation.clear_counts();
     let is_complete = loop {
         let (trace, wire, failure) = match isolation.exhaust(index, depth, first..traces)? {
             BatchEnd::Done => break true,
             BatchEnd::Interrupted => break false,
+            BatchEnd::NotJudged { trace, why, .. } => {
+                not_judged.push(format!("trace {trace}: {why}"));
+                first = trace + 1;
+                continue;
+            }
             BatchEnd::Failed { trace, wire, failure } => (trace, wire, failure),
         };
         failures += 1;
@@ -76,5 +83,6 @@ pub fn exhaust(
             break first == traces;
         }
     };
-    Ok(Exhausted { traces, counts: isolation.counts(), found, unconfirmed, is_complete })
+    let is_complete = is_complete && not_judged.is_empty();
+    Ok(Exhausted { traces, counts: isolation.counts(), found, unconfirmed, not_judged, is_complete })
 }

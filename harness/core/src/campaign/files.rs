@@ -53,6 +53,19 @@ pub(crate) fn file_unconfirmed(
     file(out, target, wire, &format!("unconfirmed-{}", signature.file_stem()), &header)
 }
 
+/// Files a trace that was not judged, so that it can be run again.
+pub(crate) fn file_not_judged(
+    out: &Path,
+    target: &dyn Target,
+    wire: &[u8],
+    number: &str,
+    why: &str,
+) -> Result<Filed, CampaignError> {
+    let story = format!("Not judged: {why}.");
+    let header = Header { subject: Some(target.subject().to_owned()), story: Some(story), ..Header::plain() };
+    file(out, target, wire, &format!("not-judged-{number}"), &header)
+}
+
 fn file(out: &Path, target: &dyn Target, wire: &[u8], stem: &str, header: &Header) -> Result<Filed, CampaignError> {
     let dialect = target.dialect();
     let path = out.join(dialect.name()).join(format!("{}-{stem}.jsonl", target.subject()));

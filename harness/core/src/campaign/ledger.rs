@@ -186,6 +186,7 @@ impl Ledger {
                 moot: sum.moot,
                 unsupported: sum.unsupported,
                 unconfirmed: sum.unconfirmed,
+                not_judged: sum.not_judged,
                 seconds: sum.seconds,
                 features: sum.features.len(),
                 outcomes: outcome_table(target, &sum.outcomes),

@@ -23,6 +23,7 @@ use crate::corpus::CorpusError;
 use crate::finding::Signature;
 use crate::isolate::IsolationError;
 use crate::registry::Registry;
+use crate::threads::in_threads;
 use epoch::EpochRunner;
 use ledger::{Entered, Ledger};
 use log::{Log, Past};
@@ -51,6 +52,15 @@ pub enum Event<'a> {
         executions: u64,
         /// From the first fork of a worker to the verdict.
         seconds: f64,
+    },
+    /// A trace was not judged: something outside of memtwin ended its workers, or it took too long.
+    NotJudged {
+        /// The target's index in the registry.
+        target: usize,
+        /// The filed trace.
+        trace: &'a std::path::Path,
+        /// Why.
+        why: &'a str,
     },
     /// The corpus of a target was run.
     Opened {
@@ -164,12 +174,13 @@ impl<'a> Campaign<'a> {
         let ledger = Mutex::new(ledger);
         let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let start = || EpochRunner::start(plan, log, interrupted, listener);
+        let stop = || interrupted.store(true, Ordering::Relaxed);
 
         if let Some(folder) = &plan.corpus {
             let inputs = Inputs::read(registry, plan, folder)?;
             let left: Vec<usize> = plan.targets.iter().copied().filter(|target| !opened.contains(target)).collect();
             let next = AtomicUsize::new(0);
-            in_threads(plan.workers, interrupted, || {
+            in_threads::<CampaignError>(plan.workers, stop, || {
                 let mut runner = start()?;
                 while let Some(&index) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let Some(target) = registry.get(index).filter(|target| target.is_sound()) else { continue };
@@ -181,7 +192,7 @@ impl<'a> Campaign<'a> {
                 Ok(())
             })?;
         }
-        in_threads(plan.workers, interrupted, || {
+        in_threads::<CampaignError>(plan.workers, stop, || {
             let mut runner = start()?;
             while let Some(task) = queue.next(interrupted) {
                 let Some(target) = registry.get(task.target) else { continue };
@@ -203,24 +214,4 @@ impl<'a> Campaign<'a> {
         }
         ledger.finish(registry, plan)
     }
-}
-
-/// Does the same work in several threads, and returns the first error of any.
-fn in_threads(
-    threads: usize,
-    interrupted: &AtomicBool,
-    work: impl Fn() -> Result<(), CampaignError> + Sync,
-) -> Result<(), CampaignError> {
-    let first_error = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                if let Err(error) = work() {
-                    first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                    interrupted.store(true, Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    first_error.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }

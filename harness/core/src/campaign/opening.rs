@@ -1,7 +1,7 @@
 //! The opening of a campaign: the traces of a corpus on disk are run once on each sound subject. What reaches something new
 //! is where the search starts from; what fails is a finding. And the way back: what a campaign keeps is added to the corpus.
 
-use super::epoch::EpochRunner;
+use super::epoch::{Confirmed, EpochRunner};
 use super::result::{EpochResult, Found};
 use super::tally::Tally;
 use super::{CampaignError, Plan};
@@ -44,7 +44,7 @@ pub(super) fn run(
     inputs: &Inputs,
 ) -> Result<Option<EpochResult>, CampaignError> {
     let started = Instant::now();
-    let mut opening = EpochResult { tally: Tally::default(), found: Vec::new(), kept: Vec::new() };
+    let mut opening = EpochResult::default();
     let wires = inputs.0.get(target.dialect().name()).map_or(&[][..], Vec::as_slice);
     let slices: Vec<&[u8]> = wires.iter().map(Vec::as_slice).collect();
     let Surveyed::All(seen) = runner.isolation.survey(index, &slices)? else { return Ok(None) };
@@ -56,8 +56,14 @@ pub(super) fn run(
                     opening.kept.push(Kept { wire: wire.clone(), reached });
                 }
             }
+            TraceSurvey::NotJudged(why) => {
+                let number = format!("corpus-{number}");
+                opening.not_judged.push(runner.not_judged(index, target, wire, &number, why)?);
+            }
             TraceSurvey::Failed(failure) => {
-                let Some((signature, class)) = runner.confirm(index, target, wire, failure)? else { continue };
+                let Confirmed::Finding(signature, class) = runner.confirm(index, target, wire, failure)? else {
+                    continue;
+                };
                 if opening.found.iter().all(|known: &Found| known.signature != signature) {
                     let filed = runner.file_and_shrink(index, target, wire, &signature, class)?;
                     let seconds = started.elapsed().as_secs_f64();

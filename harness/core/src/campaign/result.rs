@@ -5,6 +5,7 @@ use super::tally::Tally;
 use crate::feedback::Kept;
 use crate::finding::Signature;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// A finding of one epoch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,11 +19,21 @@ pub(super) struct Found {
     pub filed: Filed,
 }
 
-/// What an epoch found and counted.
+/// A trace whose worker something outside of memtwin ended each time, or that took too long.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct NotJudged {
+    pub path: PathBuf,
+    pub why: String,
+}
+
+/// What an epoch found and counted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct EpochResult {
     pub tally: Tally,
     pub found: Vec<Found>,
+    /// Traces that were not judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<NotJudged>,
     /// Traces that reached something new.
     pub kept: Vec<Kept>,
 }

@@ -48,7 +48,7 @@ pub(super) fn shortfalls(
         let what = "failures did not repeat on a fresh subject: something outlives its reset, or chance has a part in it; see the unconfirmed traces";
         shortfalls.push(format!("{unconfirmed} {what}"));
     }
-    if traces < moot * 100 {
+    if traces < moot.saturating_mul(100) {
         shortfalls.push(format!("{moot} of {traces} traces are moot; at most one in a hundred may be"));
     }
     let floor = ops / FLOOR_FROM_OPS * FLOOR;
@@ -60,7 +60,7 @@ pub(super) fn shortfalls(
             if !classes().any(|(class, _)| target.permits(kind, class)) {
                 continue;
             }
-            let seen: u64 = classes().map(|(class, _)| counts[kind * CLASSES + class]).sum();
+            let seen = classes().fold(0_u64, |sum, (class, _)| sum.saturating_add(counts[kind * CLASSES + class]));
             if seen < floor {
                 shortfalls.push(format!("{name} {words} {seen} times in {ops} ops; at least {floor} times are needed"));
             }

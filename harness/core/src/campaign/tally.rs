@@ -62,6 +62,7 @@ pub(super) struct Sum {
     pub(super) seconds: f64,
     pub(super) outcomes: [u64; COUNTS],
     pub(super) features: BTreeSet<u16>,
+    pub(super) not_judged: u64,
     pub(super) found: Vec<Found>,
     /// What was known after each epoch; of a long campaign after every second, fourth, … of them.
     pub(super) growth: Vec<GrowthPoint>,
@@ -75,6 +76,7 @@ impl Sum {
             moot: 0,
             unsupported: 0,
             unconfirmed: 0,
+            not_judged: 0,
             seconds: 0.0,
             outcomes: [0; COUNTS],
             features: BTreeSet::new(),
@@ -86,23 +88,30 @@ impl Sum {
     pub(super) fn add(&mut self, result: EpochResult) {
         for found in result.found {
             self.find(Found {
-                executions: self.traces + found.executions,
-                ops: self.ops + found.ops,
+                executions: self.traces.saturating_add(found.executions),
+                ops: self.ops.saturating_add(found.ops),
                 seconds: self.seconds + found.seconds,
                 ..found
             });
         }
         let Tally { traces, ops, moot, unsupported, unconfirmed, seconds, outcomes, features } = result.tally;
-        self.traces += traces;
-        self.ops += ops;
-        self.moot += moot;
-        self.unsupported += unsupported;
-        self.unconfirmed += unconfirmed;
+        // What a worker counted is not trusted: a subject may have written over it.
+        let counts = [
+            (&mut self.traces, traces),
+            (&mut self.ops, ops),
+            (&mut self.moot, moot),
+            (&mut self.unsupported, unsupported),
+            (&mut self.unconfirmed, unconfirmed),
+            (&mut self.not_judged, result.not_judged.len() as u64),
+        ];
+        for (sum, count) in counts {
+            *sum = sum.saturating_add(count);
+        }
         self.seconds += seconds;
         for (index, count) in outcomes {
             // A log is a file: what it says is not trusted.
             if let Some(sum) = self.outcomes.get_mut(usize::from(index)) {
-                *sum += count;
+                *sum = sum.saturating_add(count);
             }
         }
         self.features.extend(features);
@@ -138,7 +147,7 @@ mod tests {
         let mut sum = Sum::new();
         for number in 1..=1000 {
             let tally = Tally { traces: 1, ops: 10, seconds: 0.5, features: vec![number], ..Tally::default() };
-            sum.add(EpochResult { tally, found: Vec::new(), kept: Vec::new() });
+            sum.add(EpochResult { tally, ..EpochResult::default() });
             assert!(sum.growth.len() <= MOST_GROWTH_POINTS);
             let last = &sum.growth[sum.growth.len() - 1];
             assert_eq!((last.ops, last.traces, last.features), (sum.ops, sum.traces, usize::from(number)));

@@ -108,6 +108,9 @@ fn troubles(out: &mut impl io::Write, troubles: &[Trouble]) -> io::Result<Exit> 
                 line(out, &format!("{target} fails, kept: {}: {signature}", path.display()))?;
                 line(out, &format!("    memtwin accept {}", path.display()))?;
             }
+            Trouble::NotJudged { path, target, why } => {
+                line(out, &format!("not judged on {target}, kept: {}: {why}", path.display()))?;
+            }
         }
     }
     Ok(if troubles.is_empty() { Exit::Clean } else { Exit::Finding })

@@ -64,6 +64,15 @@ const PARTS: &[Part] = &[
         remedy: "allow the personality system call in the container's seccomp profile",
     },
     Part {
+        name: "Landlock",
+        probe: || {
+            let version = crate::isolate::landlock_version();
+            version.map(|version| format!("version {version}")).ok_or_else(|| "not in this kernel".to_owned())
+        },
+        serves: "keeping workers from reading the user's files",
+        remedy: "use a kernel with CONFIG_SECURITY_LANDLOCK, 5.13 or later; without it all else of the sandbox holds",
+    },
+    Part {
         name: "KVM",
         probe: || {
             let opened = std::fs::OpenOptions::new().read(true).write(true).open("/dev/kvm");

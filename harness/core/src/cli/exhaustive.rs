@@ -33,7 +33,7 @@ impl Exhaustive {
         let screen = Screen::new(false);
         let mut isolation = Isolation::start(Arc::clone(&context.interrupted))?;
         let mut is_clean = true;
-        let (mut sound, mut broken, mut caught, mut traces) = (0_usize, 0_usize, 0_usize, 0);
+        let (mut sound, mut broken, mut caught, mut not_judged, mut traces) = (0_usize, 0_usize, 0_usize, 0_usize, 0);
         for index in select::targets(registry, &self.targets, self.broken)? {
             let Some(target) = registry.get(index) else { continue };
             let started = Instant::now();
@@ -44,6 +44,7 @@ impl Exhaustive {
             }
             show(&screen, target, &done, started.elapsed().as_secs_f64())?;
             traces += done.counts.traces;
+            not_judged += done.not_judged.len();
             if target.is_sound() {
                 sound += 1;
                 is_clean &= done.found.is_empty() && done.unconfirmed == 0;
@@ -63,7 +64,11 @@ impl Exhaustive {
         }
         let depth = self.depth;
         screen.line(&format!("\n{}: {traces} traces of at most {depth} ops", parts.join(", ")))?;
-        Ok(if is_clean { Exit::Clean } else { Exit::Finding })
+        Ok(match (is_clean, not_judged) {
+            (false, _) => Exit::Finding,
+            (true, 0) => Exit::Clean,
+            (true, _) => Exit::CouldNotRun,
+        })
     }
 }
 
@@ -92,6 +97,9 @@ fn show(screen: &Screen, target: &'static dyn Target, done: &Exhausted, seconds:
             if ops == 1 { "" } else { "s" },
             filed.path.display()
         ))?;
+    }
+    for what in &done.not_judged {
+        screen.line(&format!("    not judged: {what}"))?;
     }
     if 0 < done.unconfirmed {
         screen.line(&format!("    {} failures did not repeat on a fresh subject", done.unconfirmed))?;

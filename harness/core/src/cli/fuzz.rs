@@ -133,6 +133,10 @@ pub(super) fn run_campaign(
                 trace.display()
             ));
         }
+        Event::NotJudged { target, trace, why } => {
+            let name = context.registry.get(target).map(crate::target::Target::name).unwrap_or_default();
+            let _ = screen.line(&format!("{BAD}?{BAD:#} {name:<30} not judged: {why}; {}", trace.display()));
+        }
         Event::Opened { target, kept } => {
             let name = context.registry.get(target).map(crate::target::Target::name).unwrap_or_default();
             let _ = screen.line(&format!("  {name:<30} starts from {kept} traces of the corpus"));
@@ -184,7 +188,15 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
     if let Some(finding) = shown.flat_map(|subject| &subject.findings).next() {
         screen.line(&format!("Next: memtwin explain {}", finding.trace))?;
     }
-    Ok(if is_clean { Exit::Clean } else { Exit::Finding })
+    let not_judged: u64 = run.subjects.iter().map(|subject| subject.not_judged).sum();
+    Ok(match (is_clean, not_judged) {
+        (false, _) => Exit::Finding,
+        (true, 0) => Exit::Clean,
+        (true, _) => {
+            screen.line(&format!("{not_judged} traces were not judged: run them again with `memtwin replay`"))?;
+            Exit::CouldNotRun
+        }
+    })
 }
 
 fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {

@@ -34,7 +34,7 @@ pub enum Exit {
     Finding = 1,
     /// The command could not run.
     CouldNotRun = 2,
-    /// Interrupted; what there was is saved.
+    /// Interrupted; what there was is saved. The code is that of the signal: 130, 143 or 129.
     Interrupted = 130,
 }
 
@@ -52,7 +52,8 @@ Examples:
   memtwin explain crashes/guest_memory/GM-01.jsonl
   memtwin replay crashes                          replay every committed trace
 
-Exit codes: 0 as expected; 1 unexpected finding or missed defect; 2 could not run; 130 interrupted.
+Exit codes: 0 as expected; 1 unexpected finding or missed defect; 2 could not run; 130 interrupted by Ctrl-C (SIGINT),
+143 by SIGTERM, 129 by SIGHUP: what was found until then is saved. A second signal ends it at once.
 What a run finds goes below target/memtwin/ unless --out says otherwise.";
 
 #[derive(Debug, Parser)]
@@ -130,30 +131,64 @@ pub fn main(registry: &Registry) -> ExitCode {
 #[must_use]
 pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
     isolate::serve_if_asked(registry);
-    let arguments = Arguments::<V>::parse();
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // The first Ctrl-C asks to stop, save and summarise; the second finds the flag set and ends the process.
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        let _ = signal_hook::flag::register_conditional_shutdown(
-            signal,
-            Exit::Interrupted as i32,
-            Arc::clone(&interrupted),
-        );
-        let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
+    if let Err(why) = has_room() {
+        screen::complain(&why);
+        return ExitCode::from(Exit::CouldNotRun as u8);
     }
-    let context = Context { registry, interrupted, command: Arguments::<V>::command() };
-    let result = arguments.verb.unwrap_or_else(V::unasked).run(&context);
-    let exit = result.unwrap_or_else(|error| {
-        // A reader that went away (`memtwin list | head`) is no error of ours.
-        let broken_pipe =
-            error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
-        if broken_pipe {
-            return Exit::Clean;
+    let arguments = Arguments::<V>::parse();
+    let interrupts = match isolate::interrupts() {
+        Ok(interrupts) => interrupts,
+        Err(error) => {
+            screen::complain(&format!("cannot listen for signals: {error}"));
+            return ExitCode::from(Exit::CouldNotRun as u8);
         }
-        screen::complain(&error.to_string());
-        Exit::CouldNotRun
-    });
-    ExitCode::from(exit as u8)
+    };
+    if isolate::has_address_sanitizer() {
+        screen::remark("built with AddressSanitizer: subjects run without the sandbox");
+    }
+    let context = Context { registry, interrupted: Arc::clone(&interrupts.flag), command: Arguments::<V>::command() };
+    let result = arguments.verb.unwrap_or_else(V::unasked).run(&context);
+    isolate::take_disturbances().iter().for_each(|what| screen::remark(what));
+    match result {
+        Ok(Exit::Interrupted) => ExitCode::from(interrupts.exit_code()),
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            screen::complain(&words(&*error));
+            ExitCode::from(Exit::CouldNotRun as u8)
+        }
+    }
+}
+
+/// What a verb that judges nothing had to say, and nobody stayed to hear (`memtwin list | head`), is no error.
+fn unheard(error: Failed) -> Result<Exit, Failed> {
+    if is_reader_gone(&*error) { Ok(Exit::Clean) } else { Err(error) }
+}
+
+fn is_reader_gone(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// An error as one line.
+fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    if is_reader_gone(error) {
+        // It may have had findings to read, so it is no success.
+        return "nobody reads standard output any more, so not all was said".to_owned();
+    }
+    error.to_string()
+}
+
+/// The least stack that a verb needs, in bytes.
+const LEAST_STACK_BYTES: u64 = 1 << 20;
+
+fn has_room() -> Result<(), String> {
+    match nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_STACK) {
+        Ok((soft, _)) if soft < LEAST_STACK_BYTES => Err(format!(
+            "the stack may have {} KiB only, and memtwin needs {}: raise it with `ulimit -s`",
+            soft >> 10,
+            LEAST_STACK_BYTES >> 10
+        )),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 impl Verbs for Verb {
@@ -166,7 +201,7 @@ impl Verbs for Verb {
             Verb::Check(verb) => verb.run(context),
             Verb::Fuzz(verb) => verb.run(context),
             Verb::Exhaustive(verb) => verb.run(context),
-            Verb::List(verb) => verb.run(context),
+            Verb::List(verb) => verb.run(context).or_else(unheard),
             Verb::Replay(verb) => verb.run(context),
             Verb::Regress(verb) => verb.run(context),
             Verb::Explain(verb) => verb.run(context),
@@ -175,12 +210,12 @@ impl Verbs for Verb {
             Verb::Accept(verb) => verb.run(context),
             Verb::Corpus(verb) => verb.run(context),
             Verb::Bench(verb) => verb.run(context),
-            Verb::Doctor(verb) => verb.run(),
+            Verb::Doctor(verb) => verb.run().or_else(unheard),
             Verb::Completions { shell } => {
                 // Not straight to standard output: the generator panics when the reader goes away.
                 let mut script = Vec::new();
                 clap_complete::generate(*shell, &mut context.command.clone(), "memtwin", &mut script);
-                std::io::stdout().write_all(&script).map(|()| Exit::Clean).map_err(Failed::from)
+                std::io::stdout().write_all(&script).map(|()| Exit::Clean).map_err(Failed::from).or_else(unheard)
             }
         }
     }

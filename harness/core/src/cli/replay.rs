@@ -1,10 +1,11 @@
 //! `memtwin replay`: traces of files and folders, a table of pass and fail.
 
-use super::screen::{BAD, DIM, GOOD, printable};
+use super::screen::{BAD, DIM, GOOD, printable, remark};
 use super::{Context, Exit, Failed, select};
 use crate::finding::Ending;
-use crate::isolate::Isolation;
+use crate::isolate::{Isolation, IsolationError};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal};
+use crate::target::Target;
 use crate::trace_files::{Loaded, find_traces, load};
 use clap::Args;
 use memtwin_models::StateMap;
@@ -22,7 +23,7 @@ pub struct Replay {
     /// Run on this subject instead of the one a trace names; a trace that expects a finding on its own must agree on others
     #[arg(long, value_name = "S")]
     subject: Option<String>,
-    /// Run in this process, for a debugger; a crash ends memtwin
+    /// Run in this process, for a debugger, without the sandbox; a crash ends memtwin
     #[arg(long)]
     in_process: bool,
     /// Print one JSON object
@@ -48,6 +49,8 @@ enum Verdict {
     Failed,
     /// The subject cannot serve the setup: nothing was judged.
     Skipped,
+    /// Something outside of memtwin ended its workers, or it took too long.
+    NotJudged,
 }
 
 impl Replay {
@@ -55,6 +58,9 @@ impl Replay {
         let mut files = Vec::new();
         for path in &self.traces {
             files.extend(find_traces(path)?);
+        }
+        if self.in_process {
+            remark("subjects run in this process, without the sandbox");
         }
         let mut isolation =
             if self.in_process { None } else { Some(Isolation::start(Arc::clone(&context.interrupted))?) };
@@ -73,17 +79,23 @@ impl Replay {
         }
         let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let (passed, failed, skipped) = (count(Verdict::Passed), count(Verdict::Failed), count(Verdict::Skipped));
+        let not_judged = count(Verdict::NotJudged);
         if self.json {
             let rows = rows.iter().map(|row| {
                 json!({ "trace": row.trace, "target": row.target, "verdict": row.verdict, "expected": row.expected, "seen": row.seen })
             });
-            let object = json!({ "schema": "memtwin-replay/1", "replays": rows.collect::<Vec<_>>(), "passed": passed, "failed": failed, "skipped": skipped });
+            let object = json!({ "schema": "memtwin-replay/1", "replays": rows.collect::<Vec<_>>(), "passed": passed, "failed": failed, "skipped": skipped, "not_judged": not_judged });
             writeln!(std::io::stdout(), "{object}")?;
         } else {
-            let style = if failed == 0 { GOOD } else { BAD };
-            writeln!(anstream::stdout(), "{style}{passed} passed, {failed} failed, {skipped} skipped{style:#}")?;
+            let style = if failed + not_judged == 0 { GOOD } else { BAD };
+            let left = if not_judged == 0 { String::new() } else { format!(", {not_judged} not judged") };
+            writeln!(anstream::stdout(), "{style}{passed} passed, {failed} failed, {skipped} skipped{left}{style:#}")?;
         }
-        Ok(if failed == 0 { Exit::Clean } else { Exit::Finding })
+        Ok(match (failed, not_judged) {
+            (0, 0) => Exit::Clean,
+            (0, _) => Exit::CouldNotRun,
+            (_, _) => Exit::Finding,
+        })
     }
 
     /// The subject asked for, or the one the trace names, or every sound one.
@@ -107,6 +119,7 @@ fn show(row: &Row) -> std::io::Result<()> {
     match row.verdict {
         Verdict::Passed => writeln!(out, "{GOOD}pass{GOOD:#} {trace} on {target} {DIM}{seen}{DIM:#}"),
         Verdict::Skipped => writeln!(out, "{DIM}skip {trace} on {target}: {seen}{DIM:#}"),
+        Verdict::NotJudged => writeln!(out, "{BAD}?{BAD:#}    {trace} on {target} was not judged: {seen}"),
         Verdict::Failed => writeln!(out, "{BAD}FAIL{BAD:#} {trace} on {target}: expected {expected}, saw {seen}"),
     }
 }
@@ -120,9 +133,11 @@ fn replay(
 ) -> Result<Option<Row>, Failed> {
     let Some(target) = context.registry.get(index) else { return Err("no such target".into()) };
     let ending = match isolation {
-        Some(isolation) => match isolation.replay(index, &loaded.wire, Audits::Full)? {
-            Some(ending) => ending,
-            None => return Ok(None),
+        Some(isolation) => match isolation.replay(index, &loaded.wire, Audits::Full) {
+            Ok(Some(ending)) => ending,
+            Ok(None) => return Ok(None),
+            Err(IsolationError::NotJudged { why }) => return Ok(Some(not_judged(target, loaded, why))),
+            Err(error) => return Err(error.into()),
         },
         None => run_here(target, &loaded.wire),
     };
@@ -154,8 +169,18 @@ fn replay(
     }))
 }
 
+fn not_judged(target: &dyn Target, loaded: &Loaded, why: String) -> Row {
+    Row {
+        trace: loaded.path.display().to_string(),
+        target: target.name(),
+        verdict: Verdict::NotJudged,
+        expected: loaded.header.expect.clone().unwrap_or_else(|| "agreement".to_owned()),
+        seen: why,
+    }
+}
+
 /// Runs one trace in this process, as under a debugger.
-fn run_here(target: &'static dyn crate::target::Target, wire: &[u8]) -> Ending {
+fn run_here(target: &'static dyn Target, wire: &[u8]) -> Ending {
     let step = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);
     let mut journal = Journal { step: &step, counts: &mut counts, features: Some(&mut features), ops: 0 };

@@ -38,10 +38,16 @@ impl Screen {
         Screen { lines: Mutex::new(lines), bar, last_plain: Mutex::new(Instant::now()) }
     }
 
-    /// One line.
+    /// One line. Where the reader has gone away it is nobody's: the run goes on, and its end is that of the run.
     pub fn line(&self, text: &str) -> io::Result<()> {
         let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.bar.suspend(|| writeln!(lines, "{text}").and_then(|()| lines.flush()))
+        match self.bar.suspend(|| writeln!(lines, "{text}").and_then(|()| lines.flush())) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                *lines = Box::new(io::sink());
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     /// How far it is: moving on a terminal, now and then a line elsewhere; always on standard error.
@@ -95,6 +101,12 @@ pub fn printable(text: &str) -> String {
 pub fn complain(text: &str) {
     let line = printable(text).replace('\n', "\\n");
     let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {line}");
+}
+
+/// One line on standard error that is no error.
+pub fn remark(text: &str) {
+    let line = printable(text).replace('\n', "\\n");
+    let _ = writeln!(anstream::stderr(), "{DIM}note:{DIM:#} {line}");
 }
 
 /// A count in millions or thousands, for a person.

@@ -56,6 +56,10 @@ impl Cover {
                         let (path, target) = (input.path.clone(), subject.target.name());
                         *footprint = Err(Trouble::Failed { path, target, signature });
                     }
+                    (TraceSurvey::NotJudged(why), Ok(_)) => {
+                        let (path, target) = (input.path.clone(), subject.target.name());
+                        *footprint = Err(Trouble::NotJudged { path, target, why });
+                    }
                     // The first failure is enough.
                     (_, Err(_)) => {}
                 }

@@ -56,6 +56,15 @@ pub enum Trouble {
         /// How it fails.
         signature: String,
     },
+    /// It was not judged on a sound subject.
+    NotJudged {
+        /// The file.
+        path: PathBuf,
+        /// The subject, as `component/subject`.
+        target: String,
+        /// Why.
+        why: String,
+    },
 }
 
 /// What became of a corpus.

@@ -29,7 +29,9 @@ impl Isolation {
                 }
                 Report::None | Report::Panicked | Report::NoSandbox => fault(),
             },
-            Reason::None | Reason::Hang | Reason::Memory | Reason::Cancelled | Reason::NoWorker => fault(),
+            Reason::None | Reason::Hang | Reason::Memory | Reason::Cancelled | Reason::NoWorker | Reason::TooLong => {
+                fault()
+            }
         }
     }
 

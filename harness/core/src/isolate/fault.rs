@@ -5,14 +5,15 @@ use memtwin_wild as wild;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 /// Sent to a worker that hangs, so that it notes where.
 pub(super) const HANG_SIGNAL: Signal = Signal::SIGPROF;
 /// Sent to a worker that uses too much memory, by the zygote or by its own allocator.
 pub(super) const MEMORY_SIGNAL: Signal = Signal::SIGVTALRM;
 
-const HANDLED: [Signal; 9] = [
+/// The signals that the handler takes, and the only ones that the sandbox lets a worker send itself.
+pub(super) const HANDLED: [Signal; 9] = [
     Signal::SIGSEGV,
     Signal::SIGBUS,
     Signal::SIGILL,
@@ -28,6 +29,7 @@ const HANDLER_STACK_BYTES: usize = 256 << 10;
 /// Below the stack's lowest address the kernel keeps a gap (vm.stack_guard_gap, 256 pages); big frames may jump into it.
 const STACK_GAP_BYTES: u64 = 2 << 20;
 
+static ZYGOTE: AtomicI32 = AtomicI32::new(0);
 static SLOT: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
 static STACK_LOW: AtomicU64 = AtomicU64::new(0);
 static STACK_HIGH: AtomicU64 = AtomicU64::new(0);
@@ -36,6 +38,7 @@ static STACK_HIGH: AtomicU64 = AtomicU64::new(0);
 /// (allow_user_segv_handler is its default).
 pub(super) fn install(shared: &SharedMemory) {
     SLOT.store(shared.as_ptr(), Ordering::Relaxed);
+    ZYGOTE.store(nix::unistd::getpid().as_raw(), Ordering::Relaxed);
     note_stack();
     // The unwinder loads its tables on first use; the handler must not be the first.
     let mut frames = 0;
@@ -88,6 +91,7 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         }
         let stack = STACK_LOW.load(Ordering::Relaxed)..STACK_HIGH.load(Ordering::Relaxed);
         record.is_stack_overflow = u32::from(signal == libc::SIGSEGV && stack.contains(&record.address));
+        record.is_from_elsewhere = u32::from(is_from_elsewhere(info));
         record.signal.store(signal.cast_unsigned(), Ordering::Release);
         note_frames(shared);
     }
@@ -98,6 +102,13 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         // SAFETY: raise is async-signal-safe.
         unsafe { libc::raise(signal) };
     }
+}
+
+/// Whether a process sent the signal that is neither this one nor its zygote. Codes above 0 are the kernel's (man 2 sigaction).
+fn is_from_elsewhere(info: &libc::siginfo_t) -> bool {
+    // SAFETY: a signal that was sent has its sender's process (man 2 sigaction); for others it is not asked.
+    let sender = || unsafe { info.si_pid() };
+    info.si_code <= 0 && ![nix::unistd::getpid().as_raw(), ZYGOTE.load(Ordering::Relaxed)].contains(&sender())
 }
 
 /// Unwinds. Not async-signal-safe by the letter: if it faults or blocks, the record above is complete, and the zygote's

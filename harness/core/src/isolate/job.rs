@@ -1,7 +1,6 @@
 //! Jobs, and how they end, as the numbers that go between processes. A number is decoded once, where it arrives; one that stands
 //! for nothing is never taken for something.
 
-use super::IsolationError;
 use crate::engines::Engine;
 use crate::lockstep::Audits;
 use std::io;
@@ -58,6 +57,8 @@ pub(super) struct JobRecord {
     /// The worker ends after the group of traces during which this time passes (CLOCK_MONOTONIC, in nanoseconds).
     pub deadline_nanoseconds: u64,
     pub heap_limit_bytes: u64,
+    /// A worker ends when one trace takes this much processor time.
+    pub trace_limit_milliseconds: u64,
     /// The engine, as [`Engine`] numbers it.
     pub engine: u32,
 }
@@ -123,16 +124,19 @@ pub(super) enum Reason {
     Cancelled = 3,
     /// No worker could be started.
     NoWorker = 4,
+    /// One trace took too much processor time.
+    TooLong = 5,
 }
 
 impl Reason {
-    const ALL: [Reason; 5] = [Reason::None, Reason::Hang, Reason::Memory, Reason::Cancelled, Reason::NoWorker];
+    const ALL: [Reason; 6] =
+        [Reason::None, Reason::Hang, Reason::Memory, Reason::Cancelled, Reason::NoWorker, Reason::TooLong];
 
     /// The reason that a number from the zygote stands for.
-    pub(super) fn of(number: u8) -> Result<Self, IsolationError> {
-        Self::ALL.into_iter().find(|known| *known as u8 == number).ok_or_else(|| {
-            let source = io::Error::new(io::ErrorKind::InvalidData, format!("it gave {number} as a reason"));
-            IsolationError::Gone { source }
-        })
+    pub(super) fn of(number: u8) -> io::Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|known| *known as u8 == number)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("it gave {number} as a reason")))
     }
 }

@@ -1,13 +1,17 @@
 //! Isolation: subjects run in worker processes, because they write through wild pointers by design. A zygote forks a
-//! worker for each job (a batch of traces, never one input at a time); a shared shared holds the job and the journal, so the
+//! worker for each job (a batch of traces, never one input at a time); shared memory holds the job and the journal, so the
 //! death of a worker, even by SIGKILL, is data: which trace, which op, which fault.
 
+mod again;
 mod counters;
 mod ending;
 mod fault;
 pub mod heap;
+mod interrupt;
 mod job;
 mod kept;
+mod landlock;
+mod process;
 mod sandbox;
 mod shared;
 mod speed;
@@ -18,7 +22,10 @@ mod window;
 mod worker;
 mod zygote;
 
+pub use again::take_disturbances;
 pub use counters::ExtraCounters;
+pub use interrupt::{Interrupts, interrupts};
+pub use landlock::landlock_version;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use survey::{Surveyed, TraceSurvey};
 pub(crate) use window::reserve as reserve_windows;
@@ -28,30 +35,26 @@ use crate::engines::Engine;
 use crate::feedback::Kept;
 use crate::finding::{Cause, Ending, Failure, Step};
 use crate::lockstep::{Audits, COUNTS};
-use job::{JobKind, JobRecord, Reason, Report};
+use job::{JobKind, JobRecord, Report};
 use memtwin_models::StateMap;
 use memtwin_models::wire::MAX_WIRE_BYTES;
-use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::personality::Persona;
+use process::{Launch, ZygoteProcess};
 use shared::{MAX_FRAMES, OUTPUT_BYTES, SharedMemory};
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The most memory that a worker may allocate, in bytes.
 const HEAP_LIMIT_BYTES: u64 = 1 << 30;
-/// How much of a worker's standard output and error is kept, in bytes.
-const VOICE_BYTES: usize = 4096;
-/// How often a waiting supervisor looks whether it was interrupted.
-const INTERRUPT_CHECK_MILLISECONDS: u16 = 50;
+/// A trace that takes more processor time than this is not judged.
+const TRACE_LIMIT: Duration = Duration::from_secs(5);
+
+/// More traces or ops than any epoch has.
+const MOST_COUNTED: u64 = 1 << 40;
 
 /// A batch of random traces.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +89,15 @@ pub enum BatchEnd {
         /// Where and how.
         failure: Failure,
     },
+    /// A trace was not judged; the batch may go on with the next.
+    NotJudged {
+        /// The trace's number.
+        trace: u64,
+        /// Its wire bytes.
+        wire: Vec<u8>,
+        /// Why.
+        why: String,
+    },
     /// The supervisor was interrupted.
     Interrupted,
 }
@@ -119,16 +131,15 @@ pub enum IsolationError {
     NoWorker,
     #[error("a worker cannot be sandboxed: this system refuses seccomp filters; allow them, or run elsewhere")]
     NoSandbox,
+    #[error("not judged: {why}")]
+    NotJudged { why: String },
 }
 
 /// One worker at a time, and the zygote it comes from.
 #[derive(Debug)]
 pub struct Isolation {
-    zygote: Child,
-    commands: UnixStream,
-    voice: UnixStream,
-    /// What the worker of the job said on standard output and error, from the start.
-    heard: Vec<u8>,
+    launch: Launch,
+    zygote: ZygoteProcess,
     shared: SharedMemory,
     interrupted: Arc<AtomicBool>,
 }
@@ -139,29 +150,20 @@ impl Isolation {
     /// command line makes the same ones there.
     pub fn start(interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
         // The program itself, not its path: it may have been replaced since.
-        Self::start_with("/proc/self/exe".into(), std::env::args_os().skip(1), interrupted)
+        let arguments = std::env::args_os().skip(1).collect();
+        Self::launch(Launch { program: "/proc/self/exe".into(), arguments }, interrupted)
     }
 
     /// As [`Isolation::start`], from another program that serves as a zygote, without arguments.
     pub fn start_from(program: PathBuf, interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
-        Self::start_with(program, std::iter::empty(), interrupted)
+        Self::launch(Launch { program, arguments: Vec::<OsString>::new() }, interrupted)
     }
 
-    #[allow(clippy::needless_pass_by_value)] // the errors name it
-    fn start_with(
-        program: PathBuf,
-        arguments: impl Iterator<Item = OsString>,
-        interrupted: Arc<AtomicBool>,
-    ) -> Result<Self, IsolationError> {
-        let failed = |source| IsolationError::Start { program: program.clone(), source };
+    fn launch(launch: Launch, interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
+        let failed = |source| IsolationError::Start { program: launch.program.clone(), source };
         let shared = SharedMemory::create().map_err(failed)?;
-        let (commands, zygote_commands) = UnixStream::pair().map_err(failed)?;
-        let (voice, worker_voice) = UnixStream::pair().map_err(failed)?;
-        voice.set_nonblocking(true).map_err(failed)?;
-        let kept = [zygote_commands.as_raw_fd(), shared.descriptor().as_raw_fd(), worker_voice.as_raw_fd()];
-        let zygote = spawn(&program, arguments, kept).map_err(failed)?;
-        drop((zygote_commands, OwnedFd::from(worker_voice)));
-        Ok(Isolation { zygote, commands, voice, heard: Vec::new(), shared, interrupted })
+        let zygote = ZygoteProcess::start(&launch, shared.descriptor())?;
+        Ok(Isolation { launch, zygote, shared, interrupted })
     }
 
     /// Sets every count to zero: a new epoch begins.
@@ -191,12 +193,14 @@ impl Isolation {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let shared = self.shared.get();
+        // A subject may have written over them: sums of what it made up must be numbers still.
+        let counted = |count: &AtomicU64| count.load(Ordering::Relaxed).min(MOST_COUNTED);
         Counts {
-            traces: shared.traces.load(Ordering::Relaxed),
-            ops: shared.ops.load(Ordering::Relaxed),
-            moot: shared.moot.load(Ordering::Relaxed),
-            unsupported: shared.unsupported.load(Ordering::Relaxed),
-            outcomes: shared.counts,
+            traces: counted(&shared.traces),
+            ops: counted(&shared.ops),
+            moot: counted(&shared.moot),
+            unsupported: counted(&shared.unsupported),
+            outcomes: shared.counts.map(|count| count.min(MOST_COUNTED)),
             features: Box::new(shared.features),
         }
     }
@@ -212,22 +216,35 @@ impl Isolation {
             engine: batch.engine as u32,
             ..job(JobKind::Campaign, batch.target, audits)
         };
-        self.run_traces()
+        self.run_traces(batch.first_trace..batch.first_trace.saturating_add(MOST_COUNTED))
     }
 
     /// Runs small traces, in the order of their numbers, until they are done or one fails.
     pub fn exhaust(&mut self, target: usize, depth: u32, traces: Range<u64>) -> Result<BatchEnd, IsolationError> {
         let job = job(JobKind::Exhaust, target, Audits::Full);
         self.shared.get_mut().job = JobRecord { first_trace: traces.start, end_trace: traces.end, depth, ..job };
-        self.run_traces()
+        self.run_traces(traces)
     }
 
-    fn run_traces(&mut self) -> Result<BatchEnd, IsolationError> {
-        let Some(ending) = self.run_worker()? else { return Ok(BatchEnd::Interrupted) };
+    fn run_traces(&mut self, traces: Range<u64>) -> Result<BatchEnd, IsolationError> {
+        let shared = self.shared.get_mut();
+        shared.trace.store(traces.start, Ordering::Relaxed);
+        shared.set_wire(&[]);
+        let ended = self.run_worker();
         let shared = self.shared.get();
+        // A subject may have written over it: the batch goes on where it can.
+        let trace =
+            shared.trace.load(Ordering::Relaxed).clamp(traces.start, traces.end.saturating_sub(1).max(traces.start));
+        let ending = match ended {
+            Ok(Some(ending)) => ending,
+            Ok(None) => return Ok(BatchEnd::Interrupted),
+            Err(IsolationError::NotJudged { why }) => {
+                return Ok(BatchEnd::NotJudged { trace, wire: self.journalled_wire(), why });
+            }
+            Err(error) => return Err(error),
+        };
         match ending {
             Ending::Failed(failure) => {
-                let trace = shared.trace.load(Ordering::Relaxed);
                 if let Cause::Fault(_) = failure.cause {
                     // The worker could not count its last trace any more.
                     let ops = match failure.step {
@@ -274,7 +291,11 @@ impl Isolation {
         record.frames[..count].copy_from_slice(&frames[..count]);
         #[allow(clippy::cast_possible_truncation)] // at most MAX_FRAMES
         record.frame_count.store(count as u32, Ordering::Release);
-        self.fork_and_wait()?;
+        match self.zygote.run_worker(&self.interrupted) {
+            Ok((reason, _)) => self.has_run(reason)?,
+            // The frames stay numbers; the next job says what is wrong with the zygote.
+            Err(_) => return Ok(Vec::new()),
+        }
         Ok(String::from_utf8_lossy(&self.output()).lines().map(str::to_owned).collect())
     }
 
@@ -282,9 +303,7 @@ impl Isolation {
         assert!(wire.len() <= MAX_WIRE_BYTES, "a trace of {} wire bytes was let through", wire.len());
         let shared = self.shared.get_mut();
         shared.job = job(kind, target, audits);
-        shared.wire[..wire.len()].copy_from_slice(wire);
-        #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
-        shared.wire_length.store(wire.len() as u32, Ordering::Release);
+        shared.set_wire(wire);
     }
 
     fn output(&self) -> Vec<u8> {
@@ -294,9 +313,7 @@ impl Isolation {
     }
 
     fn journalled_wire(&self) -> Vec<u8> {
-        let shared = self.shared.get();
-        let length = shared.wire_length.load(Ordering::Acquire) as usize;
-        shared.wire[..length.min(MAX_WIRE_BYTES)].to_vec()
+        self.shared.get().wire().to_vec()
     }
 
     fn clear_report(&mut self) {
@@ -306,74 +323,9 @@ impl Isolation {
         shared.fault.frame_count.store(0, Ordering::Relaxed);
         shared.fault.instruction = 0;
         shared.fault.is_stack_overflow = 0;
+        shared.fault.is_from_elsewhere = 0;
         shared.output_length.store(0, Ordering::Relaxed);
         shared.message.set("");
-    }
-
-    /// Runs the job in the shared; `None` when interrupted.
-    fn run_worker(&mut self) -> Result<Option<Ending>, IsolationError> {
-        self.clear_report();
-        let (reason, status) = self.fork_and_wait()?;
-        let voice = String::from_utf8_lossy(&self.heard);
-        Ok((reason != Reason::Cancelled).then(|| self.ending(reason, status, voice.trim_end())))
-    }
-
-    fn fork_and_wait(&mut self) -> Result<(Reason, i32), IsolationError> {
-        let gone = |source| IsolationError::Gone { source };
-        self.heard.clear();
-        self.commands.write_all(&[zygote::FORK]).map_err(gone)?;
-        let mut cancelled = false;
-        loop {
-            let mut events = [&self.commands, &self.voice].map(|end| PollFd::new(end.as_fd(), PollFlags::POLLIN));
-            let ready = poll(&mut events, INTERRUPT_CHECK_MILLISECONDS).unwrap_or(0);
-            let [has_reply, has_voice] = events.map(|event| ready != 0 && event.any().unwrap_or(false));
-            if has_voice {
-                self.hear();
-            }
-            if has_reply {
-                break;
-            }
-            if self.interrupted.load(Ordering::Relaxed) && !cancelled {
-                cancelled = true;
-                self.commands.write_all(&[zygote::CANCEL]).map_err(gone)?;
-            }
-        }
-        let mut reply = [0; 5];
-        self.commands.read_exact(&mut reply).map_err(gone)?;
-        while self.hear() {}
-        let [reason, status @ ..] = reply;
-        let reason = Reason::of(reason)?;
-        if reason == Reason::NoWorker {
-            return Err(IsolationError::NoWorker);
-        }
-        if Report::of(self.shared.get().report.load(Ordering::Acquire)) == Report::NoSandbox {
-            return Err(IsolationError::NoSandbox);
-        }
-        Ok((reason, i32::from_le_bytes(status)))
-    }
-
-    /// Takes what the worker says, so that much talk never blocks it, and keeps the start; says whether there was any.
-    fn hear(&mut self) -> bool {
-        let mut chunk = [0; 1 << 16];
-        let Ok(length @ 1..) = self.voice.read(&mut chunk) else { return false };
-        let room = VOICE_BYTES.saturating_sub(self.heard.len()).min(length);
-        self.heard.extend_from_slice(&chunk[..room]);
-        true
-    }
-}
-
-impl Drop for Isolation {
-    fn drop(&mut self) {
-        // The zygote ends when its commands end; should it not, it is ended.
-        let _ = self.commands.shutdown(std::net::Shutdown::Both);
-        for _ in 0..50 {
-            if !matches!(self.zygote.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let _ = self.zygote.kill();
-        let _ = self.zygote.wait();
     }
 }
 
@@ -390,30 +342,15 @@ fn job(kind: JobKind, target: usize, audits: Audits) -> JobRecord {
         depth: 0,
         deadline_nanoseconds: u64::MAX,
         heap_limit_bytes: HEAP_LIMIT_BYTES,
+        trace_limit_milliseconds: match kind {
+            // Of one trace, again and again, against the clock; of none.
+            JobKind::Speed | JobKind::Symbolise => u64::MAX,
+            JobKind::Campaign | JobKind::Replay | JobKind::Narrate | JobKind::Exhaust | JobKind::Survey => {
+                u64::try_from(TRACE_LIMIT.as_millis()).unwrap_or(u64::MAX)
+            }
+        },
         engine: Engine::Random as u32,
     }
-}
-
-/// Starts the program as a zygote that keeps these descriptors.
-fn spawn(program: &Path, arguments: impl Iterator<Item = OsString>, kept: [RawFd; 3]) -> io::Result<Child> {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command.env(zygote::VARIABLE, kept.map(|descriptor| descriptor.to_string()).join(","));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let prepare = move || {
-        for descriptor in kept {
-            // SAFETY: clears close-on-exec of a descriptor that is open; fcntl is async-signal-safe.
-            if unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) } < 0 {
-                return Err(io::Error::last_os_error());
-            }
-        }
-        // Same addresses in every run. Where it is forbidden, runs differ in addresses only, which no outcome holds.
-        let _ = nix::sys::personality::set(Persona::ADDR_NO_RANDOMIZE);
-        Ok(())
-    };
-    // SAFETY: the closure makes system calls only.
-    unsafe { command.pre_exec(prepare) };
-    command.spawn()
 }
 
 /// Tells the processes that this one starts that a supervisor is there already. Call it before any thread.

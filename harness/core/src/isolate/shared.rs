@@ -12,7 +12,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Room for an explanation's records.
 pub(super) const OUTPUT_BYTES: usize = 16 << 20;
@@ -56,6 +56,8 @@ pub(super) struct FaultRecord {
     /// The instruction that faulted; 0 where there is none.
     pub instruction: u64,
     pub is_stack_overflow: u32,
+    /// Whether neither this process nor its zygote sent the signal, nor an instruction caused it.
+    pub is_from_elsewhere: u32,
     pub frame_count: AtomicU32,
     pub frames: [u64; MAX_FRAMES],
 }
@@ -90,7 +92,22 @@ pub(super) struct Shared {
     pub output: [u8; OUTPUT_BYTES],
 }
 
-/// A mapping of a shared, kept for the life of the process.
+impl Shared {
+    /// The wire bytes of the trace that is run.
+    pub(super) fn set_wire(&mut self, wire: &[u8]) {
+        self.wire[..wire.len()].copy_from_slice(wire);
+        #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
+        self.wire_length.store(wire.len() as u32, Ordering::Release);
+    }
+
+    /// The wire bytes on record. A subject may have written over the length.
+    pub(super) fn wire(&self) -> &[u8] {
+        let length = self.wire_length.load(Ordering::Acquire) as usize;
+        &self.wire[..length.min(MAX_WIRE_BYTES)]
+    }
+}
+
+/// A mapping of the shared memory, kept for the life of the process.
 #[derive(Debug)]
 pub(super) struct SharedMemory {
     memory: OwnedFd,

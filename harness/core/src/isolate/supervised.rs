@@ -3,6 +3,7 @@
 //! a process that never saw the subject. The fuzzer's own handlers, artifacts and exit code stay as they are.
 
 use super::{shared::SharedMemory, window};
+use memtwin_models::wire::MAX_WIRE_BYTES;
 use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
@@ -22,10 +23,7 @@ impl Notes {
     /// Notes that this target is about to run on these bytes.
     pub(crate) fn begin(&mut self, target: usize, wire: &[u8]) {
         let shared = self.shared.get_mut();
-        let length = wire.len().min(shared.wire.len());
-        shared.wire[..length].copy_from_slice(&wire[..length]);
-        #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
-        shared.wire_length.store(length as u32, Ordering::Relaxed);
+        shared.set_wire(&wire[..wire.len().min(MAX_WIRE_BYTES)]);
         // Targets are counted from 1: 0 means that none is running.
         #[allow(clippy::cast_possible_truncation)] // an index into a list in memory
         shared.step.store(target as u32 + 1, Ordering::Release);
@@ -39,8 +37,7 @@ impl Notes {
     fn running(&self) -> Option<(usize, Vec<u8>)> {
         let shared = self.shared.get();
         let target = shared.step.load(Ordering::Acquire).checked_sub(1)?;
-        let length = shared.wire_length.load(Ordering::Relaxed) as usize;
-        Some((target as usize, shared.wire[..length].to_vec()))
+        Some((target as usize, shared.wire().to_vec()))
     }
 }
 

@@ -23,6 +23,8 @@ pub enum TraceSurvey {
     Reached(Vec<Reached>),
     /// It failed.
     Failed(Failure),
+    /// It was not judged; this is why.
+    NotJudged(String),
 }
 
 /// What a survey saw.
@@ -42,19 +44,20 @@ impl Isolation {
         while let Some(rest) = wires.get(seen.len()..).filter(|rest| !rest.is_empty()) {
             let count = self.lay_out(rest);
             self.shared.get_mut().job = JobRecord { end_trace: count, ..job(JobKind::Survey, target, Audits::Full) };
-            let Some(ending) = self.run_worker()? else { return Ok(Surveyed::Interrupted) };
+            let ended = self.run_worker();
             let before = seen.len();
             read_all(&self.output(), &mut seen);
             // A subject that wrote over the output must not make up traces.
             #[allow(clippy::cast_possible_truncation)] // a count of slices in memory
             seen.truncate(before + count as usize);
-            match ending {
-                Ending::Failed(failure) => seen.push(TraceSurvey::Failed(failure)),
+            match ended {
+                Err(IsolationError::NotJudged { why }) => seen.push(TraceSurvey::NotJudged(why)),
+                Err(error) => return Err(error),
+                Ok(None) => return Ok(Surveyed::Interrupted),
+                Ok(Some(Ending::Failed(failure))) => seen.push(TraceSurvey::Failed(failure)),
                 // The output had no room for more, or a subject wrote over it: then the first trace says nothing.
-                Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) if seen.len() == before => {
-                    seen.push(TraceSurvey::Reached(Vec::new()));
-                }
-                Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) => {}
+                Ok(Some(_)) if seen.len() == before => seen.push(TraceSurvey::Reached(Vec::new())),
+                Ok(Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_))) => {}
             }
             seen.truncate(wires.len());
         }

@@ -113,9 +113,7 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
 /// The trace is on record before it runs.
 pub(super) fn put_on_record(shared: &mut Shared, index: u64, wire: &[u8]) {
     shared.trace.store(index, Ordering::Relaxed);
-    shared.wire[..wire.len()].copy_from_slice(wire);
-    #[allow(clippy::cast_possible_truncation)] // at most MAX_WIRE_BYTES
-    shared.wire_length.store(wire.len() as u32, Ordering::Release);
+    shared.set_wire(wire);
 }
 
 /// Counts a trace that came to its end.
@@ -200,8 +198,7 @@ impl Feed {
 
 fn replay(shared: &mut Shared, target: &'static dyn Target, audits: Audits) {
     let mut runner = target.runner();
-    let length = shared.wire_length.load(Ordering::Acquire) as usize;
-    let wire = shared.wire[..length].to_vec();
+    let wire = shared.wire().to_vec();
     // Confirming and shrinking are no part of the campaign: their counts are nobody's.
     let mut counts = Box::new([0; COUNTS]);
     let mut journal = Journal { step: &shared.step, counts: &mut counts, features: None, ops: 0 };
@@ -213,8 +210,7 @@ fn replay(shared: &mut Shared, target: &'static dyn Target, audits: Audits) {
 }
 
 fn narrate(shared: &mut Shared, target: &'static dyn Target) {
-    let length = shared.wire_length.load(Ordering::Acquire) as usize;
-    let wire = shared.wire[..length].to_vec();
+    let wire = shared.wire().to_vec();
     let Shared { job, step, output, output_length, .. } = &mut *shared;
     let first = usize::try_from(job.first_trace).unwrap_or(usize::MAX);
     let ended = target.narrate(&wire, &mut Narrator::new(first, step, output, output_length));

@@ -3,17 +3,18 @@
 
 use super::job::Reason;
 use super::shared::SharedMemory;
-use super::{fault, window, worker};
+use super::{fault, landlock, window, worker};
 use crate::registry::Registry;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
+use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// The environment variable that makes a program a zygote: three descriptors, for commands, the shared, and the workers'
+/// The environment variable that makes a program a zygote: three descriptors, for commands, the shared memory, and the workers'
 /// standard output and error.
 pub(super) const VARIABLE: &str = "MEMTWIN_ZYGOTE";
 /// How often a worker's limits are looked at, in milliseconds.
@@ -37,16 +38,39 @@ pub(super) const CANCEL: u8 = b'c';
 pub fn serve_if_asked(registry: &Registry) {
     let Ok(descriptors) = std::env::var(VARIABLE) else { return };
     let numbers: Vec<RawFd> = descriptors.split(',').filter_map(|number| number.parse().ok()).collect();
-    let [commands, memory, voice] = numbers[..] else { std::process::exit(2) };
+    let [commands, memory, voice] = numbers[..] else { not_asked(&descriptors) };
+    // SAFETY: asks whether the descriptors are open, and changes nothing.
+    let are_open = [commands, memory, voice].iter().all(|number| 0 <= unsafe { libc::fcntl(*number, libc::F_GETFD) });
+    if !are_open {
+        not_asked(&descriptors);
+    }
     // SAFETY: the parent left these three descriptors open for us, and nobody else in this process knows them.
     let [commands, memory, voice] = [commands, memory, voice].map(|number| unsafe { OwnedFd::from_raw_fd(number) });
-    let Ok(shared) = SharedMemory::map(memory) else { std::process::exit(2) };
-    // An interrupt at the terminal is for the supervisor, which ends its workers in order.
-    // SAFETY: ignoring a signal runs no code.
-    let _ = unsafe { nix::sys::signal::signal(Signal::SIGINT, nix::sys::signal::SigHandler::SigIgn) };
+    let Ok(shared) = SharedMemory::map(memory) else { not_asked(&descriptors) };
+    // What asks a whole group or session to end is for the supervisor, which ends its workers in order.
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: ignoring a signal runs no code.
+        let _ = unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigIgn) };
+    }
     window::reserve();
     fault::install(&shared);
+    landlock::enter();
     serve(&commands, &voice, shared, registry)
+}
+
+/// Somebody set the variable who is no supervisor.
+fn not_asked(value: &str) -> ! {
+    let _ = writeln!(
+        std::io::stderr(),
+        "error: {VARIABLE}={value:?} is not for users: the program sets it for processes of its own; unset it"
+    );
+    std::process::exit(2)
+}
+
+/// Ends the zygote, and with it whatever a worker may have left in its group of processes.
+fn end_group() -> ! {
+    let _ = kill(Pid::from_raw(0), Signal::SIGKILL);
+    std::process::exit(0)
 }
 
 fn serve(commands: &OwnedFd, voice: &OwnedFd, mut shared: SharedMemory, registry: &Registry) -> ! {
@@ -56,18 +80,19 @@ fn serve(commands: &OwnedFd, voice: &OwnedFd, mut shared: SharedMemory, registry
             Ok(1) if command[0] == FORK => {}
             Ok(1) => continue,
             Err(nix::errno::Errno::EINTR) => continue,
-            Ok(_) | Err(_) => std::process::exit(0),
+            Ok(_) | Err(_) => end_group(),
         }
+        let trace_limit = Duration::from_millis(shared.get().job.trace_limit_milliseconds);
         // SAFETY: the zygote has one thread, so the child may use everything that the parent could.
         let (reason, status) = match unsafe { fork() } {
             Ok(ForkResult::Child) => worker::work(&mut shared, voice, registry),
-            Ok(ForkResult::Parent { child }) => watch(child, commands.as_fd(), &shared),
+            Ok(ForkResult::Parent { child }) => watch(child, commands.as_fd(), &shared, trace_limit),
             Err(_) => (Reason::NoWorker, 0),
         };
         let mut reply = [reason as u8, 0, 0, 0, 0];
         reply[1..].copy_from_slice(&status.to_le_bytes());
         if nix::unistd::write(commands, &reply) != Ok(reply.len()) {
-            std::process::exit(0);
+            end_group();
         }
     }
 }
@@ -90,7 +115,7 @@ fn pulse(shared: &SharedMemory) -> Pulse {
 }
 
 /// Waits for the worker's end, or brings it about.
-fn watch(child: Pid, commands: BorrowedFd<'_>, shared: &SharedMemory) -> (Reason, i32) {
+fn watch(child: Pid, commands: BorrowedFd<'_>, shared: &SharedMemory, trace_limit: Duration) -> (Reason, i32) {
     // SAFETY: pidfd_open takes a process number and flags and returns a descriptor or an error (man 2 pidfd_open).
     let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, child.as_raw(), 0) };
     let Ok(descriptor) = RawFd::try_from(descriptor) else { return end(child, Reason::NoWorker) };
@@ -102,6 +127,7 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, shared: &SharedMemory) -> (Reason
     let mut last = pulse(shared);
     let mut since = Instant::now();
     let mut processor_time_then = processor_time(child);
+    let mut trace_began = processor_time_then;
     let mut resident_bytes_then = resident_bytes(child);
     loop {
         let mut events = [PollFd::new(worker.as_fd(), PollFlags::POLLIN), PollFd::new(commands, PollFlags::POLLIN)];
@@ -125,6 +151,9 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, shared: &SharedMemory) -> (Reason
         let now = pulse(shared);
         let processor_time_now = processor_time(child);
         let resident_bytes_now = resident_bytes(child);
+        if now.trace != last.trace {
+            trace_began = processor_time_now;
+        }
         if now != last {
             last = now;
             since = Instant::now();
@@ -139,6 +168,8 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, shared: &SharedMemory) -> (Reason
             Reason::Memory
         } else if stands_still {
             Reason::Hang
+        } else if trace_limit <= processor_time_now.saturating_sub(trace_began) {
+            Reason::TooLong
         } else {
             continue;
         };

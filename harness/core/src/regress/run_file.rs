@@ -171,6 +171,7 @@ fn subject(target: &dyn Target, rows: &[&Row<'_>], findings: Vec<Finding>) -> Su
         moot: count(|seen| matches!(seen, Seen::Moot(_))),
         unsupported: count(|seen| matches!(seen, Seen::Unsupported(_))),
         unconfirmed: 0,
+        not_judged: 0,
         seconds: 0.0,
         features: 0,
         outcomes: BTreeMap::new(),

@@ -10,6 +10,7 @@ use crate::lockstep::Audits;
 use crate::registry::Registry;
 use crate::run_file::{RunFile, Status, TraceRun};
 use crate::target::Target;
+use crate::threads::in_threads;
 use crate::trace::TraceError;
 use crate::trace_files::{Loaded, load};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +90,6 @@ pub(super) fn judge_all(
         .collect();
     let judged: Vec<Mutex<Option<Judged>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let first_error = Mutex::new(None);
     let work = || -> Result<(), IsolationError> {
         let mut isolation = Isolation::start(Arc::clone(interrupted))?;
         loop {
@@ -115,19 +115,8 @@ pub(super) fn judge_all(
             listener(Event::Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, all: jobs.len() });
         }
     };
-    std::thread::scope(|scope| {
-        for _ in 0..plan.workers.clamp(1, jobs.len().max(1)) {
-            scope.spawn(|| {
-                if let Err(error) = work() {
-                    first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                    next.store(jobs.len(), Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    if let Some(error) = first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(CampaignError::from(error).into());
-    }
+    let stop = || next.store(jobs.len(), Ordering::Relaxed);
+    in_threads(plan.workers.min(jobs.len()), stop, work).map_err(CampaignError::from)?;
     Ok(judged.into_iter().map(|judged| judged.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
 }
 

@@ -94,6 +94,7 @@ fn add(sum: &mut SubjectRun, part: &SubjectRun) {
         (&mut sum.moot, part.moot),
         (&mut sum.unsupported, part.unsupported),
         (&mut sum.unconfirmed, part.unconfirmed),
+        (&mut sum.not_judged, part.not_judged),
     ];
     for (sum, count) in counts {
         *sum = sum.saturating_add(count);

@@ -75,6 +75,9 @@ pub struct SubjectRun {
     pub moot: u64,
     pub unsupported: u64,
     pub unconfirmed: u64,
+    /// Traces that were not judged: something outside of memtwin ended their workers, or they took too long.
+    #[serde(default, skip_serializing_if = "is_zero_count")]
+    pub not_judged: u64,
     pub seconds: f64,
     pub features: usize,
     pub outcomes: BTreeMap<String, BTreeMap<String, u64>>,
@@ -261,6 +264,11 @@ fn is_false(value: &bool) -> bool {
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
 fn is_zero(value: &usize) -> bool {
+    *value == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
+fn is_zero_count(value: &u64) -> bool {
     *value == 0
 }
 

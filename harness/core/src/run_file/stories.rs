@@ -6,6 +6,7 @@ use crate::explain::story::Story;
 use crate::explain::tell;
 use crate::isolate::{Isolation, IsolationError};
 use crate::registry::Registry;
+use crate::threads::in_threads;
 use crate::trace_files::load;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,7 +33,6 @@ pub fn add(
     let untold = untold(run, registry, wanted);
     let told: Vec<Mutex<Option<Story>>> = untold.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
-    let first_error = Mutex::new(None);
     let work = |run: &RunFile| -> Result<(), IsolationError> {
         let mut isolation = Isolation::start(Arc::clone(interrupted))?;
         while let Some((untold, place)) = {
@@ -41,25 +41,23 @@ pub fn add(
         } {
             let finding = &run.subjects[untold.subject].findings[untold.finding];
             let Ok(loaded) = load(registry, Path::new(&finding.trace)) else { continue };
-            let Some(story) = tell(&mut isolation, registry, untold.target, &loaded)? else { return Ok(()) };
+            let story = match tell(&mut isolation, registry, untold.target, &loaded) {
+                // It stays without a story.
+                Err(IsolationError::NotJudged { .. }) => continue,
+                story => story?,
+            };
+            let Some(story) = story else { return Ok(()) };
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(story);
         }
         Ok(())
     };
-    std::thread::scope(|scope| {
-        for _ in 0..workers.min(untold.len()) {
-            scope.spawn(|| {
-                if let Err(error) = work(run) {
-                    first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                }
-            });
-        }
-    });
+    let stop = || next.store(untold.len(), Ordering::Relaxed);
+    let done = in_threads(workers.min(untold.len()), stop, || work(run));
     for (untold, story) in untold.iter().zip(told) {
         let story = story.into_inner().unwrap_or_else(PoisonError::into_inner);
         run.subjects[untold.subject].findings[untold.finding].story = story;
     }
-    first_error.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    done
 }
 
 fn untold(run: &RunFile, registry: &Registry, wanted: fn(&Finding) -> bool) -> Vec<Untold> {

@@ -1,0 +1,151 @@
+//! What something else did to a worker or to its zygote, such as the kernel where memory is short: the machine's fault is no
+//! finding. The job is run again from where it began, so its end is as if nothing had happened. A trace whose worker is
+//! killed again and again is not judged.
+
+use super::job::{JobRecord, Reason};
+use super::process::ZygoteProcess;
+use super::shared::Shared;
+use super::{Counts, Isolation, IsolationError, fault, has_address_sanitizer};
+use crate::finding::Ending;
+use std::io;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+/// How often a job is run again because the worker of one trace was killed.
+const RERUNS_OF_A_TRACE: u32 = 2;
+/// How often a job is run again in all.
+const RERUNS: u32 = 16;
+/// How many notes are kept for the user.
+const MOST_NOTES: usize = 100;
+
+static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// What happened to workers and zygotes of this process since the last call, a sentence each. The results are as if it had
+/// not happened.
+#[must_use]
+pub fn take_disturbances() -> Vec<String> {
+    std::mem::take(&mut *NOTES.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn note(text: String) {
+    let mut notes = NOTES.lock().unwrap_or_else(PoisonError::into_inner);
+    if notes.len() < MOST_NOTES {
+        notes.push(text);
+    }
+}
+
+/// What a job began with.
+struct Checkpoint {
+    job: JobRecord,
+    counts: Counts,
+    kept_length: u32,
+    wire: Vec<u8>,
+}
+
+impl Checkpoint {
+    fn of(isolation: &Isolation) -> Self {
+        let shared = isolation.shared.get();
+        Checkpoint {
+            job: shared.job,
+            counts: isolation.counts(),
+            kept_length: shared.kept_length.load(Ordering::Relaxed),
+            wire: isolation.journalled_wire(),
+        }
+    }
+
+    fn restore(&self, shared: &mut Shared) {
+        shared.job = self.job;
+        let Counts { traces, ops, moot, unsupported, outcomes, features } = &self.counts;
+        shared.traces.store(*traces, Ordering::Relaxed);
+        shared.ops.store(*ops, Ordering::Relaxed);
+        shared.moot.store(*moot, Ordering::Relaxed);
+        shared.unsupported.store(*unsupported, Ordering::Relaxed);
+        shared.counts = *outcomes;
+        shared.features = **features;
+        shared.kept_length.store(self.kept_length, Ordering::Relaxed);
+        shared.set_wire(&self.wire);
+    }
+}
+
+impl Isolation {
+    /// Runs the job in the shared memory; `None` when interrupted.
+    pub(super) fn run_worker(&mut self) -> Result<Option<Ending>, IsolationError> {
+        let checkpoint = Checkpoint::of(self);
+        let mut killed_traces = Vec::new();
+        loop {
+            self.clear_report();
+            let (reason, status) = match self.zygote.run_worker(&self.interrupted) {
+                Ok(ended) => ended,
+                Err(source) => {
+                    if RERUNS_OF_A_TRACE as usize <= killed_traces.len() {
+                        return Err(IsolationError::Gone { source });
+                    }
+                    self.start_again(source)?;
+                    killed_traces.push(None);
+                    checkpoint.restore(self.shared.get_mut());
+                    continue;
+                }
+            };
+            if reason == Reason::Cancelled {
+                return Ok(None);
+            }
+            self.has_run(reason)?;
+            let Some(signal) = self.killed_by_something_else(reason, status) else {
+                return Ok(Some(self.ending(reason, status, &self.zygote.heard())));
+            };
+            let trace = Some(self.shared.get().trace.load(Ordering::Relaxed));
+            let reruns = killed_traces.iter().filter(|known| **known == trace).count();
+            if RERUNS_OF_A_TRACE as usize <= reruns || RERUNS as usize <= killed_traces.len() {
+                let why = format!(
+                    "something outside of memtwin killed its worker {} times (signal {signal}); is memory short?",
+                    killed_traces.len() + 1
+                );
+                return Err(IsolationError::NotJudged { why });
+            }
+            note(format!("something outside of memtwin killed a worker (signal {signal}); its job was run again"));
+            killed_traces.push(trace);
+            checkpoint.restore(self.shared.get_mut());
+        }
+    }
+
+    /// Errors for a worker that ran nothing or not to its end.
+    pub(super) fn has_run(&self, reason: Reason) -> Result<(), IsolationError> {
+        use super::job::Report;
+        match reason {
+            Reason::NoWorker => Err(IsolationError::NoWorker),
+            Reason::TooLong => {
+                let why = format!("it took more than {} s of processor time", super::TRACE_LIMIT.as_secs());
+                Err(IsolationError::NotJudged { why })
+            }
+            _ if Report::of(self.shared.get().report.load(Ordering::Acquire)) == Report::NoSandbox => {
+                Err(IsolationError::NoSandbox)
+            }
+            Reason::None | Reason::Hang | Reason::Memory | Reason::Cancelled => Ok(()),
+        }
+    }
+
+    /// Another zygote takes the place of one that is gone.
+    fn start_again(&mut self, source: io::Error) -> Result<(), IsolationError> {
+        if !self.zygote.end() {
+            return Err(IsolationError::Gone { source });
+        }
+        self.zygote = ZygoteProcess::start(&self.launch, self.shared.descriptor())?;
+        note(format!("something outside of memtwin ended a zygote ({source}); its job was run again"));
+        Ok(())
+    }
+
+    /// The signal, if neither the subject nor the zygote can have sent it: the sandbox lets a worker send itself no other
+    /// signals than those that the fault handler takes, and the handler notes who sent one.
+    fn killed_by_something_else(&self, reason: Reason, status: i32) -> Option<i32> {
+        if reason != Reason::None || has_address_sanitizer() {
+            return None;
+        }
+        let record = &self.shared.get().fault;
+        if record.is_from_elsewhere != 0 {
+            return Some(record.signal.load(Ordering::Acquire).cast_signed());
+        }
+        let signal = -status;
+        (0 < signal && fault::HANDLED.iter().all(|handled| *handled as i32 != signal)).then_some(signal)
+    }
+}
