@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+const STACK_BYTES: usize = 2 << 20;
+
 /// Does the work in up to `threads` threads. The first error of any is returned, and `stop` is called for the others.
 pub(crate) fn in_threads<E: Send>(
     threads: usize,
@@ -17,7 +19,9 @@ pub(crate) fn in_threads<E: Send>(
     };
     std::thread::scope(|scope| {
         for _ in 1..threads {
-            if std::thread::Builder::new().spawn_scoped(scope, run).is_err() {
+            // As much stack as the first thread may rely on, whatever the environment says (RUST_MIN_STACK).
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            if thread.spawn_scoped(scope, run).is_err() {
                 break;
             }
         }
