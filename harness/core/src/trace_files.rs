@@ -1,10 +1,10 @@
 //! From files to traces: JSON by its first bytes, wire bytes by the folder they lie in.
 
+use crate::files;
 use crate::registry::Registry;
 use crate::target::Dialect;
 use crate::trace::{Header, JSON_PREFIX, MAX_FILE_BYTES, TraceError, parse_header};
 use memtwin_models::wire::MAX_WIRE_BYTES;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Loaded {
 /// Reads a trace file of either form. Memory is bounded by [`MAX_FILE_BYTES`].
 pub fn load(registry: &Registry, path: &Path) -> Result<Loaded, TraceError> {
     let unreadable = |source| TraceError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = files::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.is_empty() {

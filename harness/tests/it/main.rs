@@ -11,6 +11,7 @@ mod crashes;
 mod determinism;
 mod exhaustive;
 mod export;
+mod files_of_users;
 mod forms;
 mod guest_memory_forms;
 mod header_free_forms;

@@ -23,6 +23,7 @@ use crate::corpus::CorpusError;
 use crate::finding::Signature;
 use crate::isolate::IsolationError;
 use crate::registry::Registry;
+use crate::target::Dialect;
 use crate::threads::in_threads;
 use epoch::EpochRunner;
 use ledger::{Entered, Ledger};
@@ -123,6 +124,7 @@ impl<'a> Campaign<'a> {
     /// A new campaign.
     pub fn begin(registry: &'a Registry, plan: Plan) -> Result<Self, CampaignError> {
         let log = plan.log.then(|| Log::begin(registry, &plan)).transpose()?;
+        sweep(registry, &plan);
         Ok(Campaign { registry, plan, log, past: Past::default() })
     }
 
@@ -130,8 +132,7 @@ impl<'a> Campaign<'a> {
     /// happened, but for times.
     pub fn take_up(registry: &'a Registry, out: &Path, workers: usize) -> Result<Self, CampaignError> {
         let (log, plan, past) = Log::take_up(registry, out)?;
-        // The log is locked: nobody else writes here.
-        crate::files::sweep(out).map_err(|source| CampaignError::Write { path: out.to_owned(), source })?;
+        sweep(registry, &plan);
         Ok(Campaign { registry, plan: Plan { workers, ..plan }, log: Some(log), past })
     }
 
@@ -213,5 +214,12 @@ impl<'a> Campaign<'a> {
             opening::save(registry, plan, target, &kept)?;
         }
         ledger.finish(registry, plan)
+    }
+}
+
+/// Deletes what killed programs left unfinished where this campaign writes.
+fn sweep(registry: &Registry, plan: &Plan) {
+    for folder in [Some(&plan.out), plan.corpus.as_ref()].into_iter().flatten() {
+        crate::files::sweep(folder, registry.dialects().map(Dialect::name));
     }
 }

@@ -3,10 +3,10 @@
 //! in the place of the old one. What a person chose has to be there under its own name.
 
 use super::SEED_PREFIX;
-use crate::files::write_atomically;
+use crate::files::{holds, open, write_atomically};
 use crate::trace::JSON_PREFIX;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// How libFuzzer is asked to merge: the first folder is filled with what the others hold.
@@ -27,9 +27,9 @@ pub(crate) fn carry_chosen(arguments: impl Iterator<Item = OsString>) -> io::Res
             continue;
         }
         let kept = Path::new(into).join(name);
-        if !kept.exists() {
+        if std::fs::symlink_metadata(&kept).is_err() {
             write_atomically(&kept, &bytes)?;
-        } else if std::fs::read(&kept)? != bytes {
+        } else if !holds(&kept, &bytes) {
             // Another one has the name already, and keeps it. cargo-fuzz merges to a new folder, where none has.
             continue;
         }
@@ -53,8 +53,9 @@ fn files(folders: &[OsString]) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     for folder in folders {
         for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
-            if path.is_file() {
-                let bytes = std::fs::read(&path)?;
+            if std::fs::symlink_metadata(&path)?.is_file() {
+                let mut bytes = Vec::new();
+                open(&path)?.read_to_end(&mut bytes)?;
                 files.push((path, bytes));
             }
         }

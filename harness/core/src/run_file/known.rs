@@ -3,9 +3,9 @@
 //! as ever.
 
 use super::{RunFile, Totals, Verdict};
+use crate::files;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ impl KnownFindings {
         let unreadable = |source| KnownError::Read { path: path.to_owned(), source };
         let not_a_list = |message: String| KnownError::NotAList { path: path.to_owned(), message };
         let mut text = Vec::new();
-        let file = File::open(path).map_err(unreadable)?;
+        let file = files::open(path).map_err(unreadable)?;
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
         if MAX_FILE_BYTES < text.len() as u64 {
             return Err(not_a_list(format!("it is larger than {MAX_FILE_BYTES} bytes")));

@@ -1,8 +1,8 @@
 //! Reading run files. They come from other machines: whatever is wrong with one is one clear line, and memory is bounded.
 
 use super::{Kind, RunFile, SCHEMA};
+use crate::files;
 use serde::Deserialize;
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub enum RunFileError {
 pub fn read(path: &Path) -> Result<RunFile, RunFileError> {
     let unreadable = |source| RunFileError::Read { path: path.to_owned(), source };
     let mut text = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    let file = files::open(path).map_err(unreadable)?;
     file.take(MAX_RUN_FILE_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
     if MAX_RUN_FILE_BYTES < text.len() as u64 {
         return Err(RunFileError::TooLarge { path: path.to_owned(), limit: MAX_RUN_FILE_BYTES });
