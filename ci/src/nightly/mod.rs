@@ -16,7 +16,7 @@ use engines::{Arm, Engine, Flavour, memtwin};
 use hunt::Hunted;
 use jiff::civil::Date;
 use memtwin::Registry;
-use memtwin::corpus;
+use memtwin::corpus::{self, Change};
 use memtwin::files::write_atomically;
 use memtwin::isolate::Isolation;
 use memtwin::report::{Format, Report};
@@ -212,7 +212,8 @@ fn minimise(
         if place.inputs(component)? == 0 {
             continue;
         }
-        let done = corpus::minimize(&mut isolation, registry, &place.corpus.join(component), false)?;
+        let folder = place.corpus.join(component);
+        let done = corpus::minimize(&mut isolation, registry, &folder, false, Change::Files)?;
         let done = done.ok_or("interrupted while the corpus was minimised")?;
         features += done.reached;
         for (number, trouble) in done.troubles.into_iter().enumerate() {

@@ -10,7 +10,7 @@ mod supervisor;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use memtwin::campaign::{self, Budget, Event, Plan};
-use memtwin::corpus::{self, Trouble};
+use memtwin::corpus::{self, Change, Trouble};
 use memtwin::finding::{Cause, Ending, Failure, FaultClass, Step};
 use memtwin::isolate::heap::CountingAllocator;
 use memtwin::isolate::{Isolation, IsolationError, Surveyed, TraceSurvey, serve_if_asked};
@@ -305,11 +305,11 @@ fn a_corpus_keeps_and_names_what_kills() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let corpus = folder.path().join("guest_memory");
     std::fs::create_dir(&corpus)?;
-    for name in ["one", "the-same"] {
+    for name in ["id:000000", "id:000001"] {
         std::fs::write(corpus.join(name), wire(&[WRITE]))?;
     }
     let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
-    let done = corpus::minimize(&mut isolation, &registry(), &corpus, true)?.ok_or("interrupted")?;
+    let done = corpus::minimize(&mut isolation, &registry(), &corpus, true, Change::Files)?.ok_or("interrupted")?;
     assert_eq!(files_below(&corpus).len(), 2);
     assert_eq!((done.after.files, done.promoted.len(), done.troubles.len()), (2, 0, 2));
     let Trouble::Failed { target, signature, .. } = &done.troubles[0] else { return Err("not a failure".into()) };

@@ -2,12 +2,12 @@
 
 use super::screen::printable;
 use super::{Context, Exit, Failed};
-use crate::corpus::{self, Size, Trouble};
+use crate::corpus::{self, Change, LeftAlone, Size, Trouble};
 use crate::isolate::Isolation;
 use crate::trace::TraceError;
 use clap::{Args, Subcommand};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
@@ -26,6 +26,9 @@ enum Tool {
         /// Rename what is kept to seed-…, which git does not ignore
         #[arg(long)]
         promote: bool,
+        /// Say what would be deleted and renamed, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Add the inputs of one folder that reach something new to another
     Merge {
@@ -35,18 +38,24 @@ enum Tool {
         /// The folder to add to
         #[arg(value_name = "INTO")]
         into: PathBuf,
+        /// Say what would be written, and write nothing
+        #[arg(long)]
+        dry_run: bool,
     },
-    /// Name the files that do not decode; runs nothing
+    /// Name the inputs that do not decode; runs nothing
     Check {
         /// The folder
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
-    /// Rewrite the files that are not as this version writes them
+    /// Rewrite the inputs that are not as this version writes them
     Migrate {
         /// The folder
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+        /// Say what would be rewritten, and change nothing
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -56,44 +65,74 @@ impl Corpus {
         let start = || Isolation::start(Arc::clone(&context.interrupted));
         let mut out = anstream::stdout();
         match &self.tool {
-            Tool::Minimize { folder, promote } => {
-                let Some(done) = corpus::minimize(&mut start()?, registry, folder, *promote)? else {
-                    return Ok(Exit::Interrupted);
-                };
-                for path in &done.promoted {
-                    writeln!(out, "promoted to {}", path.display())?;
+            Tool::Minimize { folder, promote, dry_run } => {
+                let done = corpus::minimize(&mut start()?, registry, folder, *promote, change(*dry_run))?;
+                let Some(done) = done else { return Ok(Exit::Interrupted) };
+                if *dry_run {
+                    done.deleted.iter().try_for_each(|path| named(&mut out, "would delete", path))?;
+                }
+                for (path, seed) in &done.promoted {
+                    let text = if *dry_run {
+                        format!("would promote {} to {}", path.display(), seed.display())
+                    } else {
+                        format!("promoted to {}", seed.display())
+                    };
+                    line(&mut out, &text)?;
                 }
                 let exit = troubles(&mut out, &done.troubles)?;
+                left_alone(&mut out, &done.left_alone)?;
                 let (before, after) = (words(done.before), words(done.after));
-                writeln!(out, "{before} became {after}, which reach the same {} features", done.reached)?;
+                let became = if *dry_run { "would become" } else { "became" };
+                writeln!(out, "{before} {became} {after}, which reach the same {} features", done.reached)?;
                 Ok(exit)
             }
-            Tool::Merge { folder, into } => {
-                let Some(done) = corpus::merge(&mut start()?, registry, folder, into)? else {
-                    return Ok(Exit::Interrupted);
-                };
+            Tool::Merge { folder, into, dry_run } => {
+                let done = corpus::merge(&mut start()?, registry, folder, into, change(*dry_run))?;
+                let Some(done) = done else { return Ok(Exit::Interrupted) };
+                if *dry_run {
+                    done.added.iter().try_for_each(|path| named(&mut out, "would write", path))?;
+                }
                 let exit = troubles(&mut out, &done.troubles)?;
+                left_alone(&mut out, &done.left_alone)?;
                 let (added, looked_at) = (done.added.len(), done.looked_at);
-                writeln!(out, "{added} of {looked_at} files reach something new and were added to {}", into.display())?;
+                let were = if *dry_run { "would be" } else { "were" };
+                let text = format!("{added} of {looked_at} files reach something new and {were} added to");
+                line(&mut out, &format!("{text} {}", into.display()))?;
                 Ok(exit)
             }
             Tool::Check { folder } => {
                 let done = corpus::check(registry, folder)?;
                 let exit = unreadable(&mut out, &done.unreadable)?;
+                left_alone(&mut out, &done.left_alone)?;
                 writeln!(out, "{} files decode, {} do not", done.decoded, done.unreadable.len())?;
                 Ok(exit)
             }
-            Tool::Migrate { folder } => {
-                let done = corpus::migrate(registry, folder)?;
-                for path in &done.rewritten {
-                    writeln!(out, "rewritten {}", path.display())?;
-                }
+            Tool::Migrate { folder, dry_run } => {
+                let done = corpus::migrate(registry, folder, change(*dry_run))?;
+                let rewritten = if *dry_run { "would rewrite" } else { "rewritten" };
+                done.rewritten.iter().try_for_each(|path| named(&mut out, rewritten, path))?;
                 let exit = unreadable(&mut out, &done.unreadable)?;
-                writeln!(out, "{} of {} files were rewritten", done.rewritten.len(), done.decoded)?;
+                left_alone(&mut out, &done.left_alone)?;
+                let were = if *dry_run { "would be" } else { "were" };
+                writeln!(out, "{} of {} files {were} rewritten", done.rewritten.len(), done.decoded)?;
                 Ok(exit)
             }
         }
     }
+}
+
+fn change(is_dry_run: bool) -> Change {
+    if is_dry_run { Change::Nothing } else { Change::Files }
+}
+
+fn named(out: &mut impl io::Write, what: &str, path: &Path) -> io::Result<()> {
+    line(out, &format!("{what} {}", path.display()))
+}
+
+fn left_alone(out: &mut impl io::Write, left: &LeftAlone) -> io::Result<()> {
+    let Some(example) = &left.example else { return Ok(()) };
+    let (count, files) = (left.files, if left.files == 1 { "file" } else { "files" });
+    line(out, &format!("left alone: {count} {files} that no engine wrote for certain, such as {}", example.display()))
 }
 
 fn words(size: Size) -> String {

@@ -1,18 +1,21 @@
 //! A corpus: a folder of traces that engines start from, for one component (its name, or that of the nearest folder above,
 //! says which) or a folder of such folders. Here they are minimised, merged, checked and rewritten. Committed seeds and JSON
-//! traces are never deleted: a person chose them.
+//! traces are never deleted: a person chose them. What no engine wrote for certain is left alone.
 
 mod carry;
 mod cover;
+mod inputs;
 
-use crate::files::{write_atomically, write_unsynced};
+use crate::files::{holds, write_atomically, write_unsynced};
 use crate::isolate::{Isolation, IsolationError};
 use crate::registry::Registry;
 use crate::target::Dialect;
 use crate::trace::TraceError;
-use crate::trace_files::{Loaded, component_of, find_traces, load};
+use crate::trace_files::{Loaded, component_of, load};
 pub(crate) use carry::carry_chosen;
 use cover::Cover;
+use inputs::Inputs;
+pub use inputs::LeftAlone;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,16 +33,36 @@ pub enum CorpusError {
     Isolation(#[from] IsolationError),
     #[error("{path} is no folder; corpus tools work on folders")]
     NotAFolder { path: PathBuf },
+    #[error("{folder} holds no input of an engine, so there is nothing to check")]
+    Nothing { folder: PathBuf },
+    #[error(
+        "{folder} is a project, because it has a {mark}, and no corpus; name the folder in it that engines write to"
+    )]
+    Project { folder: PathBuf, mark: &'static str },
+    #[error(
+        "{folder} looks like no corpus: {foreign} of its files no engine wrote, such as {example}, beside {inputs} that are inputs; name the folder that engines write to, or move the others away"
+    )]
+    NoCorpus { folder: PathBuf, foreign: usize, example: PathBuf, inputs: usize },
     #[error("cannot write {path}: {source}")]
     Write { path: PathBuf, source: io::Error },
     #[error("cannot delete {path}: {source}")]
     Delete { path: PathBuf, source: io::Error },
     #[error("{path} is there already and holds another trace; move it away")]
     Taken { path: PathBuf },
+    #[error("{path} is a link, and what it leads to is not overwritten; move it away")]
+    Link { path: PathBuf },
     #[error("{component} has no sound subject here, so nothing says what a trace is worth")]
     NoSubject { component: &'static str },
     #[error("{path} is a trace of {component}, which does not belong into {into}")]
     WrongFolder { path: PathBuf, component: &'static str, into: PathBuf },
+}
+
+/// Whether files are changed, or only named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Change {
+    Files,
+    Nothing,
 }
 
 /// What is wrong with one file. It stays where it is, and the work goes on.
@@ -76,10 +99,14 @@ pub struct Minimized {
     pub after: Size,
     /// Pairs of a subject and a feature in a class of magnitude that the corpus reaches.
     pub reached: usize,
-    /// Files that became seeds, by their new names.
-    pub promoted: Vec<PathBuf>,
+    /// Files that became seeds, each with its new name.
+    pub promoted: Vec<(PathBuf, PathBuf)>,
+    /// The files that went.
+    pub deleted: Vec<PathBuf>,
     /// Files that were kept without being run to their end.
     pub troubles: Vec<Trouble>,
+    /// What was not looked at.
+    pub left_alone: LeftAlone,
 }
 
 /// What was taken over from another corpus.
@@ -91,6 +118,8 @@ pub struct Merged {
     pub added: Vec<PathBuf>,
     /// Files of either side that could not be used.
     pub troubles: Vec<Trouble>,
+    /// What was not looked at on either side.
+    pub left_alone: LeftAlone,
 }
 
 /// What a look at a corpus showed.
@@ -100,6 +129,8 @@ pub struct Checked {
     pub decoded: usize,
     /// Those that do not.
     pub unreadable: Vec<TraceError>,
+    /// What was not looked at.
+    pub left_alone: LeftAlone,
 }
 
 /// What migrating did.
@@ -111,6 +142,8 @@ pub struct Migrated {
     pub rewritten: Vec<PathBuf>,
     /// Those that do not decode.
     pub unreadable: Vec<TraceError>,
+    /// What was not looked at.
+    pub left_alone: LeftAlone,
 }
 
 /// A number of files, and of bytes in their wire form.
@@ -121,25 +154,29 @@ pub struct Size {
     pub bytes: usize,
 }
 
-/// Says which files decode. Runs nothing.
+/// Says which inputs decode. Runs nothing. A folder without any is an error, because nothing was checked.
 pub fn check(registry: &Registry, folder: &Path) -> Result<Checked, CorpusError> {
-    let (inputs, unreadable) = read(registry, folder)?;
-    Ok(Checked { decoded: inputs.len(), unreadable })
+    let Inputs { decoded, unreadable, left_alone } = Inputs::read(registry, folder)?;
+    if decoded.is_empty() && unreadable.is_empty() {
+        return Err(CorpusError::Nothing { folder: folder.to_owned() });
+    }
+    Ok(Checked { decoded: decoded.len(), unreadable, left_alone })
 }
 
-/// Rewrites the files that are not as this version writes them, in the form that they have. Idempotent.
-pub fn migrate(registry: &Registry, folder: &Path) -> Result<Migrated, CorpusError> {
-    let (inputs, unreadable) = read(registry, folder)?;
-    let mut migrated = Migrated { decoded: inputs.len(), unreadable, ..Migrated::default() };
-    for input in inputs {
+/// Rewrites the inputs that are not as this version writes them, in the form that they have. Idempotent.
+pub fn migrate(registry: &Registry, folder: &Path, change: Change) -> Result<Migrated, CorpusError> {
+    let Inputs { decoded, unreadable, left_alone } = Inputs::of_corpus(registry, folder)?;
+    let mut migrated = Migrated { decoded: decoded.len(), unreadable, left_alone, ..Migrated::default() };
+    for input in decoded {
         let canonical = if input.is_json {
             input.dialect.print(&input.wire, &input.header).into_bytes()
         } else {
             input.dialect.canonical(&input.wire)
         };
-        let unreadable = |source| TraceError::Read { path: input.path.clone(), source };
-        if std::fs::read(&input.path).map_err(unreadable)? != canonical {
-            write(&input.path, &canonical)?;
+        if !holds(&input.path, &canonical) {
+            if change == Change::Files {
+                write(&input.path, &canonical)?;
+            }
             migrated.rewritten.push(input.path);
         }
     }
@@ -153,15 +190,17 @@ pub fn minimize(
     registry: &Registry,
     folder: &Path,
     promote: bool,
+    change: Change,
 ) -> Result<Option<Minimized>, CorpusError> {
-    let (inputs, unreadable) = read(registry, folder)?;
+    let Inputs { decoded, unreadable, left_alone } = Inputs::of_corpus(registry, folder)?;
     let mut minimized = Minimized {
-        before: size(&inputs),
+        before: size(&decoded),
         troubles: unreadable.into_iter().map(Trouble::Unreadable).collect(),
+        left_alone,
         ..Minimized::default()
     };
-    let (mut useless, mut promotions) = (Vec::new(), Vec::new());
-    for (dialect, mut inputs) in by_component(inputs) {
+    let mut promotions = Vec::new();
+    for (dialect, mut inputs) in by_component(decoded) {
         // What a person chose stays whatever it reaches, so it comes first; of the rest the smallest.
         inputs.sort_by_key(|input| (!is_chosen(input), input.wire.len(), input.path.clone()));
         let mut cover = Cover::new(registry, dialect)?;
@@ -173,7 +212,7 @@ pub fn minimize(
                     cover.add(&footprint);
                     kept.push((input, footprint));
                 }
-                Ok(_) => useless.push(input.path),
+                Ok(_) => minimized.deleted.push(input.path),
                 Err(trouble) => {
                     minimized.after.add(&input);
                     minimized.troubles.push(trouble);
@@ -185,7 +224,7 @@ pub fn minimize(
         for (input, footprint) in kept.into_iter().rev() {
             if !is_chosen(&input) && cover.is_spare(&footprint) {
                 cover.remove(&footprint);
-                useless.push(input.path);
+                minimized.deleted.push(input.path);
                 continue;
             }
             minimized.after.add(&input);
@@ -197,12 +236,16 @@ pub fn minimize(
         minimized.reached += cover.reached();
     }
     for (input, seed) in promotions {
-        // The seed is whole before the file that it was is deleted.
-        write_new(&seed, &input.wire)?;
-        delete(&input.path)?;
-        minimized.promoted.push(seed);
+        if change == Change::Files {
+            // The seed is whole before the file that it was is deleted.
+            write_new(&seed, &input.wire)?;
+            delete(&input.path)?;
+        }
+        minimized.promoted.push((input.path, seed));
     }
-    useless.iter().try_for_each(|path| delete(path))?;
+    if change == Change::Files {
+        minimized.deleted.iter().try_for_each(|path| delete(path))?;
+    }
     Ok(Some(minimized))
 }
 
@@ -213,19 +256,21 @@ pub fn merge(
     registry: &Registry,
     from: &Path,
     into: &Path,
+    change: Change,
 ) -> Result<Option<Merged>, CorpusError> {
-    let (inputs, unreadable) = read(registry, from)?;
-    let (known, also_unreadable) = if into.exists() { read(registry, into)? } else { Default::default() };
-    let unreadable = unreadable.into_iter().chain(also_unreadable);
+    let inputs = Inputs::of_corpus(registry, from)?;
+    let known = if into.exists() { Inputs::of_corpus(registry, into)? } else { Inputs::default() };
+    let unreadable = inputs.unreadable.into_iter().chain(known.unreadable);
     let mut merged = Merged {
-        looked_at: inputs.len(),
+        looked_at: inputs.decoded.len(),
         troubles: unreadable.map(Trouble::Unreadable).collect(),
+        left_alone: inputs.left_alone.and(known.left_alone),
         ..Merged::default()
     };
     let only = component_of(registry, into);
-    let mut known = by_component(known);
+    let mut known = by_component(known.decoded);
     let mut new = Vec::new();
-    for (dialect, mut inputs) in by_component(inputs) {
+    for (dialect, mut inputs) in by_component(inputs.decoded) {
         let component = dialect.name();
         if let Some(stranger) = inputs.first().filter(|_| only.is_some_and(|only| only.name() != component)) {
             return Err(CorpusError::WrongFolder { path: stranger.path.clone(), component, into: into.to_owned() });
@@ -252,44 +297,29 @@ pub fn merge(
         }
     }
     for (path, wire) in new {
-        write_new(&path, &wire)?;
+        if change == Change::Files {
+            write_new(&path, &wire)?;
+        }
         merged.added.push(path);
     }
     Ok(Some(merged))
 }
 
-/// The wire bytes of the inputs of a component's folder that decode.
+/// The wire bytes of the files of a component's folder that decode, whoever wrote them: they are only read.
 pub(crate) fn wires(registry: &Registry, folder: &Path) -> Result<Vec<Vec<u8>>, CorpusError> {
-    Ok(read(registry, folder)?.0.into_iter().map(|input| input.wire).collect())
+    let files = inputs::files(folder)?;
+    Ok(files.iter().filter_map(|file| load(registry, file).ok()).map(|input| input.wire).collect())
 }
 
 /// Adds an input to a component's folder, under a name made of what it holds: whole, or not at all.
 pub(crate) fn add(folder: &Path, wire: &[u8]) -> Result<(), CorpusError> {
     let path = folder.join(short_hash(wire));
     // A power cut may have left a part of it.
-    if std::fs::read(&path).is_ok_and(|bytes| bytes == wire) {
+    if holds(&path, wire) {
         return Ok(());
     }
+    refuse_link(&path)?;
     write_unsynced(&path, wire).map_err(|source| CorpusError::Write { path, source })
-}
-
-/// The traces of a folder in canonical wire form, and what does not decode.
-fn read(registry: &Registry, folder: &Path) -> Result<(Vec<Loaded>, Vec<TraceError>), CorpusError> {
-    if folder.is_file() {
-        return Err(CorpusError::NotAFolder { path: folder.to_owned() });
-    }
-    let files = match find_traces(folder) {
-        Err(TraceError::NoTrace { .. }) => Vec::new(),
-        files => files?,
-    };
-    let (mut inputs, mut unreadable) = (Vec::new(), Vec::new());
-    for file in files {
-        match load(registry, &file) {
-            Ok(input) => inputs.push(input),
-            Err(error) => unreadable.push(error),
-        }
-    }
-    Ok((inputs, unreadable))
 }
 
 fn by_component(inputs: Vec<Loaded>) -> Vec<(&'static dyn Dialect, Vec<Loaded>)> {
@@ -328,14 +358,21 @@ impl Size {
 
 /// Writes a file that is named after what it holds.
 fn write_new(path: &Path, wire: &[u8]) -> Result<(), CorpusError> {
-    match std::fs::read(path) {
-        Ok(bytes) if bytes == wire => Ok(()),
-        Ok(_) => Err(CorpusError::Taken { path: path.to_owned() }),
-        Err(_) => write(path, wire),
+    if holds(path, wire) {
+        return Ok(());
     }
+    refuse_link(path)?;
+    if path.exists() { Err(CorpusError::Taken { path: path.to_owned() }) } else { write(path, wire) }
+}
+
+/// Links in a corpus are not ours, and what they lead to even less.
+fn refuse_link(path: &Path) -> Result<(), CorpusError> {
+    let is_link = path.symlink_metadata().is_ok_and(|there| there.is_symlink());
+    if is_link { Err(CorpusError::Link { path: path.to_owned() }) } else { Ok(()) }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CorpusError> {
+    refuse_link(path)?;
     write_atomically(path, bytes).map_err(|source| CorpusError::Write { path: path.to_owned(), source })
 }
 
