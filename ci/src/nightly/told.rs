@@ -153,11 +153,7 @@ fn sanitizer_report(printed: &str) -> String {
 
 /// Foreign text in code, with characters that a terminal would obey made visible.
 pub(super) fn code(text: &str) -> String {
-    let visible = text.chars().flat_map(|letter| {
-        let obeyed = letter.is_control() && letter != '\n';
-        obeyed.then(|| letter.escape_unicode()).into_iter().flatten().chain((!obeyed).then_some(letter))
-    });
-    memtwin::report::code(&visible.collect::<String>())
+    memtwin::report::code(&memtwin::text::tame(text))
 }
 
 /// A title: letters, digits and what signatures are made of, on one line.

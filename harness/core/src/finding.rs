@@ -1,6 +1,7 @@
 //! How a run of one trace ends, and what a finding is: data, never a panic of ours.
 
-use memtwin_models::Divergence;
+use crate::text;
+use memtwin_models::{Divergence, Law};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -181,6 +182,24 @@ impl Cause {
     }
 }
 
+/// The name of a law that a worker reported and the component does not have: the subject wrote over the memory that it shares with
+/// the supervisor.
+pub const UNKNOWN_LAW: &str = "unknown_law";
+
+impl Failure {
+    /// The failure with nothing in it that no model says: a report is memory that a subject may have written over.
+    #[must_use]
+    pub fn believed(&self, laws: &[Law]) -> Self {
+        match &self.cause {
+            Cause::Law { law, .. } if laws.iter().all(|known| known.name != law) => {
+                let (law, field) = (UNKNOWN_LAW.to_owned(), "report".to_owned());
+                Failure { step: self.step, cause: Cause::Law { law, field, place: None } }
+            }
+            Cause::Law { .. } | Cause::Fault(_) => self.clone(),
+        }
+    }
+}
+
 /// What makes two findings the same: component, law or fault class, op kind, and the diverging field. Never a panic's
 /// text, an address or a frame: those change with inlining and sanitizers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -188,11 +207,12 @@ impl Cause {
 pub struct Signature(String);
 
 impl Signature {
-    /// The signature of a failure at an op of this kind (or `construct`, `audit`, `teardown`).
+    /// The signature of a failure at an op of this kind (or `construct`, `audit`, `teardown`). Law and field come from memory that a
+    /// subject may have written over, so nothing but plain names passes.
     #[must_use]
     pub fn new(component: &str, op_kind: &str, cause: &Cause) -> Self {
         Signature(match cause {
-            Cause::Law { law, field, .. } => format!("{component}/{law}/{op_kind}/{field}"),
+            Cause::Law { law, field, .. } => format!("{component}/{}/{op_kind}/{}", text::name(law), text::name(field)),
             Cause::Fault(fault) => format!("{component}/{}/{op_kind}", fault.class.name()),
         })
     }
@@ -203,15 +223,38 @@ impl Signature {
         &self.0
     }
 
-    /// The signature as part of a file name.
+    /// The signature as part of a file name: safe, whatever it is.
     #[must_use]
     pub fn file_stem(&self) -> String {
-        self.0.split_once('/').map_or(self.0.as_str(), |(_, rest)| rest).replace('/', "-")
+        text::file_stem(self.0.split_once('/').map_or(self.0.as_str(), |(_, rest)| rest))
     }
 }
 
 impl fmt::Display for Signature {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_plain_whatever_a_worker_reported() {
+        let law = |law: &str, field: &str| Cause::Law { law: law.to_owned(), field: field.to_owned(), place: None };
+        let signature = Signature::new("guest_memory", "read", &law("bounds", "result"));
+        assert_eq!(
+            (signature.as_str(), signature.file_stem().as_str()),
+            ("guest_memory/bounds/read/result", "bounds-read-result")
+        );
+        let laws = [Law { name: "bounds", sentence: "", hint: None }];
+        let failure = |law: Cause| Failure { step: Step::Op(3), cause: law };
+        let known = failure(law("bounds", "result"));
+        assert_eq!(known.believed(&laws), known);
+        assert_eq!(failure(law("a\0b", "\n")).believed(&laws), failure(law(UNKNOWN_LAW, "report")));
+        let forged = Signature::new("guest_memory", "read", &law("a\0b\n::x", "../\x1b[m"));
+        assert_eq!(forged.as_str(), "guest_memory/a_b___x/read/..___m");
+        assert_eq!(Signature("a/\0/../\n".to_owned()).file_stem(), "_-..-_");
     }
 }

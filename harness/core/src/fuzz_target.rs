@@ -297,5 +297,5 @@ fn explain_death(registry: &Registry, index: usize, wire: &[u8]) -> Result<(), B
 }
 
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "memtwin: {text}");
+    let _ = writeln!(std::io::stderr(), "memtwin: {}", crate::text::line(text));
 }

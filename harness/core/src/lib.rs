@@ -15,6 +15,7 @@ pub mod files;
 pub mod finding;
 pub mod fuzz_target;
 pub mod isolate;
+pub mod limits;
 pub mod lockstep;
 pub mod mutate;
 #[cfg(feature = "proptest")]
@@ -26,6 +27,7 @@ pub mod rig;
 pub mod run_file;
 pub mod shrink;
 pub mod target;
+pub mod text;
 mod threads;
 pub mod trace;
 pub mod trace_files;

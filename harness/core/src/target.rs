@@ -110,7 +110,7 @@ impl<C: Rig> Dialect for Spoken<C> {
                 Trace::<C>::from_wire(wire).ops.get(index as usize).map_or("op", |op| C::OP_KINDS[C::op_kind(op)])
             }
         };
-        Signature::new(C::NAME, kind, &failure.cause)
+        Signature::new(C::NAME, kind, &failure.believed(C::LAWS).cause)
     }
 
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String> {
@@ -128,6 +128,13 @@ impl<C: Rig> Dialect for Spoken<C> {
             let place = place.map_or_else(|| "?".to_owned(), C::place_words);
             law?.hint.map(|hint| hint.replace("{place}", &place))
         };
+        if matches!(&failure.cause, Cause::Law { .. }) && law.is_none() {
+            return Some(
+                "The worker reported a law that the component does not have. No model says that: the subject wrote over memory \
+                 that is not its own."
+                    .to_owned(),
+            );
+        }
         C::diagnose(&Incident { setup: &trace.setup, ops, failure, law }).or_else(hint)
     }
 

@@ -1,9 +1,10 @@
 //! From files to traces: JSON by its first bytes, wire bytes by the folder they lie in.
 
 use crate::files;
+use crate::limits::TRACE_FILE_BYTES;
 use crate::registry::Registry;
 use crate::target::Dialect;
-use crate::trace::{Header, JSON_PREFIX, MAX_FILE_BYTES, TraceError, parse_header};
+use crate::trace::{Header, JSON_PREFIX, TraceError, parse_header};
 use memtwin_models::wire::MAX_WIRE_BYTES;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -28,17 +29,17 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
-/// Reads a trace file of either form. Memory is bounded by [`MAX_FILE_BYTES`].
+/// Reads a trace file of either form. Memory is bounded by [`TRACE_FILE_BYTES`].
 pub fn load(registry: &Registry, path: &Path) -> Result<Loaded, TraceError> {
     let unreadable = |source| TraceError::Read { path: path.to_owned(), source };
     let file = files::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(TRACE_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.is_empty() {
         return Err(TraceError::Empty { path: path.to_owned() });
     }
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(TraceError::TooLarge { path: path.to_owned(), limit: MAX_FILE_BYTES });
+    if bytes.len() as u64 > TRACE_FILE_BYTES {
+        return Err(TraceError::TooLarge { path: path.to_owned(), limit: TRACE_FILE_BYTES });
     }
     let (dialect, header, wire, is_json) = if bytes.starts_with(JSON_PREFIX) {
         let (dialect, header, wire) = from_json(registry, path, &bytes)?;

@@ -1,10 +1,11 @@
 //! `memtwin compare`: a newer run beside an older one.
 
-use super::screen::{BAD, DIM, GOOD, count, printable};
+use super::screen::{self, BAD, DIM, GOOD, count};
 use super::{Exit, Failed};
 use clap::Args;
 use memtwin_core::run_file::compare::{Compared, Comparison, compare};
 use memtwin_core::run_file::read;
+use memtwin_core::text::line;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -25,7 +26,7 @@ impl Compare {
     pub(super) fn run(&self) -> Result<Exit, Failed> {
         let comparison = compare(&read(&self.old)?, &read(&self.new)?);
         if self.json {
-            writeln!(io::stdout(), "{}", serde_json::to_string(&comparison)?)?;
+            screen::print_json(&comparison)?;
         } else {
             show(&mut anstream::stdout(), &comparison)?;
         }
@@ -35,24 +36,24 @@ impl Compare {
 
 fn show(out: &mut dyn Write, comparison: &Comparison) -> io::Result<()> {
     let Comparison { new, fixed, still, not_run, missed, caught, throughput, .. } = comparison;
-    for (list, words, style) in
+    for (list, head, style) in
         [(new, "new", BAD), (fixed, "fixed", GOOD), (still, "still", DIM), (not_run, "not run", DIM)]
     {
         for Compared { target, signature, trace, known } in list {
             let known = known.as_deref().map(|reason| format!(", known: {reason}")).unwrap_or_default();
-            let line = printable(&format!("{signature} on {target}: {trace}{known}")).replace('\n', " ");
-            writeln!(out, "{style}{words:<8}{style:#} {line}")?;
+            let words = format!("{signature} on {target}: {trace}{known}");
+            writeln!(out, "{style}{head:<8}{style:#} {}", line(&words))?;
         }
     }
     for (list, words, style) in [(missed, "missed", BAD), (caught, "caught", GOOD)] {
         for target in list {
-            writeln!(out, "{style}{words:<8}{style:#} the known defect of {}", printable(target))?;
+            writeln!(out, "{style}{words:<8}{style:#} the known defect of {}", line(target))?;
         }
     }
     for rate in throughput {
         #[allow(clippy::cast_possible_truncation)] // a cast from a float saturates
         let rates = [rate.old, rate.new].map(|rate| count(rate as u64));
-        let target = printable(&rate.target);
+        let target = line(&rate.target);
         writeln!(
             out,
             "{:<8} {target}: {} ops/s, before {} {DIM}({:.2}){DIM:#}",

@@ -1,12 +1,12 @@
 //! `memtwin export`: a finding in a form that others can run.
 
-use super::screen::printable;
 use super::{Context, Exit, Failed};
 use crate::export::rust_test;
 use clap::{Args, ValueEnum};
 use memtwin_core::cli::select;
 use memtwin_core::explain::Telling;
 use memtwin_core::files::write_atomically;
+use memtwin_core::text::tame;
 use memtwin_core::trace_files::load;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ impl Export {
         match &self.output {
             Some(path) => write_atomically(path, text.as_bytes())
                 .map_err(|error| format!("cannot write {}: {error}", path.display()))?,
-            None => write!(std::io::stdout(), "{}", printable(&text))?,
+            None => write!(std::io::stdout(), "{}", tame(&text))?,
         }
         Ok(Exit::Clean)
     }

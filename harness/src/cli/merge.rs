@@ -1,6 +1,6 @@
 //! `memtwin merge`: the run files of many machines become one.
 
-use super::{Exit, Failed};
+use super::{Exit, Failed, screen};
 use clap::Args;
 use memtwin_core::files::write_atomically;
 use memtwin_core::run_file::{Kind, merge, read};
@@ -26,7 +26,11 @@ impl Merge {
             .map_err(|error| format!("cannot write {}: {error}", self.out.display()))?;
         let runs = if merged.kind == Kind::Merged { merged.runs.len() } else { 1 };
         let (findings, subjects) = (merged.totals.findings, merged.totals.subjects);
-        writeln!(std::io::stdout(), "{runs} runs, {subjects} subjects, {findings} findings in {}", self.out.display())?;
+        writeln!(
+            std::io::stdout(),
+            "{runs} runs, {subjects} subjects, {findings} findings in {}",
+            screen::path(&self.out)
+        )?;
         Ok(Exit::Clean)
     }
 }

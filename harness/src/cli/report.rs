@@ -1,6 +1,6 @@
 //! `memtwin report`: a run file in the forms that people, code hosts and build servers read.
 
-use super::{Context, Exit, Failed};
+use super::{Context, Exit, Failed, screen};
 use clap::Args;
 use memtwin_core::files::write_atomically;
 use memtwin_core::run_file;
@@ -32,7 +32,7 @@ impl Report {
             let text = report.render(context.registry, format)?;
             write_atomically(&path, text.as_bytes())
                 .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-            writeln!(std::io::stdout(), "{}", path.display())?;
+            writeln!(std::io::stdout(), "{}", screen::path(&path))?;
         }
         Ok(Exit::Clean)
     }

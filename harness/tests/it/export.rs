@@ -264,7 +264,7 @@ fn a_test_goes_to_a_file_and_its_foreign_text_stays_in_comments() {
     let output = export(&[path.to_str().unwrap(), "-o", target.to_str().unwrap()]);
     assert!(output.status.success() && output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(target).unwrap();
-    assert!(text.contains("//! first fn main() {} [31m\n") && text.contains("fn finding() {"), "{text}");
+    assert!(text.contains("//! first\\nfn main() {}\\u{1b}[31m\n") && text.contains("fn finding() {"), "{text}");
     assert!(!text.contains('\x1b') && text.contains("--subject soft_mmu"), "{text}");
     let output = export(&[path.to_str().unwrap(), "--subject", "nobody"]);
     assert_eq!(output.status.code(), Some(2));

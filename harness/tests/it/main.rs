@@ -16,6 +16,7 @@ mod forms;
 mod guest_memory_forms;
 mod header_free_forms;
 mod header_free_subjects;
+mod hostile_input;
 mod lockstep;
 mod mutation;
 mod page_walk_forms;

@@ -1,7 +1,7 @@
 //! `memtwin accept`: a finding becomes committed evidence under crashes/.
 
 use super::shrink::shrink;
-use super::{Context, Exit, Failed};
+use super::{Context, Exit, Failed, screen};
 use crate::files::write_atomically;
 use crate::trace_files::load;
 use clap::Args;
@@ -32,7 +32,7 @@ impl Accept {
         }
         write_atomically(&path, small.text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        writeln!(std::io::stdout(), "accepted as {} ({} ops, {})", path.display(), small.ops, small.signature)?;
+        writeln!(std::io::stdout(), "accepted as {} ({} ops, {})", screen::path(&path), small.ops, small.signature)?;
         Ok(Exit::Clean)
     }
 }

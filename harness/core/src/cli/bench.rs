@@ -1,6 +1,6 @@
 //! `memtwin bench`: how good memtwin itself is.
 
-use super::screen::{BAD, BOLD, DIM, GOOD, Screen};
+use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen};
 use super::{Context, Exit, Failed, select};
 use crate::bench::{Catch, CatchPlan, EngineCatch, Speed, Spread, catch, speed};
 use crate::engines::Engine;
@@ -75,12 +75,12 @@ impl CatchArguments {
             out: out.path().to_owned(),
         };
         let screen = Screen::new(self.json);
-        let listener = |engine: Engine, seed: u64| screen.progress(format!("{engine} engine, seed {seed}"));
+        let listener = |engine: Engine, seed: u64| screen.progress(&format!("{engine} engine, seed {seed}"));
         let measured = catch(context.registry, &plan, &context.interrupted, &listener);
         screen.finish();
         let Some(measured) = measured? else { return Ok(Exit::Interrupted) };
         if self.json {
-            writeln!(std::io::stdout(), "{}", serde_json::to_string(&measured)?)?;
+            screen::print_json(&measured)?;
         } else {
             tell(&measured)?;
         }
@@ -93,12 +93,11 @@ impl SpeedArguments {
     fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let targets = select::targets(context.registry, &self.targets, false)?;
         let screen = Screen::new(self.json);
-        let measured =
-            speed(context.registry, &targets, &context.interrupted, &|name| screen.progress(name.to_owned()));
+        let measured = speed(context.registry, &targets, &context.interrupted, &|name| screen.progress(name));
         screen.finish();
         let Some(measured) = measured? else { return Ok(Exit::Interrupted) };
         if self.json {
-            writeln!(std::io::stdout(), "{}", serde_json::to_string(&measured)?)?;
+            screen::print_json(&measured)?;
         } else {
             tell_speed(&measured)?;
         }

@@ -1,9 +1,9 @@
 //! `memtwin corpus`: minimise, merge, check or migrate a folder of engines' inputs.
 
-use super::screen::printable;
 use super::{Context, Exit, Failed};
 use crate::corpus::{self, Change, LeftAlone, Size, Trouble};
 use crate::isolate::Isolation;
+use crate::text;
 use crate::trace::TraceError;
 use clap::{Args, Subcommand};
 use std::io::{self, Write as _};
@@ -162,5 +162,5 @@ fn unreadable(out: &mut impl io::Write, errors: &[TraceError]) -> io::Result<Exi
 
 /// One line, whatever a file or its name holds.
 fn line(out: &mut impl io::Write, text: &str) -> io::Result<()> {
-    writeln!(out, "{}", printable(text).replace('\n', "\\n"))
+    writeln!(out, "{}", text::line(text))
 }

@@ -1,6 +1,6 @@
 //! `memtwin exhaustive`: every short trace over a small set of operands.
 
-use super::screen::{BAD, BOLD, DIM, GOOD, Screen, count, time};
+use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen, count, time};
 use super::{Context, Exit, Failed, select};
 use crate::campaign::{Exhausted, exhaust};
 use crate::isolate::Isolation;
@@ -95,7 +95,7 @@ fn show(screen: &Screen, target: &'static dyn Target, done: &Exhausted, seconds:
         screen.line(&format!(
             "    {signature} {DIM}{ops} op{} {}{DIM:#}",
             if ops == 1 { "" } else { "s" },
-            filed.path.display()
+            screen::path(&filed.path)
         ))?;
     }
     for what in &done.not_judged {

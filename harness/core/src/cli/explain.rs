@@ -1,6 +1,6 @@
 //! `memtwin explain`: the story of one trace.
 
-use super::screen::printable;
+use super::screen;
 use super::{Context, Exit, Failed, select};
 use crate::explain::{tell, terminal};
 use crate::isolate::Isolation;
@@ -36,9 +36,9 @@ impl Explain {
             return Ok(Exit::Interrupted);
         };
         if self.json {
-            writeln!(std::io::stdout(), "{}", serde_json::to_string(&story)?)?;
+            screen::print_json(&story)?;
         } else {
-            write!(anstream::stdout(), "{}", printable(&terminal::text(&story)))?;
+            write!(anstream::stdout(), "{}", terminal::text(&story))?;
         }
         Ok(Exit::Clean)
     }

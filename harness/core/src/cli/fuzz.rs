@@ -1,13 +1,15 @@
 //! `memtwin fuzz`: a campaign on some targets.
 
 use super::known::{self, KnownOptions};
-use super::screen::{BAD, BOLD, DIM, GOOD, Screen, count, time};
+use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen, count, time};
 use super::{Context, Exit, Failed, select};
 use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
 use crate::campaign::{Budget, Campaign, Event, Plan, Shard};
 use crate::engines::Engine;
+use crate::explain::as_argument;
 use crate::run_file::known::KnownFindings;
 use crate::run_file::stories;
+use crate::text::line;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,10 +72,9 @@ impl Fuzz {
         }
         let mut run = run_campaign(context, campaign, &known, &screen)?;
         if self.json {
-            use std::io::Write as _;
             let workers = self.workers.map_or_else(default_workers, usize::from);
             stories::add(&mut run, context.registry, workers, &context.interrupted, |_| true)?;
-            writeln!(std::io::stdout(), "{}", serde_json::to_string(&run)?)?;
+            screen::print_json(&run)?;
         }
         conclude(context, &screen, &run)
     }
@@ -130,7 +131,7 @@ pub(super) fn run_campaign(
                 "{style}{mark}{style:#} {name:<30} {:>7} {DIM}trace {executions:<6}{DIM:#} {found} {DIM}{ops} op{} {}{DIM:#}",
                 time(seconds),
                 if ops == 1 { "" } else { "s" },
-                trace.display()
+                screen::path(trace)
             ));
         }
         Event::NotJudged { target, trace, why } => {
@@ -146,7 +147,7 @@ pub(super) fn run_campaign(
             let Some(target) = context.registry.get(target) else { return };
             let seconds = started.elapsed().as_secs_f64();
             let rate_words = count(rate(total, seconds));
-            screen.progress(format!("{} {} ops, {rate_words} ops/s, {}", time(seconds), count(total), target.name()));
+            screen.progress(&format!("{} {} ops, {rate_words} ops/s, {}", time(seconds), count(total), target.name()));
         }
     };
     let run = campaign.run(&context.interrupted, &listener);
@@ -186,7 +187,7 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
     let worst = run.subjects.iter().filter(|subject| subject.verdict == Verdict::Diverged);
     let shown = worst.chain(run.subjects.iter().filter(|subject| subject.verdict == Verdict::Caught));
     if let Some(finding) = shown.flat_map(|subject| &subject.findings).next() {
-        screen.line(&format!("Next: memtwin explain {}", finding.trace))?;
+        screen.line(&format!("Next: memtwin explain {}", line(&as_argument(&finding.trace))))?;
     }
     let not_judged: u64 = run.subjects.iter().map(|subject| subject.not_judged).sum();
     Ok(match (is_clean, not_judged) {

@@ -1,9 +1,10 @@
 //! The options about known findings, which several verbs have. The system's clock is read here, where no date is given.
 
 use super::Failed;
-use super::screen::{BAD, Screen, printable};
+use super::screen::{BAD, Screen};
 use crate::run_file::RunFile;
 use crate::run_file::known::KnownFindings;
+use crate::text;
 use clap::Args;
 use jiff::civil::Date;
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub(super) fn show(screen: &Screen, known: &KnownFindings, run: &RunFile) -> std
     for (subject, finding) in run.findings() {
         if let Some(reason) = &finding.known {
             let line = format!("known: {} on {}: {reason}", finding.signature, subject.name());
-            screen.line(&printable(&line).replace('\n', " "))?;
+            screen.line(&text::line(&line))?;
         }
     }
     for entry in known.expired_in(run) {
@@ -46,7 +47,7 @@ pub(super) fn show(screen: &Screen, known: &KnownFindings, run: &RunFile) -> std
             "{} on {} was accepted until {} and counts again: {}",
             entry.signature, entry.subject, entry.until, entry.reason
         );
-        screen.line(&format!("{BAD}expired:{BAD:#} {}", printable(&line).replace('\n', " ")))?;
+        screen.line(&format!("{BAD}expired:{BAD:#} {}", text::line(&line)))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `memtwin list`: what there is, from the registry.
 
-use super::screen::{BOLD, DIM};
+use super::screen::{self, BOLD, DIM};
 use super::{Context, Exit, Failed};
 use clap::Args;
 use memtwin_models::Health;
@@ -45,7 +45,7 @@ impl List {
                     "subjects": subjects.collect::<Vec<_>>(),
                 })
             });
-            writeln!(out, "{}", json!({ "components": components.collect::<Vec<_>>() }))?;
+            screen::print_json(&json!({ "components": components.collect::<Vec<_>>() }))?;
             return Ok(Exit::Clean);
         }
         for dialect in registry.dialects() {

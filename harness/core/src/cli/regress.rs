@@ -2,13 +2,13 @@
 
 use super::fuzz::default_workers;
 use super::known::{self, KnownOptions};
-use super::screen::{BAD, BOLD, DIM, GOOD, Screen, printable};
+use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen};
 use super::{Context, Exit, Failed};
 use crate::files::write_atomically;
 use crate::regress::{self, Event, Plan};
 use crate::run_file::{self, Finding, RunFile, Status, SubjectRun, TraceRun};
+use crate::text::line;
 use clap::Args;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The baseline that is used if it is there and no other one is named.
@@ -59,7 +59,7 @@ impl Regress {
         let listener = |event: Event<'_>| match event {
             Event::Progress { done, all } => screen.progress_of(done, all, "runs"),
             Event::Shrinking { target, signature } => {
-                screen.progress(printable(&format!("shrinking {signature} on {target}")));
+                screen.progress(&format!("shrinking {signature} on {target}"));
             }
         };
         let run = regress::run(context.registry, &plan, &context.interrupted, &listener);
@@ -76,7 +76,7 @@ impl Regress {
         known::show(&screen, &known, &run)?;
         conclude(&screen, &run, &file)?;
         if self.json {
-            writeln!(std::io::stdout(), "{}", serde_json::to_string(&run)?)?;
+            screen::print_json(&run)?;
         }
         Ok(if run.totals.is_as_expected() { Exit::Clean } else { Exit::Finding })
     }
@@ -103,10 +103,10 @@ fn show_finding(screen: &Screen, run: &RunFile, subject: &SubjectRun, finding: &
     let is_shown = |trace: &&TraceRun| trace.target == name && trace.seen.as_ref() == Some(&finding.signature);
     let traces: Vec<_> = run.traces.iter().filter(is_shown).collect();
     let status = finding.status.map_or("", Status::words);
-    let head = printable(&format!("{name} {}", finding.signature));
-    screen.line(&format!("{BAD}{status:<13}{BAD:#} {head} {DIM}{}{DIM:#}", printable(&finding.trace)))?;
+    let head = format!("{name} {}", finding.signature);
+    screen.line(&format!("{BAD}{status:<13}{BAD:#} {} {DIM}{}{DIM:#}", line(&head), line(&finding.trace)))?;
     for trace in traces.iter().take(SHOWN_TRACES) {
-        screen.line(&format!("              {DIM}shown by {}{DIM:#}", printable(&trace.trace)))?;
+        screen.line(&format!("              {DIM}shown by {}{DIM:#}", line(&trace.trace)))?;
     }
     if SHOWN_TRACES < traces.len() {
         screen.line(&format!("              {DIM}and by {} more traces{DIM:#}", traces.len() - SHOWN_TRACES))?;
@@ -116,14 +116,14 @@ fn show_finding(screen: &Screen, run: &RunFile, subject: &SubjectRun, finding: &
 
 fn show_trace(screen: &Screen, trace: &TraceRun) -> std::io::Result<()> {
     let style = if trace.unexpected { BAD } else { GOOD };
-    let mut line = format!("{} on {}", trace.trace, trace.target);
+    let mut words = format!("{} on {}", trace.trace, trace.target);
     if let Some(expected) = &trace.expected {
-        line.push_str(&format!(": expected {expected}, saw {}", trace.seen.as_deref().unwrap_or("agreement")));
+        words.push_str(&format!(": expected {expected}, saw {}", trace.seen.as_deref().unwrap_or("agreement")));
     }
     if let Some(reason) = &trace.reason {
-        line.push_str(&format!(": {reason}"));
+        words.push_str(&format!(": {reason}"));
     }
-    screen.line(&format!("{style}{:<13}{style:#} {}", trace.status.words(), printable(&line).replace('\n', " ")))
+    screen.line(&format!("{style}{:<13}{style:#} {}", trace.status.words(), line(&words)))
 }
 
 fn conclude(screen: &Screen, run: &RunFile, file: &Path) -> std::io::Result<()> {
@@ -137,5 +137,5 @@ fn conclude(screen: &Screen, run: &RunFile, file: &Path) -> std::io::Result<()> 
         run.traces.len(),
         totals.subjects
     ))?;
-    screen.line(&format!("Next: memtwin report {} --to html", file.display()))
+    screen.line(&format!("Next: memtwin report {} --to html", screen::path(file)))
 }

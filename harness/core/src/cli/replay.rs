@@ -1,11 +1,12 @@
 //! `memtwin replay`: traces of files and folders, a table of pass and fail.
 
-use super::screen::{BAD, DIM, GOOD, printable, remark};
+use super::screen::{self, BAD, DIM, GOOD, remark};
 use super::{Context, Exit, Failed, select};
 use crate::finding::Ending;
 use crate::isolate::{Isolation, IsolationError};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal};
 use crate::target::Target;
+use crate::text::line;
 use crate::trace_files::{Loaded, find_traces, load};
 use clap::Args;
 use memtwin_models::StateMap;
@@ -85,7 +86,7 @@ impl Replay {
                 json!({ "trace": row.trace, "target": row.target, "verdict": row.verdict, "expected": row.expected, "seen": row.seen })
             });
             let object = json!({ "schema": "memtwin-replay/1", "replays": rows.collect::<Vec<_>>(), "passed": passed, "failed": failed, "skipped": skipped, "not_judged": not_judged });
-            writeln!(std::io::stdout(), "{object}")?;
+            screen::print_json(&object)?;
         } else {
             let style = if failed + not_judged == 0 { GOOD } else { BAD };
             let left = if not_judged == 0 { String::new() } else { format!(", {not_judged} not judged") };
@@ -114,7 +115,7 @@ impl Replay {
 
 fn show(row: &Row) -> std::io::Result<()> {
     let target = &row.target;
-    let [trace, expected, seen] = [&row.trace, &row.expected, &row.seen].map(|text| printable(text));
+    let [trace, expected, seen] = [&row.trace, &row.expected, &row.seen].map(|text| line(text));
     let mut out = anstream::stdout();
     match row.verdict {
         Verdict::Passed => writeln!(out, "{GOOD}pass{GOOD:#} {trace} on {target} {DIM}{seen}{DIM:#}"),

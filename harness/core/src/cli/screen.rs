@@ -1,9 +1,13 @@
 //! What a person sees: lines on standard output (or error, when the output is for a machine), a progress bar on a terminal.
 //! `anstream` leaves colours out for pipes and NO_COLOR.
 
+use crate::text;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::ser::Formatter;
 use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -51,9 +55,10 @@ impl Screen {
     }
 
     /// How far it is: moving on a terminal, now and then a line elsewhere; always on standard error.
-    pub fn progress(&self, text: String) {
+    pub fn progress(&self, text: &str) {
+        let text = text::line(text);
         if io::stderr().is_terminal() {
-            self.bar.set_message(text);
+            self.bar.set_message(text.into_owned());
             self.bar.tick();
             return;
         }
@@ -74,7 +79,7 @@ impl Screen {
         }
         self.bar.set_position(done as u64);
         if !io::stderr().is_terminal() {
-            self.progress(format!("{done} of {all} {what}"));
+            self.progress(&format!("{done} of {all} {what}"));
         }
     }
 
@@ -84,29 +89,44 @@ impl Screen {
     }
 }
 
-/// The text with control characters that are shown, not obeyed: traces and subjects are foreign. Lines stay lines.
-pub fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && character != '\n' {
-            printable.extend(character.escape_default());
-        } else {
-            printable.push(character);
-        }
-    }
-    printable
-}
-
 /// One clear line on standard error.
 pub fn complain(text: &str) {
-    let line = printable(text).replace('\n', "\\n");
-    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {line}");
+    let _ = writeln!(anstream::stderr(), "{BAD}error:{BAD:#} {}", text::line(text));
+}
+
+/// A path on one line, tame.
+pub fn path(path: &Path) -> String {
+    text::line(&path.to_string_lossy()).into_owned()
+}
+
+/// One line of JSON on standard output. It may end up on a terminal: what would be obeyed there is escaped in its strings, which
+/// say the same for a machine.
+pub fn print_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, TameJson)).map_err(io::Error::from)?;
+    writeln!(out).and_then(|()| out.flush())
+}
+
+/// JSON without characters that are obeyed.
+struct TameJson;
+
+impl Formatter for TameJson {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, character)) = text::first_obeyed(rest) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + character.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
 }
 
 /// One line on standard error that is no error.
 pub fn remark(text: &str) {
-    let line = printable(text).replace('\n', "\\n");
-    let _ = writeln!(anstream::stderr(), "{DIM}note:{DIM:#} {line}");
+    let _ = writeln!(anstream::stderr(), "{DIM}note:{DIM:#} {}", text::line(text));
 }
 
 /// A count in millions or thousands, for a person.

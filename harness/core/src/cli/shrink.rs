@@ -1,6 +1,6 @@
 //! `memtwin shrink`: a failing trace becomes as small as it gets, with the same signature.
 
-use super::{Context, Exit, Failed, select};
+use super::{Context, Exit, Failed, screen, select};
 use crate::campaign::shrink_wire;
 use crate::files::write_atomically;
 use crate::finding::{Cause, Ending, Signature};
@@ -42,7 +42,7 @@ impl Shrink {
         let Some(small) = shrink(context, &loaded, self.subject.as_deref())? else { return Ok(Exit::Interrupted) };
         write_atomically(&self.output, small.text.as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", self.output.display()))?;
-        let path = self.output.display();
+        let path = screen::path(&self.output);
         writeln!(std::io::stdout(), "{} ops became {}: {path} ({})", small.ops_before, small.ops, small.signature)?;
         Ok(Exit::Clean)
     }

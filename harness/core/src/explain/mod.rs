@@ -182,7 +182,7 @@ fn end(
         Ending::Agreed => return Ok(End::Agreed),
         Ending::Moot { op, reason } => return Ok(End::Moot { op: *op, reason: reason.clone() }),
         Ending::Unsupported(reason) => return Ok(End::Unsupported { reason: reason.clone() }),
-        Ending::Failed(failure) => failure,
+        Ending::Failed(failure) => failure.believed(target.dialect().laws()),
     };
     let place = match failure.step {
         Step::Construct => "while the subject was built".to_owned(),

@@ -1,7 +1,9 @@
-//! A story as lines for a terminal. Decides nothing about what is told, and escapes nothing: who prints does.
+//! A story as lines for a terminal, each text of it tame. Decides nothing about what is told.
 
 use super::story::{Came, End, Story};
 use crate::lockstep::{ByteDifference, LINE_BYTES};
+use crate::text::{line, lines};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The story, in lines for a terminal.
@@ -14,27 +16,27 @@ pub fn text(story: &Story) -> String {
 }
 
 fn write(text: &mut String, story: &Story) -> std::fmt::Result {
-    writeln!(text, "{}/{} runs {}", story.component, story.subject, story.trace)?;
+    writeln!(text, "{}/{} runs {}", line(&story.component), line(&story.subject), line(&story.trace))?;
     if let Some(shows) = &story.shows {
-        writeln!(text, "  story    {shows}")?;
+        write_lines(text, "story", lines(shows))?;
     }
     if let Some(defect) = &story.defect {
-        writeln!(text, "  subject  {defect}")?;
+        writeln!(text, "  subject  {}", line(defect))?;
     }
-    writeln!(text, "  setup    {}", story.setup)?;
+    writeln!(text, "  setup    {}", line(&story.setup))?;
     if 0 < story.earlier + story.steps.len() + story.later {
         writeln!(text)?;
     }
     write_steps(text, story)?;
     write_end(text, &story.end)?;
     if let Some(diagnosis) = &story.diagnosis {
-        writeln!(text, "\nDiagnosis: {diagnosis}")?;
+        writeln!(text, "\nDiagnosis: {}", line(diagnosis))?;
     }
     writeln!(text)?;
     if let Some(signature) = &story.signature {
-        writeln!(text, "Signature: {signature}")?;
+        writeln!(text, "Signature: {}", line(signature))?;
     }
-    writeln!(text, "Replay:    {}", story.replay)
+    writeln!(text, "Replay:    {}", line(&story.replay))
 }
 
 fn counted(count: usize, noun: &str) -> String {
@@ -51,8 +53,8 @@ fn write_steps(text: &mut String, story: &Story) -> std::fmt::Result {
             Came::Diverged | Came::Died => "✗",
             Came::Moot => "?",
         };
-        writeln!(text, "{mark} op {index:<4} {}", step.op)?;
-        writeln!(text, "          {}", step.seen.as_deref().unwrap_or("no answer"))?;
+        writeln!(text, "{mark} op {index:<4} {}", line(&step.op))?;
+        writeln!(text, "          {}", line(step.seen.as_deref().unwrap_or("no answer")))?;
     }
     if 0 < story.later {
         writeln!(text, "  … {} did not run", counted(story.later, "later op"))?;
@@ -70,42 +72,49 @@ fn write_end(text: &mut String, end: &End) -> std::fmt::Result {
         }
         End::Moot { op, reason } => writeln!(
             text,
-            "\nMoot: with op {op} the trace went where the contract says nothing: {reason}. From there on the subject may do \
-             what it likes, so that nothing more was judged. This is no finding: up to that op the subject agreed."
+            "\nMoot: with op {op} the trace went where the contract says nothing: {}. From there on the subject may do \
+             what it likes, so that nothing more was judged. This is no finding: up to that op the subject agreed.",
+            line(reason)
         ),
         End::Unsupported { reason } => writeln!(
             text,
-            "\nUnsupported: the subject cannot serve this setup: {reason}. No op was run, and nothing judged. This is no \
-             finding."
+            "\nUnsupported: the subject cannot serve this setup: {}. No op was run, and nothing judged. This is no \
+             finding.",
+            line(reason)
         ),
         End::Diverged { place, law, sentence, field, allowed, seen, scene, bytes, picture: _ } => {
-            writeln!(text, "\nDivergence {place}\n  law      {law}: {sentence}\n  field    {field}")?;
+            writeln!(text, "\nDivergence {}\n  law      {}: {}", line(place), line(law), line(sentence))?;
+            writeln!(text, "  field    {}", line(field))?;
             if let Some(allowed) = allowed {
-                writeln!(text, "  allowed  {allowed}")?;
+                writeln!(text, "  allowed  {}", line(allowed))?;
             }
-            writeln!(text, "  seen     {seen}")?;
+            writeln!(text, "  seen     {}", line(seen))?;
             if let Some(bytes) = bytes {
-                write_lines(text, "bytes", &byte_lines(bytes))?;
+                write_lines(text, "bytes", tamed(&byte_lines(bytes)))?;
             }
-            write_lines(text, "place", scene)
+            write_lines(text, "place", tamed(scene))
         }
         End::Died { place, words, allowed, address, said, frames, .. } => {
-            writeln!(text, "\nFault {place}\n  fault    {words}")?;
+            writeln!(text, "\nFault {}\n  fault    {}", line(place), line(words))?;
             if let Some(allowed) = allowed {
-                writeln!(text, "  allowed  {allowed}")?;
+                writeln!(text, "  allowed  {}", line(allowed))?;
             }
             if let Some(address) = address {
-                writeln!(text, "  address  {address}")?;
+                writeln!(text, "  address  {}", line(address))?;
             }
-            write_lines(text, "said", said)?;
-            write_lines(text, "frames", frames)
+            write_lines(text, "said", tamed(said))?;
+            write_lines(text, "frames", tamed(frames))
         }
     }
 }
 
+fn tamed(lines: &[String]) -> impl Iterator<Item = Cow<'_, str>> {
+    lines.iter().map(|text| line(text))
+}
+
 /// The lines, the first beside its head.
-fn write_lines(text: &mut String, head: &str, lines: &[String]) -> std::fmt::Result {
-    for (index, line) in lines.iter().enumerate() {
+fn write_lines<'a>(text: &mut String, head: &str, lines: impl Iterator<Item = Cow<'a, str>>) -> std::fmt::Result {
+    for (index, line) in lines.enumerate() {
         writeln!(text, "  {:<8} {line}", if index == 0 { head } else { "" })?;
     }
     Ok(())

@@ -4,13 +4,11 @@
 
 use super::{RunFile, Totals, Verdict};
 use crate::files;
+use crate::limits::KNOWN_FILE_BYTES;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-
-/// The largest file of known findings that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// One accepted finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,9 +56,9 @@ impl KnownFindings {
         let not_a_list = |message: String| KnownError::NotAList { path: path.to_owned(), message };
         let mut text = Vec::new();
         let file = files::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
-        if MAX_FILE_BYTES < text.len() as u64 {
-            return Err(not_a_list(format!("it is larger than {MAX_FILE_BYTES} bytes")));
+        file.take(KNOWN_FILE_BYTES + 1).read_to_end(&mut text).map_err(unreadable)?;
+        if KNOWN_FILE_BYTES < text.len() as u64 {
+            return Err(not_a_list(format!("it is larger than {KNOWN_FILE_BYTES} bytes")));
         }
         let entries: Vec<KnownFinding> =
             serde_json::from_slice(&text).map_err(|error| not_a_list(error.to_string().chars().take(200).collect()))?;

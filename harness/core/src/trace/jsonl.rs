@@ -1,6 +1,7 @@
 //! JSON lines: a header, then one op a line. For people, for git, for ever: old files stay readable.
 
 use super::Trace;
+use crate::limits::{HEADER_BYTES, OP_LINE_BYTES};
 use crate::rig::Rig;
 use memtwin_models::wire::MAX_WIRE_BYTES;
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,6 @@ use std::path::PathBuf;
 
 /// How every JSON trace begins; no wire bytes that an engine keeps do, for a first byte of `{` is no version.
 pub const JSON_PREFIX: &[u8] = b"{\"memtwin\":";
-/// The largest trace file that is read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 64 << 20;
 const VERSION: u32 = 1;
 
 /// The first line of a JSON trace.
@@ -66,6 +65,9 @@ pub enum TraceError {
 pub(crate) fn parse_header(path: &std::path::Path, text: &str) -> Result<Header, TraceError> {
     let line = text.lines().next().unwrap_or_default();
     let at = |message: String| TraceError::Line { path: path.to_owned(), line: 1, message };
+    if HEADER_BYTES < line.len() {
+        return Err(at(format!("the header has {} bytes; it may have at most {HEADER_BYTES}", line.len())));
+    }
     // The version is judged first: a newer header may have fields that this version does not know.
     #[derive(Deserialize)]
     struct Version {
@@ -81,11 +83,21 @@ pub(crate) fn parse_header(path: &std::path::Path, text: &str) -> Result<Header,
 /// Reads the setup and the ops of a JSON trace whose header is known.
 pub(crate) fn parse<C: Rig>(path: &std::path::Path, header: &Header, text: &str) -> Result<Trace<C>, TraceError> {
     let at = |line: usize, message: String| TraceError::Line { path: path.to_owned(), line, message };
-    let setup: C::Setup =
-        serde_json::from_value(header.setup.clone()).map_err(|error| at(1, format!("setup: {}", words(&error))))?;
+    let setup = C::Setup::deserialize(&header.setup).map_err(|error| at(1, format!("setup: {}", words(&error))))?;
     C::check_setup(&setup).map_err(|message| at(1, format!("setup: {message}")))?;
     let mut ops = Vec::new();
     for (index, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
+        if OP_LINE_BYTES < line.len() {
+            let message = format!("the line has {} bytes; an op may have at most {OP_LINE_BYTES}", line.len());
+            return Err(at(index + 1, message));
+        }
+        // Each op takes a wire byte or more, so that more ops than those never fit.
+        if MAX_WIRE_BYTES <= ops.len() {
+            return Err(at(
+                index + 1,
+                format!("more than {MAX_WIRE_BYTES} ops: a trace is at most {MAX_WIRE_BYTES} wire bytes"),
+            ));
+        }
         ops.push(serde_json::from_str(line).map_err(|error| at(index + 1, words(&error)))?);
     }
     Ok(Trace { setup, ops })
@@ -127,6 +139,6 @@ impl Header {
 fn words(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or(&text);
-    let short: String = text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let short: String = text.chars().take(200).collect();
     if error.column() == 0 { short } else { format!("{short} (column {})", error.column()) }
 }

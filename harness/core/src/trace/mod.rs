@@ -3,7 +3,7 @@
 
 mod jsonl;
 
-pub use jsonl::{Header, JSON_PREFIX, MAX_FILE_BYTES, TraceError};
+pub use jsonl::{Header, JSON_PREFIX, TraceError};
 pub(crate) use jsonl::{parse, parse_header, print};
 
 use crate::rig::Rig;

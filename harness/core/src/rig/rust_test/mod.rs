@@ -16,5 +16,5 @@ pub struct TestBody {
 /// Foreign text on one line of a comment.
 #[must_use]
 pub fn comment(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    crate::text::line(text).into_owned()
 }
