@@ -23,6 +23,11 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
+        if self.out.exists() && !self.out.is_dir() {
+            return Err(
+                format!("cannot write below {}: it is a file, and --out names a folder", self.out.display()).into()
+            );
+        }
         let report = Rendered::new(&run_file::read(&self.run)?)?;
         let mut formats = self.to.clone();
         formats.sort_unstable();

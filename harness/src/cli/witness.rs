@@ -14,7 +14,7 @@ pub(super) struct Witness {
     #[arg(value_name = "COMPONENT")]
     component: Option<String>,
     /// About how many probes each witness compares
-    #[arg(long, value_name = "N", default_value_t = 120_000)]
+    #[arg(long, value_name = "N", default_value_t = 120_000, value_parser = clap::value_parser!(u64).range(1..))]
     probes: u64,
     /// The seed of the tables
     #[arg(long, value_name = "S", default_value_t = 1)]
@@ -30,7 +30,7 @@ impl Witness {
             let known = known.into_iter().collect::<Vec<_>>().join(", ");
             return Err(format!("no witness knows {name}; there are witnesses for {known}").into());
         }
-        let mut differences = 0;
+        let (mut differences, mut probes, mut is_vacuous) = (0, 0, false);
         for witness in ALL.iter().filter(|witness| is_asked(witness.component)) {
             if context.interrupted.load(Ordering::Relaxed) {
                 return Ok(Exit::Interrupted);
@@ -39,8 +39,13 @@ impl Witness {
             let testimony = (witness.ask)(&mut Random::new(mix(self.seed, hash_name(&name))), self.probes);
             tell(&name, &testimony)?;
             differences += testimony.differences;
+            probes += testimony.probes;
+            is_vacuous |= testimony.absent.is_none() && testimony.probes == 0;
         }
-        Ok(if differences == 0 { Exit::Clean } else { Exit::Finding })
+        if probes == 0 {
+            return Err("nothing was compared: no witness among these could be asked, or all of it was left out".into());
+        }
+        Ok(if differences == 0 && !is_vacuous { Exit::Clean } else { Exit::Finding })
     }
 }
 
@@ -49,7 +54,7 @@ fn tell(name: &str, testimony: &Testimony) -> std::io::Result<()> {
     if let Some(why) = &testimony.absent {
         return writeln!(out, "- {BOLD}{name}{BOLD:#}: skipped: {why}");
     }
-    let (mark, style) = if testimony.differences == 0 { ("✓", GOOD) } else { ("✗", BAD) };
+    let (mark, style) = if testimony.differences == 0 && 0 < testimony.probes { ("✓", GOOD) } else { ("✗", BAD) };
     let Testimony { probes, differences, .. } = testimony;
     writeln!(out, "{style}{mark}{style:#} {BOLD}{name}{BOLD:#}: {probes} probes compared, {differences} differences")?;
     for (limit, count) in &testimony.explained {

@@ -28,3 +28,4 @@ mod temp_map_forms;
 mod temp_map_subjects;
 mod times;
 mod trace_forms;
+mod vacuity;

@@ -41,6 +41,9 @@ pub fn exhaust(
 ) -> Result<Exhausted, CampaignError> {
     let target = registry.get(index).unwrap_or_else(|| unreachable!("the caller chose from this registry"));
     let dialect = target.dialect();
+    if out.exists() && !out.is_dir() {
+        return Err(CampaignError::NoFolder { folder: out.to_owned() });
+    }
     let traces = dialect.small_traces(depth).count().ok_or(CampaignError::TooDeep { depth })?;
     let (mut found, mut unconfirmed, mut failures): (Vec<(Signature, Filed)>, _, _) = (Vec::new(), 0, 0);
     let (mut first, mut not_judged) = (0, Vec::new());

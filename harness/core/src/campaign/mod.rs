@@ -32,9 +32,11 @@ use opening::Inputs;
 use queue::{Queue, Task};
 use result::EpochResult;
 use run_file::RunFile;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What happens during a campaign.
 #[derive(Debug)]
@@ -91,6 +93,12 @@ pub enum CampaignError {
     TooDeep { depth: u32 },
     #[error("cannot write {path}: {source}; what was found before is kept below {}", .path.parent().unwrap_or(.path).display())]
     Write { path: PathBuf, source: std::io::Error },
+    #[error("cannot write below {folder}: it is a file, and --out names a folder")]
+    NoFolder { folder: PathBuf },
+    #[error(
+        "nothing to run: the op budget leaves no epoch and no Broken subject for shard {shard}; give more ops, or fewer shards"
+    )]
+    EmptyShard { shard: String },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("there is no campaign in {folder} to take up; name the folder that was its --out")]
@@ -123,6 +131,14 @@ pub fn run(
 impl<'a> Campaign<'a> {
     /// A new campaign.
     pub fn begin(registry: &'a Registry, plan: Plan) -> Result<Self, CampaignError> {
+        if plan.out.exists() && !plan.out.is_dir() {
+            return Err(CampaignError::NoFolder { folder: plan.out });
+        }
+        let mut own = plan.clone();
+        own.keep_own(registry);
+        if plan.shard != Shard::WHOLE && Queue::new(registry, &own, &BTreeSet::new(), Duration::ZERO).is_empty() {
+            return Err(CampaignError::EmptyShard { shard: plan.shard.into() });
+        }
         let log = plan.log.then(|| Log::begin(registry, &plan)).transpose()?;
         sweep(registry, &plan);
         Ok(Campaign { registry, plan, log, past: Past::default() })

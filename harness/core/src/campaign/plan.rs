@@ -34,9 +34,9 @@ impl Shard {
     /// The whole campaign.
     pub const WHOLE: Shard = Shard { index: 0, count: 1 };
 
-    /// The campaign's number of this shard's epoch number `own`.
-    pub(super) fn epoch(self, own: u64) -> u64 {
-        self.index + own * self.count
+    /// The campaign's number of this shard's epoch number `own`; nothing where it cannot be counted.
+    pub(super) fn epoch(self, own: u64) -> Option<u64> {
+        own.checked_mul(self.count)?.checked_add(self.index)
     }
 
     /// Whether thing number `index` of many is this shard's.
@@ -129,11 +129,17 @@ mod tests {
     #[test]
     fn shards_are_written_as_people_count_them() {
         let second = "2/5".parse::<Shard>().unwrap();
-        assert_eq!((second.epoch(0), second.epoch(3), String::from(second).as_str()), (1, 16, "2/5"));
+        assert_eq!((second.epoch(0), second.epoch(3), String::from(second).as_str()), (Some(1), Some(16), "2/5"));
         assert_eq!("1/1".parse(), Ok(Shard::WHOLE));
         for wrong in ["", "0/5", "6/5", "2", "2/", "a/b", "-1/2", "1/0"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn epochs_beyond_counting_are_none() {
+        let wide = format!("2/{}", u64::MAX).parse::<Shard>().unwrap();
+        assert_eq!((wide.epoch(0), wide.epoch(1), wide.epoch(2)), (Some(1), None, None));
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Queue {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while !interrupted.load(Ordering::Relaxed) && monotonic_nanoseconds() < self.deadline_nanoseconds {
             if let Some(index) = state.choose(self) {
-                return Some(self.take(&mut state.lines[index]));
+                return self.take(&mut state.lines[index]);
             }
             if !state.lines.iter().any(|line| 0 < line.running && self.has_epoch(line)) {
                 return None;
@@ -125,38 +125,41 @@ impl Queue {
         None
     }
 
-    /// The line's next epoch in the whole campaign. A Broken subject has all its epochs in one shard.
-    fn epoch(&self, line: &Line) -> u64 {
-        if line.is_sound { self.shard.epoch(line.next) } else { line.next }
-    }
-
-    /// The ops of the line's next epoch; 0 when the budget is used up.
-    fn ops_budget(&self, line: &Line) -> u64 {
+    /// The line's next epoch in the whole campaign, and its ops; nothing when the budget is used up. A Broken subject has all its
+    /// epochs in one shard.
+    fn epoch(&self, line: &Line) -> Option<(u64, u64)> {
+        if line.needs_no_more {
+            return None;
+        }
+        let epoch = if line.is_sound { self.shard.epoch(line.next)? } else { line.next };
+        let Some(ops) = self.ops else { return Some((epoch, u64::MAX)) };
         let most = if line.is_sound { SOUND_EPOCH_OPS } else { BROKEN_EPOCH_OPS };
-        self.ops.map_or(u64::MAX, |ops| ops.saturating_sub(self.epoch(line).saturating_mul(most)).min(most))
+        let ops = ops.saturating_sub(epoch.saturating_mul(most)).min(most);
+        (0 < ops).then_some((epoch, ops))
     }
 
     fn has_epoch(&self, line: &Line) -> bool {
-        !line.needs_no_more && 0 < self.ops_budget(line)
+        self.epoch(line).is_some()
     }
 
-    fn take(&self, line: &mut Line) -> Task {
+    /// Whether the shard has no epoch of any target.
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        !state.lines.iter().any(|line| 0 < line.done || self.has_epoch(line))
+    }
+
+    fn take(&self, line: &mut Line) -> Option<Task> {
+        let (epoch, ops_budget) = self.epoch(line)?;
         let deadline_nanoseconds = if self.ops.is_some() {
             u64::MAX
         } else {
             let end = monotonic_nanoseconds().saturating_add(nanoseconds(timed_epoch(line.next)));
             end.min(self.deadline_nanoseconds)
         };
-        let task = Task {
-            target: line.target,
-            epoch: self.epoch(line),
-            own: line.next,
-            ops_budget: self.ops_budget(line),
-            deadline_nanoseconds,
-        };
+        let task = Task { target: line.target, epoch, own: line.next, ops_budget, deadline_nanoseconds };
         line.next += 1;
         line.running += 1;
-        task
+        Some(task)
     }
 
     /// An epoch has been run; whether its target needs no more.

@@ -33,7 +33,7 @@ pub(super) fn outcome_table(target: &dyn Target, counts: &[u64; COUNTS]) -> BTre
     dialect.op_kinds().iter().enumerate().map(row).collect()
 }
 
-/// Where a pass says too little: failures that did not repeat, too many moot traces, or an op kind that hardly ever succeeded or failed although the
+/// Where a pass says too little: no op, failures that did not repeat, too many moot traces, or an op kind that hardly ever succeeded or failed although the
 /// contract permits both.
 pub(super) fn shortfalls(
     target: &dyn Target,
@@ -44,6 +44,9 @@ pub(super) fn shortfalls(
     unconfirmed: u64,
 ) -> Vec<String> {
     let mut shortfalls = Vec::new();
+    if ops == 0 {
+        shortfalls.push("no op ran: an agreement over nothing says nothing".to_owned());
+    }
     if 0 < unconfirmed {
         let what = "failures did not repeat on a fresh subject: something outlives its reset, or chance has a part in it; see the unconfirmed traces";
         shortfalls.push(format!("{unconfirmed} {what}"));

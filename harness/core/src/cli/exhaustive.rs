@@ -5,6 +5,7 @@ use super::{Context, Exit, Failed, select};
 use crate::campaign::{Exhausted, exhaust};
 use crate::isolate::Isolation;
 use crate::target::Target;
+use crate::text::line;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub struct Exhaustive {
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// The most ops of a trace after its opening; each one more takes some forty times as long
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(0..=16))]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=16))]
     depth: u32,
     /// Run Broken subjects too: many, not all, show their defect in few ops
     #[arg(long)]
@@ -47,11 +48,14 @@ impl Exhaustive {
             not_judged += done.not_judged.len();
             if target.is_sound() {
                 sound += 1;
-                is_clean &= done.found.is_empty() && done.unconfirmed == 0;
+                is_clean &= done.found.is_empty() && done.unconfirmed == 0 && 0 < done.counts.ops;
             } else {
                 broken += 1;
                 caught += usize::from(!done.found.is_empty());
             }
+        }
+        if traces == 0 && not_judged == 0 {
+            return Err("nothing ran: no component among these has a small world to exhaust".into());
         }
         let style = if is_clean { GOOD } else { BAD };
         let verdict = if is_clean { "all sound subjects agree" } else { "not all sound subjects agree" };
@@ -73,7 +77,7 @@ impl Exhaustive {
 }
 
 fn show(screen: &Screen, target: &'static dyn Target, done: &Exhausted, seconds: f64) -> std::io::Result<()> {
-    let is_good = done.found.is_empty() == target.is_sound() && done.unconfirmed == 0;
+    let is_good = done.found.is_empty() == target.is_sound() && done.unconfirmed == 0 && 0 < done.counts.ops;
     let (mark, style) = match (is_good, target.is_sound()) {
         (true, _) => ("✓", GOOD),
         (false, true) => ("✗", BAD),
@@ -99,7 +103,10 @@ fn show(screen: &Screen, target: &'static dyn Target, done: &Exhausted, seconds:
         ))?;
     }
     for what in &done.not_judged {
-        screen.line(&format!("    not judged: {what}"))?;
+        screen.line(&format!("    not judged: {}", line(what)))?;
+    }
+    if counts.ops == 0 {
+        screen.line("    not enough: no op ran, and an agreement over nothing says nothing")?;
     }
     if 0 < done.unconfirmed {
         screen.line(&format!("    {} failures did not repeat on a fresh subject", done.unconfirmed))?;

@@ -71,6 +71,9 @@ impl Fuzz {
             screen.line(&format!("taken up after {} epochs", campaign.epochs_done()))?;
         }
         let mut run = run_campaign(context, campaign, &known, &screen)?;
+        if run.totals.traces == 0 && !context.interrupted.load(Ordering::Relaxed) {
+            return Err("nothing ran: the time was up before the first trace; give more of it".into());
+        }
         if self.json {
             let workers = self.workers.map_or_else(default_workers, usize::from);
             stories::add(&mut run, context.registry, workers, &context.interrupted, |_| true)?;

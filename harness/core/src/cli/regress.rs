@@ -78,6 +78,10 @@ impl Regress {
         if self.json {
             screen::print_json(&run)?;
         }
+        let is_judged = |trace: &TraceRun| !matches!(trace.status, Status::Skipped | Status::Gone);
+        if !run.traces.iter().any(is_judged) && run.totals.is_as_expected() {
+            return Err("nothing was judged: no trace applies to a subject".into());
+        }
         Ok(if run.totals.is_as_expected() { Exit::Clean } else { Exit::Finding })
     }
 }

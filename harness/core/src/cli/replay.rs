@@ -92,6 +92,9 @@ impl Replay {
             let left = if not_judged == 0 { String::new() } else { format!(", {not_judged} not judged") };
             writeln!(anstream::stdout(), "{style}{passed} passed, {failed} failed, {skipped} skipped{left}{style:#}")?;
         }
+        if passed + failed + not_judged == 0 {
+            return Err("nothing was judged: no subject serves these traces".into());
+        }
         Ok(match (failed, not_judged) {
             (0, 0) => Exit::Clean,
             (0, _) => Exit::CouldNotRun,

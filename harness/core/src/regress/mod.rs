@@ -72,6 +72,9 @@ pub fn run(
     interrupted: &Arc<AtomicBool>,
     listener: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<Option<RunFile>, RegressError> {
+    if plan.out.exists() && !plan.out.is_dir() {
+        return Err(CampaignError::NoFolder { folder: plan.out.clone() }.into());
+    }
     let (jobs, mut gone) = work::plan(registry, &traces(&plan.places)?);
     let Some(judged) = work::judge_all(plan, &jobs, interrupted, listener)? else { return Ok(None) };
     gone.extend(gone_since(plan, &jobs, &gone));

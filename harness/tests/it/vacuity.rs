@@ -1,0 +1,88 @@
+//! A vacuous pass is a failure: where nothing ran, or nothing was judged, no verb says that all is well.
+
+use crate::command_line::{HEADER, Room};
+
+#[test]
+fn a_shard_without_work_is_refused() {
+    let room = Room::new();
+    let shard = |shard: &str, ops: &str| {
+        let fuzz = ["fuzz", "guest_memory", "--seed", "1", "--ops", ops, "--shard", shard].map(str::to_owned);
+        fuzz.to_vec()
+    };
+    for (part, ops) in [("2/2", "1k"), ("2/2", "4M"), ("2/18446744073709551615", "1k")] {
+        let arguments = shard(part, ops);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        room.complains(
+            &arguments,
+            &format!("nothing to run: the op budget leaves no epoch and no Broken subject for shard {part}"),
+        );
+    }
+    let broken = ["fuzz", "guest_memory/GM-01", "--seed", "1", "--ops", "1M", "--shard", "2/2"];
+    room.complains(&broken, "nothing to run");
+    // The second epoch of very many parts is its one epoch: what comes after cannot be counted, and is no other part's.
+    let arguments = shard("2/18446744073709551615", "4000001");
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(["--json"]).collect();
+    let run = room.json(0, &arguments);
+    for subject in run["subjects"].as_array().unwrap() {
+        assert!((1..1000).contains(&subject["ops"].as_u64().unwrap()), "{subject}");
+    }
+}
+
+#[test]
+fn a_sound_subject_that_ran_no_op_has_not_agreed() {
+    let room = Room::new();
+    // Two subjects of which one has its only epoch elsewhere.
+    let fuzz = ["fuzz", "guest_memory", "guest_memory/GM-01", "--seed", "1", "--ops", "1M", "--shard", "1/2", "--json"];
+    room.json(0, &fuzz);
+    let fuzz = fuzz.map(|word| if word == "1/2" { "2/2" } else { word });
+    let fuzz = fuzz.map(|word| if word == "guest_memory/GM-01" { "guest_memory/GM-02" } else { word });
+    let mut fuzz = fuzz.to_vec();
+    fuzz.insert(2, "guest_memory/GM-01");
+    let run = room.json(1, &fuzz);
+    let sound: Vec<_> =
+        run["subjects"].as_array().unwrap().iter().filter(|subject| subject["health"] == "sound").collect();
+    assert!(!sound.is_empty());
+    for subject in sound {
+        assert_eq!(subject["shortfalls"][0], "no op ran: an agreement over nothing says nothing");
+    }
+}
+
+#[test]
+fn no_time_is_no_pass() {
+    let room = Room::new();
+    let output = room.run(&["fuzz", "guest_memory", "--time", "1ms"]);
+    assert_ne!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn nothing_judged_is_said() {
+    let room = Room::new();
+    std::fs::create_dir_all(room.path("empty/guest_memory")).unwrap();
+    room.complains(&["corpus", "check", "empty"], "nothing to check: there is no input in empty");
+    room.complains(&["replay", "empty"], "no trace in empty");
+    room.complains(&["regress", "empty"], "no trace in empty");
+    let devices = r#""0x10000","devices":[{"base":"0x0","size":8}]"#;
+    room.file("devices.jsonl", HEADER.replace("\"0x10000\"", devices));
+    room.file("foreign.jsonl", HEADER.replace("guest_memory", "brain"));
+    for arguments in [&["replay", "devices.jsonl", "--subject", "physical_memory"][..], &["regress", "foreign.jsonl"]] {
+        let output = room.run(arguments);
+        let (said, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(2), "{said}{errors}");
+        assert!(errors.starts_with("error: nothing was judged") && errors.lines().count() == 1, "{said}{errors}");
+    }
+}
+
+#[test]
+fn a_file_is_no_folder_to_write_to() {
+    let room = Room::new();
+    let (trace, out) = (room.file("one.jsonl", HEADER), room.file("out", ""));
+    let (trace, out) = (trace.to_str().unwrap(), out.to_str().unwrap());
+    for arguments in [
+        &["fuzz", "guest_memory", "--ops", "1k", "--out", out][..],
+        &["exhaustive", "guest_memory", "--depth", "1", "--out", out],
+        &["regress", trace, "--out", out],
+        &["report", "run.json", "--out", out],
+    ] {
+        room.complains(arguments, &format!("cannot write below {out}: it is a file, and --out names a folder"));
+    }
+}
