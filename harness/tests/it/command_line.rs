@@ -293,8 +293,21 @@ fn help_completions_and_doctor_work() {
     assert!(room.expect(0, &["completions", "bash"]).contains("memtwin"));
     assert!(room.expect(0, &["doctor"]).contains("stable Rust"));
     assert!(room.expect(0, &["--version"]).starts_with("memtwin "));
-    for wrong in [&["fuzz", "--ops", "-1"][..], &["fuzz", "--time", "soon"], &["fuzz", "--workers", "0"], &["sing"]] {
-        assert_eq!(room.run(wrong).status.code(), Some(2), "{wrong:?}");
+    for (wrong, about) in [
+        (&["fuzz", "--ops", "-1"][..], "see `memtwin fuzz --help`"),
+        (&["fuzz", "--ops", "0"], "the count is out of range"),
+        (&["fuzz", "--time", "soon"], "a time is a number"),
+        (&["fuzz", "--workers", "0"], "not in 1..=1024"),
+        (&["fuzz", "--shrad", "1/2"], "a similar argument exists: '--shard'"),
+        (&["fuzz", "--engine", "\u{1b}[31m\n::x"], "possible values: guided, random"),
+        (&["sing"], "unrecognized subcommand 'sing'"),
+        (&["merge"], "required arguments were not provided"),
+        (&["corpus"], "see `memtwin corpus --help`"),
+        (&["exhaustive", "--depth", "0"], "not in 1..=16"),
+        (&["witness", "--probes", "0"], "--probes"),
+        (&["bench", "catch", "--seeds", "0"], "not in 1..=1000"),
+    ] {
+        room.complains(wrong, about);
     }
 }
 

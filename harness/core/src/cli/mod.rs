@@ -1,6 +1,7 @@
 //! The command line. Each verb is a thin file of its own; only here and there anything is printed.
 
 mod accept;
+mod arguments;
 mod bench;
 mod check;
 mod convert;
@@ -135,7 +136,10 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
         screen::complain(&why);
         return ExitCode::from(Exit::CouldNotRun as u8);
     }
-    let arguments = Arguments::<V>::parse();
+    let arguments = match arguments::parse::<Arguments<V>>() {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
     let interrupts = match isolate::interrupts() {
         Ok(interrupts) => interrupts,
         Err(error) => {
