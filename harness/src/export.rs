@@ -2,15 +2,24 @@
 //! finding only memtwin's simulated machine can show.
 
 use memtwin_core::explain::{Telling, as_argument};
-use memtwin_core::rig::rust_test::{TestBody, comment};
+use memtwin_core::rig::rust_test::{NoTest, TestBody, comment};
+use std::sync::atomic::AtomicBool;
 
-/// The trace as a Rust file with one test, or why it cannot be one. What the trace says is foreign text: it ends up in
+/// The trace as a Rust file with one test, or why it cannot be one; nothing when interrupted. What the trace says is foreign text: it ends up in
 /// comments alone, without control characters.
-pub fn rust_test(telling: &Telling<'_>, subject: Option<&str>) -> Result<String, String> {
+pub fn rust_test(
+    telling: &Telling<'_>,
+    subject: Option<&str>,
+    interrupted: &AtomicBool,
+) -> Result<Option<String>, String> {
     let Telling { dialect, wire, header, name } = *telling;
     let expect = header.expect.as_deref().unwrap_or_default();
     let refused = |reason: &str| format!("{name} cannot be a test: {reason}");
-    let TestBody { place, support, calls } = dialect.rust_test(wire).map_err(refused)?;
+    let TestBody { place, support, calls } = match dialect.rust_test(wire, interrupted) {
+        Ok(body) => body,
+        Err(NoTest::Interrupted) => return Ok(None),
+        Err(NoTest::Refused(reason)) => return Err(refused(reason)),
+    };
     if expect.contains("/audit/") {
         return Err(refused("its finding shows in state that only memtwin looks at, not in a call"));
     }
@@ -34,7 +43,7 @@ pub fn rust_test(telling: &Telling<'_>, subject: Option<&str>) -> Result<String,
         text.push_str(&format!("    {call}\n"));
     }
     text.push_str("}\n");
-    Ok(text)
+    Ok(Some(text))
 }
 
 /// The signature as the name of a function.

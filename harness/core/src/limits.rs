@@ -9,3 +9,9 @@ pub const HEADER_BYTES: usize = 64 << 10;
 pub const OP_LINE_BYTES: usize = 64 << 10;
 /// The largest list of known findings, in bytes.
 pub const KNOWN_FILE_BYTES: u64 = 4 << 20;
+/// The largest test that `export` makes, in bytes.
+pub const EXPORT_BYTES: usize = 16 << 20;
+/// The most ops of a trace that becomes a test: nobody reads a longer one.
+pub const EXPORT_OPS: usize = 10_000;
+/// The most bytes of memory that the answers in a test have together, whatever few words tell them.
+pub const EXPORT_ANSWER_BYTES: u64 = 256 << 20;

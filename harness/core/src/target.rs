@@ -7,14 +7,15 @@ use crate::engines::random::Generated;
 use crate::finding::{Cause, Failure, Signature, Step};
 use crate::lockstep::{self, Ended, Lockstep, Narrator, Round, Runner};
 use crate::mutate::{ComponentCutter, Cutter};
-use crate::rig::rust_test::TestBody;
+use crate::rig::rust_test::{NoTest, Room, TestBody};
 use crate::rig::{Incident, Rig};
 use crate::shrink;
 use crate::trace::{Header, Trace, TraceError, parse, print};
 use memtwin_models::{Contract as _, Health, Law, OutcomeClass, Row};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 /// A component with its types erased: its forms, its words, its shrinker.
 pub trait Dialect: Sync {
@@ -36,14 +37,14 @@ pub trait Dialect: Sync {
     fn canonical(&self, wire: &[u8]) -> Vec<u8>;
     /// The number of ops.
     fn op_count(&self, wire: &[u8]) -> usize;
-    /// The setup and each op, in words.
-    fn words(&self, wire: &[u8]) -> (String, Vec<String>);
+    /// The setup, and the ops with these numbers, in words.
+    fn words(&self, wire: &[u8], ops: Range<usize>) -> (String, Vec<String>);
     /// The signature of a failure.
     fn signature(&self, wire: &[u8], failure: &Failure) -> Signature;
     /// What is probably wrong.
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
     /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
-    fn rust_test(&self, wire: &[u8]) -> Result<TestBody, &'static str>;
+    fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest>;
     /// Cuts its traces into ops.
     fn cutter(&self) -> Box<dyn Cutter>;
     /// All traces of at most `depth` ops over its small world.
@@ -96,9 +97,10 @@ impl<C: Rig> Dialect for Spoken<C> {
         Trace::<C>::from_wire(wire).ops.len()
     }
 
-    fn words(&self, wire: &[u8]) -> (String, Vec<String>) {
+    fn words(&self, wire: &[u8], ops: Range<usize>) -> (String, Vec<String>) {
         let trace = Trace::<C>::from_wire(wire);
-        (C::setup_words(&trace.setup), trace.ops.iter().map(C::op_words).collect())
+        let told = trace.ops.iter().skip(ops.start).take(ops.len());
+        (C::setup_words(&trace.setup), told.map(C::op_words).collect())
     }
 
     fn signature(&self, wire: &[u8], failure: &Failure) -> Signature {
@@ -138,9 +140,9 @@ impl<C: Rig> Dialect for Spoken<C> {
         C::diagnose(&Incident { setup: &trace.setup, ops, failure, law }).or_else(hint)
     }
 
-    fn rust_test(&self, wire: &[u8]) -> Result<TestBody, &'static str> {
+    fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest> {
         let trace = Trace::<C>::from_wire(wire);
-        C::rust_test(&trace.setup, &trace.ops)
+        C::rust_test(&trace.setup, &trace.ops, &mut Room::new(interrupted, trace.ops.len())?)
     }
 
     fn cutter(&self) -> Box<dyn Cutter> {

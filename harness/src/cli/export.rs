@@ -43,8 +43,9 @@ impl Export {
         let name = self.trace.to_string_lossy();
         let telling = Telling { dialect: loaded.dialect, wire: &loaded.wire, header: &loaded.header, name: &name };
         let text = match self.to {
-            Form::RustTest => rust_test(&telling, subject.map(String::as_str))?,
+            Form::RustTest => rust_test(&telling, subject.map(String::as_str), &context.interrupted)?,
         };
+        let Some(text) = text else { return Ok(Exit::Interrupted) };
         match &self.output {
             Some(path) => write_atomically(path, text.as_bytes())
                 .map_err(|error| format!("cannot write {}: {error}", path.display()))?,

@@ -269,3 +269,19 @@ fn a_test_goes_to_a_file_and_its_foreign_text_stays_in_comments() {
     let output = export(&[path.to_str().unwrap(), "--subject", "nobody"]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn an_interrupt_ends_an_export() {
+    let registry = memtwin::built_in();
+    let header = memtwin::trace::Header::plain();
+    for component in ["guest_memory", "brk_heap", "header_free"] {
+        let dialect = registry.dialect(component).unwrap();
+        let telling = memtwin::explain::Telling { dialect, wire: &[1; 200], header: &header, name: "one" };
+        let made = memtwin::export::rust_test(&telling, None, &std::sync::atomic::AtomicBool::new(true));
+        // Wire bytes may give a setup that no test has; what comes to the ops sees the interrupt.
+        assert!(
+            matches!(made, Ok(None)) || made.is_err_and(|why| why.contains("setup") || why.contains("last op")),
+            "{component}"
+        );
+    }
+}

@@ -42,3 +42,33 @@ fn no_header_begins_a_line() {
         assert!(arguments.len() == 3 || !text.contains("passed, 0 failed") || text.contains("\\n111 passed"), "{text}");
     }
 }
+
+/// A test is made in the supervisor, outside of the sandbox: its size and its work are bounded.
+#[test]
+fn exports_end_by_a_limit() {
+    let room = Room::new();
+    let write = |index: u64| {
+        let value = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!(
+            "{{\"op\":\"write\",\"owner\":0,\"address\":\"{:#x}\",\"value\":\"{value:#x}\",\"size\":8}}\n",
+            index * 8
+        )
+    };
+    let read = "{\"op\":\"read_bulk\",\"owner\":0,\"address\":\"0x0\",\"length\":65536}\n";
+    let bulk = "{\"op\":\"write_bulk\",\"owner\":0,\"address\":\"0x0\",\"seed\":1,\"length\":1}\n";
+    let dump = "{\"op\":\"dump\",\"owner\":0}\n";
+    let writes: String = (0..8192).map(write).collect();
+    let refused = |name: &str, text: String, about: &str| {
+        room.file(name, text);
+        room.complains(&["export", name, "--to", "rust-test", "-o", "written"], about);
+        assert!(!room.path("written").exists());
+    };
+    refused("bytes.jsonl", format!("{HEADER}\n{writes}{}", read.repeat(1500)), "larger than 16 MiB");
+    refused("ops.jsonl", format!("{HEADER}\n{}", bulk.repeat(10_001)), "more than 10,000 ops");
+    refused("answers.jsonl", format!("{HEADER}\n{}", dump.repeat(9_000)), "more than 256 MiB");
+    // What is many times as much as a finding has is still made.
+    room.file("much.jsonl", format!("{HEADER}\n{writes}{}{}", bulk.repeat(1000), read.repeat(30)));
+    room.expect(0, &["export", "much.jsonl", "--to", "rust-test", "-o", "much.rs"]);
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN).unwrap();
+    assert!(usage.max_rss() < MOST_RESIDENT_KILOBYTES, "a child had {} KiB in memory", usage.max_rss());
+}

@@ -78,8 +78,8 @@ fn ops_under_another_setup_still_decode() {
             let canonical = dialect.canonical(&wire);
             assert_eq!(dialect.canonical(&canonical), canonical, "{}", dialect.name());
             assert_eq!(
-                dialect.words(&wire).0,
-                dialect.words(&trace(target, index + 128)).0,
+                dialect.words(&wire, 0..0).0,
+                dialect.words(&trace(target, index + 128), 0..0).0,
                 "the setup is not the other's"
             );
         }

@@ -23,7 +23,7 @@ fn run(subject: &str, wires: impl Iterator<Item = Vec<u8>>) -> u64 {
     let mut journal = Journal { step: &step, counts: &mut counts, features: None, ops: 0 };
     for wire in wires {
         let ended = runner.run(&wire, Audits::EveryStep, &mut journal);
-        let words = || target(subject).dialect().words(&wire);
+        let words = || target(subject).dialect().words(&wire, 0..usize::MAX);
         assert!(matches!(ended, Ended::Agreed | Ended::Moot { .. }), "{subject}: {ended:?} on {:#?}", words());
     }
     runner.finish(&mut journal);

@@ -21,6 +21,10 @@ use story::{Came, End, Story, ToldStep};
 
 /// The most steps of a story: the last ones matter, earlier ones are counted.
 const TOLD_STEPS: usize = 48;
+/// The most records of a narrator: two a step, and the place. They come from memory that a subject may have written over.
+const MOST_RECORDS: usize = 2 * TOLD_STEPS + 1;
+/// The largest record of a narrator, in bytes.
+const MOST_RECORD_BYTES: usize = 1 << 20;
 
 /// A trace that is to be told, in a file or not.
 #[derive(Clone, Copy)]
@@ -66,18 +70,19 @@ pub fn tell_trace(
 ) -> Result<Option<Story>, IsolationError> {
     let Telling { dialect, wire, header, name } = *telling;
     let Some(target) = registry.get(index) else { return Ok(None) };
-    let (setup, ops) = dialect.words(wire);
-    let Some(first) = first_told(isolation, index, wire, ops.len())? else { return Ok(None) };
+    let ops = dialect.op_count(wire);
+    let Some(first) = first_told(isolation, index, wire, ops)? else { return Ok(None) };
     let Some((output, ending)) = isolation.narrate(index, wire, first)? else { return Ok(None) };
-    let told = output.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    let told: Vec<Told> = told.collect();
+    let records = output.split(|&byte| byte == b'\n').filter(|record| record.len() <= MOST_RECORD_BYTES);
+    let told: Vec<Told> = records.filter_map(|record| serde_json::from_slice(record).ok()).take(MOST_RECORDS).collect();
+    let (setup, words) = dialect.words(wire, first..(first + TOLD_STEPS).min(ops));
 
     let defect = match target.health() {
         Health::Sound => None,
         Health::Broken { story, .. } => Some(story.to_owned()),
     };
     let shows = header.story.clone().filter(|story| defect.as_ref() != Some(story));
-    let (steps, told_place) = steps(&ops[first.min(ops.len())..], told, came(&ending));
+    let (steps, told_place) = steps(&words, told, came(&ending));
     let failure = match &ending {
         Ending::Failed(failure) => Some(failure),
         Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) => None,
@@ -90,7 +95,7 @@ pub fn tell_trace(
         trace: name.to_owned(),
         setup,
         earlier: first,
-        later: ops.len() - first - steps.len(),
+        later: ops - first - steps.len(),
         diagnosis: failure.and_then(|failure| dialect.diagnose(wire, failure)),
         signature: failure.map(|failure| dialect.signature(wire, failure).as_str().to_owned()),
         replay: format!("memtwin replay {} --subject {}", as_argument(name), as_argument(target.subject())),

@@ -11,7 +11,7 @@ mod weighted;
 
 use crate::finding::Failure;
 use crate::random::Random;
-use crate::rig::rust_test::TestBody;
+use crate::rig::rust_test::{NoTest, Room, TestBody};
 use memtwin_models::wire::{Reader, Writer};
 use memtwin_models::{Component, Divergence, Law};
 use serde::{Serialize, de::DeserializeOwned};
@@ -123,8 +123,8 @@ pub trait Explain: Component {
 /// Findings as tests that need nothing of memtwin.
 pub trait Export: Component {
     /// The trace as a test, or why it cannot be one.
-    fn rust_test(_setup: &Self::Setup, _ops: &[Self::Op]) -> Result<TestBody, &'static str> {
-        Err("this component has no form of a test: hand over the trace, and replay it with memtwin")
+    fn rust_test(_setup: &Self::Setup, _ops: &[Self::Op], _room: &mut Room<'_>) -> Result<TestBody, NoTest> {
+        Err(NoTest::Refused("this component has no form of a test: hand over the trace, and replay it with memtwin"))
     }
 }
 

@@ -1,14 +1,14 @@
 //! Brk-heap traces as calls of `GlobalAlloc`.
 
-use crate::rig::rust_test::TestBody;
 use crate::rig::rust_test::heap::{Call, body};
+use crate::rig::rust_test::{NoTest, Room, TestBody};
 use crate::rig::{Export, Words as _};
 use memtwin_models::brk_heap::{BrkHeap, Op, Setup, Slot, Unit};
 
 impl Export for BrkHeap {
-    fn rust_test(_setup: &Setup, ops: &[Op]) -> Result<TestBody, &'static str> {
+    fn rust_test(_setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
         let calls: Vec<(String, Call)> = ops.iter().map(|op| (BrkHeap::op_words(op), call(op))).collect();
-        body(&calls)
+        body(&calls, room)
     }
 }
 

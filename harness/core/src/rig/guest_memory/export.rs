@@ -1,49 +1,49 @@
 //! Guest-memory traces as calls of a small trait, with the answers that the model gives. Refuses devices: a test without
 //! memtwin has none.
 
-use crate::rig::rust_test::{TestBody, comment};
+use super::written::Written;
+use crate::rig::rust_test::{NoTest, Room, TestBody, comment};
 use crate::rig::{Export, Words as _};
 use memtwin_models::guest_memory::model::{Answer, GuestMemoryModel};
-use memtwin_models::guest_memory::{GuestMemory, GuestMemoryContract, Op, OpKind, Setup};
+use memtwin_models::guest_memory::{DUMP_LIMIT_BYTES, GuestMemory, GuestMemoryContract, Op, OpKind, Setup};
 use memtwin_models::{Contract as _, Model as _, Payload};
 use std::fmt::Write as _;
 
 /// Bytes in a row that are written as one: shorter runs are written out.
 const LEAST_RUN_BYTES: usize = 8;
 
-/// Bytes that a write put somewhere: an address and the pattern.
-type Written = (u64, Payload);
-
 impl Export for GuestMemory {
-    fn rust_test(setup: &Setup, ops: &[Op]) -> Result<TestBody, &'static str> {
+    fn rust_test(setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
         if !setup.devices.is_empty() {
-            return Err("its setup has devices, whose calls only memtwin sees");
+            return Err(NoTest::Refused("its setup has devices, whose calls only memtwin sees"));
         }
         let mut model = GuestMemoryModel::new(setup, &GuestMemoryContract::STRICT);
         let (size, strict) = (setup.memory_size, setup.strict_alignment);
         let is_changed = ops.iter().any(|op| !matches!(op, Op::MemorySize { .. } | Op::Dump { .. }));
         let binding = if is_changed { "mut memory" } else { "memory" };
         let mut calls = vec![format!("let {binding} = MyMemory::new({size:#x}, {strict});")];
-        let mut written: Vec<Written> = Vec::new();
+        let mut written = Written::default();
         let mut is_last_left_out = false;
         for op in ops {
+            let told = calls.len();
+            room.answer(answer_bytes(op, size))?;
             let Some(answer) = model.follow(op) else {
                 calls.push(format!(
                     "// {}: left out, the contract leaves its answer open",
                     comment(&GuestMemory::op_words(op))
                 ));
                 is_last_left_out = true;
+                room.text(&calls[told..])?;
                 continue;
             };
             calls.push(format!("// {}", comment(&GuestMemory::op_words(op))));
             calls.extend(statements(op, &answer, &written));
             is_last_left_out = false;
-            if answer == Answer::Done {
-                written.extend(writes(op));
-            }
+            note(&mut written, op, &answer);
+            room.text(&calls[told..])?;
         }
         if is_last_left_out {
-            return Err("its last op has no answer that the contract fixes");
+            return Err(NoTest::Refused("its last op has no answer that the contract fixes"));
         }
         calls.push("drop(memory);".to_owned());
         let place = "Implement the trait `GuestMemory` for your memory, and call that `MyMemory`.";
@@ -82,7 +82,7 @@ fn support(ops: &[Op]) -> String {
     text + "}\n"
 }
 
-fn statements(op: &Op, answer: &Answer, written: &[Written]) -> Vec<String> {
+fn statements(op: &Op, answer: &Answer, written: &Written) -> Vec<String> {
     let owner = op.owner().index();
     let result = match answer {
         Answer::Value(value) => format!("Ok({value:#x})"),
@@ -141,57 +141,81 @@ fn statements(op: &Op, answer: &Answer, written: &[Written]) -> Vec<String> {
     }
 }
 
-/// What an op that was done has written in a pattern.
-fn writes(op: &Op) -> Option<Written> {
+/// How many bytes the answer to an op has.
+fn answer_bytes(op: &Op, memory_size: u64) -> u64 {
     match *op {
-        Op::WriteBulk { address, seed, length, .. } => Some((address.0, Payload { seed, length: length.bytes() })),
-        Op::Restore { payload, .. } => Some((0, payload)),
+        Op::ReadBulk { length, .. } => length.bytes().into(),
+        Op::Dump { .. } | Op::RestoreDump { .. } => memory_size.min(DUMP_LIMIT_BYTES),
+        Op::Restore { payload, .. } => payload.length.into(),
         Op::Read { .. }
         | Op::Write { .. }
         | Op::FetchInstruction { .. }
         | Op::LoadReserved { .. }
         | Op::StoreConditional { .. }
         | Op::InvalidateReservation { .. }
+        | Op::WriteBulk { .. }
+        | Op::MemorySize { .. } => 0,
+    }
+}
+
+/// Notes what an op has written.
+fn note(written: &mut Written, op: &Op, answer: &Answer) {
+    match *op {
+        Op::WriteBulk { address, seed, length, .. } if *answer == Answer::Done => {
+            written.pattern(address.0, Payload { seed, length: length.bytes() });
+        }
+        Op::Restore { payload, .. } if *answer == Answer::Done => written.pattern(0, payload),
+        Op::Write { address, size, .. } if *answer == Answer::Done => written.bytes(address.0, size.into()),
+        Op::StoreConditional { address, size, .. } if *answer == Answer::Stored(true) => {
+            written.bytes(address.0, size.into());
+        }
+        Op::Write { .. }
+        | Op::StoreConditional { .. }
+        | Op::WriteBulk { .. }
+        | Op::Restore { .. }
+        | Op::Read { .. }
+        | Op::FetchInstruction { .. }
+        | Op::LoadReserved { .. }
+        | Op::InvalidateReservation { .. }
         | Op::ReadBulk { .. }
         | Op::MemorySize { .. }
         | Op::Dump { .. }
-        | Op::RestoreDump { .. } => None,
+        | Op::RestoreDump { .. } => {}
     }
 }
 
 /// The bytes as an expression: runs of zeros, pieces of patterns that were written there, and what is left, byte by byte.
-fn expected(address: u64, bytes: &[u8], written: &[Written]) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut single: Vec<String> = Vec::new();
-    let flush = |single: &mut Vec<String>, parts: &mut Vec<String>| {
-        if !single.is_empty() {
-            parts.push(format!("vec![{}]", single.join(", ")));
-            single.clear();
-        }
-    };
+fn expected(address: u64, bytes: &[u8], written: &Written) -> String {
+    let (mut parts, mut single) = (Vec::new(), String::new());
     let mut at = 0;
     while at < bytes.len() {
         let rest = &bytes[at..];
-        let zeros = rest.iter().take_while(|byte| **byte == 0).count();
-        let piece = |(start, payload): &Written| {
-            let from = (address + at as u64).checked_sub(*start).filter(|from| *from < u64::from(payload.length))?;
-            let left = usize::try_from(u64::from(payload.length) - from).ok()?;
-            let length =
-                (from..).zip(rest).take(left).take_while(|(index, byte)| payload.byte(*index) == **byte).count();
-            Some((length, format!("pattern({}, {from}, {length})", payload.seed)))
+        let run = match written.at(address + at as u64) {
+            Some((payload, from, left)) => {
+                let length = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
+                (length, format!("pattern({}, {from}, {length})", payload.seed))
+            }
+            None => {
+                let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+                (zeros, format!("vec![0; {zeros}]"))
+            }
         };
-        let best = written.iter().filter_map(piece).max_by_key(|(length, _)| *length);
-        let run = best.filter(|(length, _)| zeros < *length).unwrap_or_else(|| (zeros, format!("vec![0; {zeros}]")));
         if LEAST_RUN_BYTES <= run.0 {
-            flush(&mut single, &mut parts);
+            if !single.is_empty() {
+                parts.push(format!("vec![{single}]"));
+                single.clear();
+            }
             parts.push(run.1);
             at += run.0;
         } else {
-            single.push(format!("{:#04x}", rest[0]));
+            // Writing to a string cannot fail.
+            let _ = write!(single, "{}{:#04x}", if single.is_empty() { "" } else { ", " }, rest[0]);
             at += 1;
         }
     }
-    flush(&mut single, &mut parts);
+    if !single.is_empty() {
+        parts.push(format!("vec![{single}]"));
+    }
     match parts.as_slice() {
         [] => "Vec::<u8>::new()".to_owned(),
         [one] => one.clone(),

@@ -8,6 +8,7 @@ mod simplify;
 mod small;
 mod wire;
 mod words;
+mod written;
 
 pub use generate::{GuestMemoryGenerator, Mix};
 

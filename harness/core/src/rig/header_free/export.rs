@@ -1,17 +1,17 @@
 //! header_free traces as calls of `GlobalAlloc`: those of a right program on its own blocks.
 
-use crate::rig::rust_test::TestBody;
 use crate::rig::rust_test::heap::{Call, body};
+use crate::rig::rust_test::{NoTest, Room, TestBody};
 use crate::rig::{Export, Words as _};
 use memtwin_models::header_free::{HeaderFree, Op, SLOTS, Setup, Slot};
 
 impl Export for HeaderFree {
-    fn rust_test(_setup: &Setup, ops: &[Op]) -> Result<TestBody, &'static str> {
+    fn rust_test(_setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
         // The slots that hold a block of the allocator's, as far as its requests are granted.
         let mut is_live = [false; SLOTS as usize];
         let calls: Vec<(String, Call)> =
             ops.iter().map(|op| (HeaderFree::op_words(op), call(op, &mut is_live))).collect();
-        body(&calls)
+        body(&calls, room)
     }
 }
 

@@ -13,7 +13,7 @@ mod words;
 
 pub use generate::PageWalkGenerator;
 
-use crate::rig::rust_test::TestBody;
+use crate::rig::rust_test::{NoTest, Room, TestBody};
 use crate::rig::{Export, Rig};
 use memtwin_models::page_walk::{Op, PageWalk, Setup};
 
@@ -22,7 +22,9 @@ impl Rig for PageWalk {
 }
 
 impl Export for PageWalk {
-    fn rust_test(_setup: &Setup, _ops: &[Op]) -> Result<TestBody, &'static str> {
-        Err("hostile page tables need memtwin's simulated machine: hand over the trace, and replay it with memtwin")
+    fn rust_test(_setup: &Setup, _ops: &[Op], _room: &mut Room<'_>) -> Result<TestBody, NoTest> {
+        Err(NoTest::Refused(
+            "hostile page tables need memtwin's simulated machine: hand over the trace, and replay it with memtwin",
+        ))
     }
 }

@@ -1,7 +1,7 @@
 //! Traces of allocators as calls of `GlobalAlloc`, with what its contract promises as asserts. Refuses what the trait cannot
 //! say: other users of the system's memory, pointers of others, wrong frees.
 
-use super::{TestBody, comment};
+use super::{NoTest, Room, TestBody, comment};
 use std::alloc::Layout;
 
 /// A call of the program, or an op that has no counterpart, in words.
@@ -24,16 +24,18 @@ pub(crate) enum Call {
 }
 
 /// The test of these calls, each with its op in words.
-pub(crate) fn body(calls: &[(String, Call)]) -> Result<TestBody, &'static str> {
+pub(crate) fn body(calls: &[(String, Call)], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
     if !matches!(calls.last(), Some((_, call)) if statement(call).is_ok()) {
-        return Err("its last op has no counterpart among the calls of GlobalAlloc");
+        return Err(NoTest::Refused("its last op has no counterpart among the calls of GlobalAlloc"));
     }
     let mut lines = vec!["let mut program = Program::default();".to_owned()];
     for (op, call) in calls {
+        room.answer(0)?;
         lines.push(match statement(call) {
             Ok(statement) => format!("{statement} // {}", comment(op)),
             Err(why) => format!("// {}: left out, {why}", comment(op)),
         });
+        room.text(lines.last().map(std::slice::from_ref).unwrap_or_default())?;
     }
     lines.push("program.verify_all();".to_owned());
     let place = "Put your allocator where `MyAllocator` stands, a type that implements `GlobalAlloc`.";

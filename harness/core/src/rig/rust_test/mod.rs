@@ -1,4 +1,8 @@
 //! What a component makes of a trace that becomes a test: calls, and the support they need. The file around them is the exporter's.
+//! It is made in the supervisor, so that its size is bounded and an interrupt ends it.
+
+use crate::limits::{EXPORT_ANSWER_BYTES, EXPORT_BYTES, EXPORT_OPS};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) mod heap;
 
@@ -13,8 +17,72 @@ pub struct TestBody {
     pub calls: Vec<String>,
 }
 
+/// Why a trace does not become a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoTest {
+    /// It cannot, for this reason.
+    Refused(&'static str),
+    /// The user wants an end.
+    Interrupted,
+}
+
+impl From<&'static str> for NoTest {
+    fn from(reason: &'static str) -> Self {
+        NoTest::Refused(reason)
+    }
+}
+
+/// What is left for a test that is being made.
+#[derive(Debug)]
+pub struct Room<'a> {
+    interrupted: &'a AtomicBool,
+    text_bytes: usize,
+    answer_bytes: u64,
+}
+
+impl<'a> Room<'a> {
+    /// All there is, for a trace with so many ops.
+    pub fn new(interrupted: &'a AtomicBool, ops: usize) -> Result<Self, NoTest> {
+        if EXPORT_OPS < ops {
+            return Err(NoTest::Refused("it has more than 10,000 ops, the most a test may have: shrink it first"));
+        }
+        Ok(Room { interrupted, text_bytes: EXPORT_BYTES, answer_bytes: EXPORT_ANSWER_BYTES })
+    }
+
+    /// Takes what the answer to the next op needs, before it is made.
+    pub fn answer(&mut self, bytes: u64) -> Result<(), NoTest> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(NoTest::Interrupted);
+        }
+        let left = self.answer_bytes.checked_sub(bytes);
+        self.answer_bytes = left.ok_or(NoTest::Refused(
+            "its answers have more than 256 MiB together, the most a test may have: shrink it first",
+        ))?;
+        Ok(())
+    }
+
+    /// Takes room for lines of the test.
+    pub fn text(&mut self, lines: &[String]) -> Result<(), NoTest> {
+        let bytes = lines.iter().map(|line| line.len() + 5).sum();
+        let left = self.text_bytes.checked_sub(bytes);
+        self.text_bytes =
+            left.ok_or(NoTest::Refused("it would be larger than 16 MiB, the most a test may be: shrink it first"))?;
+        Ok(())
+    }
+}
+
 /// Foreign text on one line of a comment.
 #[must_use]
 pub fn comment(text: &str) -> String {
     crate::text::line(text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_are_those_that_are_told() {
+        assert_eq!((EXPORT_OPS, EXPORT_ANSWER_BYTES, EXPORT_BYTES), (10_000, 256 << 20, 16 << 20));
+    }
 }
