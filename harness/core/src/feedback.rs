@@ -3,7 +3,6 @@
 //! feature means.
 
 use memtwin_models::StateMap;
-use serde::{Deserialize, Serialize};
 
 /// A feature in a class of magnitude: `feature * 8 + class`.
 pub type Reached = u16;
@@ -98,10 +97,9 @@ pub(crate) fn take_reached(map: &mut [u8; StateMap::SIZE]) -> impl Iterator<Item
 }
 
 /// A trace that reached something first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// The wire bytes.
-    #[serde(with = "hex")]
     pub wire: Vec<u8>,
     /// What it reached first.
     pub reached: Vec<Reached>,

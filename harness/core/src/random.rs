@@ -64,7 +64,12 @@ pub fn mix(left: u64, right: u64) -> u64 {
 /// A number for a name (FNV-1a), to give each subject a stream of its own.
 #[must_use]
 pub fn hash_name(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    hash_bytes(name.as_bytes())
+}
+
+/// A number for bytes (FNV-1a), which another single byte always changes.
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::tally::Sum;
 use super::{CampaignError, Plan, Shard, Task};
 use crate::feedback::{Kept, Reach};
 use crate::finding::Signature;
+use crate::isolate::{KEPT_BYTES, kept_bytes};
 use crate::registry::Registry;
 use crate::run_file::Kind;
 use memtwin_models::Health;
@@ -38,7 +39,9 @@ struct Book {
 #[derive(Debug, Default)]
 struct Keep {
     reach: Reach,
+    /// What workers start from, in the order in which it was found: as much as fits into the memory that they share with us.
     shared: Arc<Vec<Kept>>,
+    shared_bytes: usize,
     /// What the epochs of this round added, in their order.
     waiting: Vec<Kept>,
 }
@@ -52,7 +55,13 @@ impl Keep {
     /// The round is over: what waited is shared, and returned.
     fn share(&mut self) -> Vec<Kept> {
         let new = std::mem::take(&mut self.waiting);
-        Arc::make_mut(&mut self.shared).extend_from_slice(&new);
+        let shared = Arc::make_mut(&mut self.shared);
+        for kept in &new {
+            self.shared_bytes = self.shared_bytes.saturating_add(kept_bytes(kept));
+            if self.shared_bytes <= KEPT_BYTES {
+                shared.push(kept.clone());
+            }
+        }
         new
     }
 }

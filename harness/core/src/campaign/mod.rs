@@ -27,6 +27,7 @@ use crate::target::Dialect;
 use crate::threads::in_threads;
 use epoch::EpochRunner;
 use ledger::{Entered, Ledger};
+pub use log::Damage;
 use log::{Log, Past};
 use opening::Inputs;
 use queue::{Queue, Task};
@@ -99,6 +100,12 @@ pub enum CampaignError {
         "nothing to run: the op budget leaves no epoch and no Broken subject for shard {shard}; give more ops, or fewer shards"
     )]
     EmptyShard { shard: String },
+    #[error("cannot keep a campaign's log in {path}: {source}; move it away, or name another --out")]
+    Open { path: PathBuf, source: std::io::Error },
+    #[error("{path} was removed or replaced while the campaign ran, so it ends here and cannot be taken up")]
+    Gone { path: PathBuf },
+    #[error("cannot make the folder {path}: {source}; name another --out")]
+    Folder { path: PathBuf, source: std::io::Error },
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("there is no campaign in {folder} to take up; name the folder that was its --out")]
@@ -164,6 +171,12 @@ impl<'a> Campaign<'a> {
         self.past.epochs.len()
     }
 
+    /// The lines of its log that do not count.
+    #[must_use]
+    pub fn damage(&self) -> &Damage {
+        &self.past.damage
+    }
+
     /// Runs what is left. When `interrupted` becomes true it stops, keeps what it has, and summarises.
     pub fn run(
         self,
@@ -225,6 +238,7 @@ impl<'a> Campaign<'a> {
             }
             Ok(())
         })?;
+        log.map_or(Ok(()), Log::must_be_there)?;
         let mut ledger = ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (target, kept) in ledger.unshared() {
             opening::save(registry, plan, target, &kept)?;

@@ -7,7 +7,7 @@ use super::tally::Tally;
 use super::{CampaignError, Plan};
 use crate::corpus;
 use crate::feedback::{Kept, Reach};
-use crate::isolate::{Surveyed, TraceSurvey};
+use crate::isolate::{KEPT_BYTES, Surveyed, TraceSurvey, kept_bytes};
 use crate::registry::Registry;
 use crate::target::Target;
 use std::collections::BTreeMap;
@@ -74,6 +74,12 @@ pub(super) fn run(
         }
     }
     opening.tally = Tally::reaching(&opening.kept);
+    // A log has what an epoch can keep, and workers cannot start from more.
+    let mut bytes = 0;
+    opening.kept.retain(|kept| {
+        bytes += kept_bytes(kept);
+        bytes <= KEPT_BYTES
+    });
     Ok(Some(opening))
 }
 

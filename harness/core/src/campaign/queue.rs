@@ -65,7 +65,9 @@ struct Line {
     past: BTreeSet<u64>,
     needs_no_more: bool,
     running: u32,
-    done: u64,
+    /// The first epoch that is not done, and those after it that are. Where lines of a log are damaged there are gaps.
+    first_left: u64,
+    done: BTreeSet<u64>,
 }
 
 /// The first epoch of the round after the one that this epoch belongs to.
@@ -91,7 +93,11 @@ impl Queue {
         let line = |&target: &usize| {
             let is_sound = registry.get(target).is_some_and(crate::target::Target::is_sound);
             let past: BTreeSet<u64> = past.range((target, 0)..=(target, u64::MAX)).map(|&(_, own)| own).collect();
-            Line { target, is_sound, next: 0, done: past.len() as u64, past, needs_no_more: false, running: 0 }
+            let done = past.clone();
+            let mut line =
+                Line { target, is_sound, next: 0, past, needs_no_more: false, running: 0, first_left: 0, done };
+            line.pass_done();
+            line
         };
         Queue {
             state: Mutex::new(State { lines: plan.targets.iter().map(line).collect(), turn: 0 }),
@@ -142,10 +148,10 @@ impl Queue {
         self.epoch(line).is_some()
     }
 
-    /// Whether the shard has no epoch of any target.
+    /// Whether no target has an epoch in the shard.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        !state.lines.iter().any(|line| 0 < line.done || self.has_epoch(line))
+        !state.lines.iter().any(|line| self.has_epoch(line))
     }
 
     fn take(&self, line: &mut Line) -> Option<Task> {
@@ -167,10 +173,19 @@ impl Queue {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = state.lines.iter_mut().find(|line| line.target == task.target) {
             line.running -= 1;
-            line.done += 1;
+            line.done.insert(task.own);
+            line.pass_done();
             line.needs_no_more |= needs_no_more;
         }
         self.changed.notify_all();
+    }
+}
+
+impl Line {
+    fn pass_done(&mut self) {
+        while self.done.remove(&self.first_left) {
+            self.first_left += 1;
+        }
     }
 }
 
@@ -184,7 +199,7 @@ impl State {
         }
         let count = self.lines.len();
         let is_idle = |line: &Line| {
-            queue.has_epoch(line) && (line.is_sound || line.running == 0) && line.next < round_end(line.done)
+            queue.has_epoch(line) && (line.is_sound || line.running == 0) && line.next < round_end(line.first_left)
         };
         let broken = self.lines.iter().position(|line| !line.is_sound && is_idle(line));
         let turns = (0..count).map(|step| (self.turn + step) % count);
@@ -207,4 +222,52 @@ fn timed_epoch(own: u64) -> Duration {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memtwin_models::guest_memory::{GuestMemory, GuestMemoryContract, Op, Outcome, Setup};
+    use memtwin_models::{Contract as _, Health, Row, Subject, Unsupported};
+    use std::path::Path;
+
+    struct Silent;
+
+    impl Subject<GuestMemory> for Silent {
+        const NAME: &'static str = "silent";
+        const HEALTH: Health = Health::Sound;
+        const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+
+        fn new(_setup: &Setup) -> Result<Self, Unsupported> {
+            Ok(Silent)
+        }
+
+        fn apply(&mut self, _op: &Op, _seen: &mut Outcome) {}
+    }
+
+    /// A round starts from what all rounds before it kept, so it waits for an epoch of theirs whose line was damaged.
+    #[test]
+    fn no_epoch_begins_before_all_rounds_before_its_own_are_done() {
+        let registry = Registry::new().with(Row::<GuestMemory>::of::<Silent>());
+        let plan = Plan::new(vec![0], 1, Budget::Ops(u64::MAX), Path::new("."));
+        let past: BTreeSet<(usize, u64)> = (0..30).filter(|own| ![3, 20].contains(own)).map(|own| (0, own)).collect();
+        let queue = Queue::new(&registry, &plan, &past, Duration::ZERO);
+        let next = || {
+            let mut state = queue.state.lock().unwrap();
+            let line = state.choose(&queue)?;
+            queue.take(&mut state.lines[line])
+        };
+        let first = next().unwrap();
+        assert_eq!((first.own, next().map(|task| task.own)), (3, None), "20 belongs to a later round");
+        queue.give_back(&first, false);
+        let second = next().unwrap();
+        assert_eq!(second.own, 20);
+        queue.give_back(&second, false);
+        // 24 to 29 are done, and the third round ends with 55.
+        let mut rest = Vec::new();
+        while let Some(task) = next() {
+            rest.push(task.own);
+        }
+        assert_eq!(rest, (30..56).collect::<Vec<_>>());
+    }
 }

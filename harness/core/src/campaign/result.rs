@@ -35,5 +35,6 @@ pub(super) struct EpochResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<NotJudged>,
     /// Traces that reached something new.
+    #[serde(with = "super::log::pack")]
     pub kept: Vec<Kept>,
 }

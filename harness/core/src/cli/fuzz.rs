@@ -4,7 +4,7 @@ use super::known::{self, KnownOptions};
 use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen, count, time};
 use super::{Context, Exit, Failed, select};
 use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
-use crate::campaign::{Budget, Campaign, Event, Plan, Shard};
+use crate::campaign::{Budget, Campaign, Damage, Event, Plan, Shard};
 use crate::engines::Engine;
 use crate::explain::as_argument;
 use crate::run_file::known::KnownFindings;
@@ -14,6 +14,9 @@ use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// How many lines of a log are named that do not count.
+const SHOWN_LINES: usize = 3;
 
 #[derive(Debug, Args)]
 pub struct Fuzz {
@@ -69,6 +72,9 @@ impl Fuzz {
         screen.line(&format!("{BOLD}memtwin fuzz{BOLD:#} {} subjects, seed {}", plan.targets.len(), plan.seed))?;
         if self.resume {
             screen.line(&format!("taken up after {} epochs", campaign.epochs_done()))?;
+            let Damage { damaged, doubled } = campaign.damage();
+            name_lines(&screen, damaged, "is damaged: what it said is run again")?;
+            name_lines(&screen, doubled, "repeats an earlier one and does not count")?;
         }
         let mut run = run_campaign(context, campaign, &known, &screen)?;
         if run.totals.traces == 0 && !context.interrupted.load(Ordering::Relaxed) {
@@ -103,6 +109,17 @@ impl Fuzz {
             ..Plan::new(targets, self.seed.unwrap_or_else(rand::random), budget, &self.out)
         };
         Ok(Campaign::begin(context.registry, plan)?)
+    }
+}
+
+/// Names the first few of these lines of a log.
+fn name_lines(screen: &Screen, lines: &[usize], what: &str) -> std::io::Result<()> {
+    for line in lines.iter().take(SHOWN_LINES) {
+        screen.line(&format!("line {line} of the log {what}"))?;
+    }
+    match lines.len().saturating_sub(SHOWN_LINES) {
+        0 => Ok(()),
+        more => screen.line(&format!("and so with {more} more")),
     }
 }
 

@@ -8,6 +8,7 @@ mod inputs;
 
 use crate::files::{holds, write_atomically, write_unsynced};
 use crate::isolate::{Isolation, IsolationError};
+use crate::random::hash_bytes;
 use crate::registry::Registry;
 use crate::target::Dialect;
 use crate::trace::TraceError;
@@ -337,10 +338,7 @@ fn is_chosen(input: &Loaded) -> bool {
 
 /// Sixteen hexadecimal digits of FNV-1a: enough to tell the files of one corpus apart.
 fn short_hash(wire: &[u8]) -> String {
-    let hash = wire
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("{hash:016x}")
+    format!("{:016x}", hash_bytes(wire))
 }
 
 fn size(inputs: &[Loaded]) -> Size {

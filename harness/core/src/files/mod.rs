@@ -195,7 +195,7 @@ fn invalid(what: &str) -> io::Error {
 }
 
 /// Why something is no file to read or to replace.
-fn unusable(kind: FileType) -> String {
+pub(crate) fn unusable(kind: FileType) -> String {
     let what = match kind {
         kind if kind.is_dir() => "a folder",
         kind if kind.is_symlink() => "a link",

@@ -11,36 +11,50 @@ pub(super) fn clear(shared: &mut Shared) {
     shared.kept_length.store(0, Ordering::Relaxed);
 }
 
+/// The room that a kept trace takes.
+pub(crate) fn kept_bytes(kept: &Kept) -> usize {
+    8 + 2 * kept.reached.len() + kept.wire.len()
+}
+
 /// Adds a kept trace; says whether there was room.
 #[allow(clippy::cast_possible_truncation)] // lengths are below KEPT_BYTES
 pub(super) fn add(shared: &mut Shared, kept: &Kept) -> bool {
     let start = shared.kept_length.load(Ordering::Acquire) as usize;
-    let end = start + 8 + 2 * kept.reached.len() + kept.wire.len();
+    let end = start + kept_bytes(kept);
     let Some(mut room) = shared.kept.get_mut(start..end) else { return false };
-    let mut put = |bytes: &[u8]| {
+    put(kept, |bytes| {
         let (head, tail) = std::mem::take(&mut room).split_at_mut(bytes.len());
         head.copy_from_slice(bytes);
         room = tail;
-    };
+    });
+    shared.kept_length.store(end as u32, Ordering::Release);
+    true
+}
+
+/// Appends a kept trace as it lies in shared memory.
+pub(crate) fn write_kept(kept: &Kept, to: &mut Vec<u8>) {
+    put(kept, |bytes| to.extend_from_slice(bytes));
+}
+
+#[allow(clippy::cast_possible_truncation)] // lengths are below KEPT_BYTES
+fn put(kept: &Kept, mut put: impl FnMut(&[u8])) {
     put(&(kept.wire.len() as u32).to_le_bytes());
     put(&(kept.reached.len() as u32).to_le_bytes());
     kept.reached.iter().for_each(|reached| put(&reached.to_le_bytes()));
     put(&kept.wire);
-    shared.kept_length.store(end as u32, Ordering::Release);
-    true
 }
 
 /// The kept traces from number `first` on.
 pub(super) fn from(shared: &Shared, first: usize) -> Vec<Kept> {
     let length = (shared.kept_length.load(Ordering::Acquire) as usize).min(KEPT_BYTES);
     let mut rest = &shared.kept[..length];
-    let mut all = std::iter::from_fn(|| read(&mut rest));
+    let mut all = std::iter::from_fn(|| read_kept(&mut rest));
     all.by_ref().take(first).for_each(drop);
     all.collect()
 }
 
 /// Takes one trace from the front; `None` at the end, or where a subject wrote over what was there.
-fn read(rest: &mut &[u8]) -> Option<Kept> {
+pub(crate) fn read_kept(rest: &mut &[u8]) -> Option<Kept> {
     let mut number = || rest.split_off(..4).and_then(|bytes| Some(u32::from_le_bytes(*bytes.as_array()?)));
     let (wire, reached) = (number()? as usize, number()? as usize);
     let reached = rest.split_off(..2 * reached)?;

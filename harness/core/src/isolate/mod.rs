@@ -26,6 +26,8 @@ pub use again::take_disturbances;
 pub use counters::ExtraCounters;
 pub use interrupt::{Interrupts, interrupts};
 pub use landlock::landlock_version;
+pub(crate) use kept::{kept_bytes, read_kept, write_kept};
+pub(crate) use shared::KEPT_BYTES;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use survey::{Surveyed, TraceSurvey};
 pub(crate) use window::reserve as reserve_windows;

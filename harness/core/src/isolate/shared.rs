@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// Room for an explanation's records.
 pub(super) const OUTPUT_BYTES: usize = 16 << 20;
 /// Room for kept traces.
-pub(super) const KEPT_BYTES: usize = 16 << 20;
+pub(crate) const KEPT_BYTES: usize = 16 << 20;
 /// Frames of a fault that are kept.
 pub(super) const MAX_FRAMES: usize = 64;
 
