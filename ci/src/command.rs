@@ -135,6 +135,15 @@ impl Run {
         if status.success() { Ok(()) } else { Err(Trouble::Failed(format!("{words}: {status}"))) }
     }
 
+    /// Runs it and shows nothing; fails unless it succeeds.
+    pub(crate) fn quietly(mut self) -> Result<(), Trouble> {
+        let output = self.command.output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Trouble::Failed(format!("{}: {}", self.line(), last_lines(&String::from_utf8_lossy(&output.stderr)))))
+    }
+
     /// Runs it and keeps what it prints.
     pub(crate) fn keep(mut self) -> Result<Printed, Trouble> {
         let words = self.show();
@@ -155,9 +164,13 @@ impl Run {
         started.map_err(|error| Trouble::Failed(format!("{words}: {error}")))
     }
 
-    fn show(&self) -> String {
+    fn line(&self) -> String {
         let words: Vec<_> = self.words.iter().map(|word| word.to_string_lossy()).collect();
-        let words = words.join(" ");
+        words.join(" ")
+    }
+
+    fn show(&self) -> String {
+        let words = self.line();
         let _ = writeln!(anstream::stdout(), "$ {words}");
         words
     }

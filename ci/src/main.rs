@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod afl;
+mod attack;
 mod command;
 mod feedback;
 mod generate;
@@ -37,6 +38,8 @@ struct Arguments {
 enum Verb {
     /// Run the fast lane; with --full everything. All steps run, then a table says how each ended
     Ci(report::Ci),
+    /// Attack the program with bad files, kills, full disks and lost readers, and say where it does not stand
+    Attack(attack::Attack),
     /// Write the generated parts of README.md and docs/matrix.md anew
     Generate {
         /// Write nothing; say what is out of date and fail
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     let room = Room::of_this_repository();
     let result = match Arguments::parse().verb {
         Verb::Ci(ci) => ci.run(&room),
+        Verb::Attack(attack) => attack.run(&room),
         Verb::Generate { check } => generate::generate(&room, check),
         Verb::OssFuzzCheck(check) => check.run(&room),
         Verb::Afl(afl) => afl.run(&room),

@@ -2,10 +2,10 @@
 //! repairs.
 
 mod afl;
+mod attack;
 mod campaign;
 mod corpora;
 mod fuzzers;
-mod kills;
 mod nightly;
 mod oss_fuzz;
 mod report_page;
@@ -59,6 +59,7 @@ pub(crate) const STEPS: &[Step] = &[
     ),
     fast("own-subject", "a crate outside the workspace brings its own subject", traces::own_subject),
     fast("libfuzzer", "libFuzzer on stable finds nothing, and dies of GM-01 as it should", fuzzers::stable),
+    fast("attack", "bad files, mutants, kills, full disks and lost readers: the program stands", attack::short),
     full("third-party", "published crates agree with the models", traces::third_party),
     full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),
     full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
@@ -66,7 +67,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("workers", "one worker and two find the same, byte for byte", campaign::workers),
     full("witness", "KVM and the x86_64 crate translate as the model of page_walk does", witness::built_in),
     full("witness-emulator", "QEMU's memory management translates as the model of temp_map does", witness::emulator),
-    full("kills", "campaigns that are killed lose nothing and end as if nothing had happened", kills::kills),
+    full("attack-long", "the same with 100,000 mutants and 100 kills", attack::long),
     full("asan", "libFuzzer with AddressSanitizer finds nothing, and dies of GM-01", fuzzers::address_sanitizer),
     full("libfuzzer-finds", "libFuzzer on stable finds a defect of each component", fuzzers::stable_finds),
     full("cmin", "cargo fuzz cmin keeps every seed and throws away what adds nothing", fuzzers::cmin),
