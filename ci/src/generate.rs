@@ -20,6 +20,7 @@ pub(crate) fn generate(room: &Room, check: bool) -> Result<bool, Box<dyn std::er
     let registry = memtwin::built_in();
     let regions = [
         ("README.md", "components", components(&registry)?),
+        ("ci/README.md", "gates", crate::gates::table()?),
         ("docs/matrix.md", "matrix", matrix::matrix(room, &registry)?),
     ];
     let mut is_current = true;

@@ -6,6 +6,7 @@ mod afl;
 mod attack;
 mod command;
 mod feedback;
+mod gates;
 mod generate;
 mod libfuzzer;
 mod matrix;
@@ -40,7 +41,9 @@ enum Verb {
     Ci(report::Ci),
     /// Attack the program with bad files, kills, full disks and lost readers, and say where it does not stand
     Attack(attack::Attack),
-    /// Write the generated parts of README.md and docs/matrix.md anew
+    /// Plant a fault for every step in a copy of the tree, and say which step does not see it
+    Gates(gates::Gates),
+    /// Write the generated parts of README.md, ci/README.md and docs/matrix.md anew
     Generate {
         /// Write nothing; say what is out of date and fail
         #[arg(long)]
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().verb {
         Verb::Ci(ci) => ci.run(&room),
         Verb::Attack(attack) => attack.run(&room),
+        Verb::Gates(gates) => gates.run(&room),
         Verb::Generate { check } => generate::generate(&room, check),
         Verb::OssFuzzCheck(check) => check.run(&room),
         Verb::Afl(afl) => afl.run(&room),

@@ -3,7 +3,7 @@
 
 use crate::command::Trouble;
 use crate::room::Room;
-use crate::steps::{Lane, STEPS, Step};
+use crate::steps::{Lane, STEPS, Step, note_worktree};
 use clap::Args;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -51,11 +51,16 @@ impl Ci {
             }
             return Ok(true);
         }
+        let chosen: Vec<&Step> = STEPS.iter().filter(|step| self.is_chosen(step)).collect();
+        if chosen.is_empty() {
+            return Err("no step is left to run, and nothing run proves nothing".into());
+        }
+        note_worktree(room);
         let mut rows = Vec::new();
-        for step in STEPS.iter().filter(|step| self.is_chosen(step)) {
+        for step in chosen {
             writeln!(out, "\n── {}: {}", step.name, step.what)?;
             let started = Instant::now();
-            let trouble = (step.run)(room).err();
+            let trouble = ended(step, room).err();
             let row = Row { name: step.name, trouble, seconds: started.elapsed().as_secs_f64() };
             writeln!(out, "{}", ending(&row))?;
             rows.push(row);
@@ -70,6 +75,12 @@ impl Ci {
         let left_out = self.skip.iter().any(|name| name == step.name);
         (if self.only.is_empty() { in_lane } else { named }) && !left_out
     }
+}
+
+/// Runs a step. One that panics has failed; the others still run.
+fn ended(step: &Step, room: &Room) -> Result<(), Trouble> {
+    let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (step.run)(room)));
+    run.unwrap_or_else(|_| Err(Trouble::Failed("the step itself panicked; see above".to_owned())))
 }
 
 fn ending(row: &Row) -> String {
@@ -125,6 +136,23 @@ skipped  asan                0.0 s  no nightly
 1 passed, 1 failed, 1 skipped
 ";
         assert_eq!(table(&rows), expected);
+    }
+
+    #[test]
+    fn a_step_that_panics_has_failed() {
+        let step = Step { name: "bad", lane: Lane::Fast, what: "", run: |_| panic!("planted") };
+        assert!(matches!(ended(&step, &Room::of_this_repository()), Err(Trouble::Failed(_))));
+    }
+
+    #[test]
+    fn names_that_are_none_and_nothing_at_all_are_errors() {
+        let room = Room::of_this_repository();
+        let ci = |only: &[&str], skip: &[&str]| {
+            let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+            Ci { full: false, only: owned(only), skip: owned(skip), list: false }.run(&room).is_err()
+        };
+        assert!(ci(&["no-such-step"], &[]) && ci(&[], &["no-such-step"]));
+        assert!(ci(&["format"], &["format"]));
     }
 
     #[test]

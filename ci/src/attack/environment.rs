@@ -42,7 +42,7 @@ const SURROUNDINGS: &[(&str, &str, Then)] = &[
         "ulimit -f 0; \"$@\" convert ../../crashes/guest_memory/GM-01.jsonl --to wire -o x",
         Then::Refuses,
     ),
-    ("a replay writes nothing", "ulimit -f 0; \"$@\" replay ../../crashes/guest_memory/GM-01.jsonl", Then::Runs),
+    ("no file for a replay", "ulimit -f 0; \"$@\" replay ../../crashes/guest_memory/GM-01.jsonl", Then::Either),
     ("a stack of 64 kB", "ulimit -s 64; FUZZ out", Then::Either),
     ("a stack of 256 kB", "ulimit -s 256; FUZZ out", Then::Either),
     ("no limit of the stack", "ulimit -s unlimited 2>/dev/null; FUZZ out", Then::Runs),

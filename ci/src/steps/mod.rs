@@ -6,6 +6,7 @@ mod attack;
 mod campaign;
 mod corpora;
 mod fuzzers;
+mod gates;
 mod nightly;
 mod oss_fuzz;
 mod report_page;
@@ -40,6 +41,11 @@ const fn fast(name: &'static str, what: &'static str, run: fn(&Room) -> Result<(
 
 const fn full(name: &'static str, what: &'static str, run: fn(&Room) -> Result<(), Trouble>) -> Step {
     Step { name, lane: Lane::Full, what, run }
+}
+
+/// Call it before the first step, so that the last one knows what was there.
+pub(crate) fn note_worktree(room: &Room) {
+    let _ = source::note_worktree(room);
 }
 
 /// Every step.
@@ -81,5 +87,6 @@ pub(crate) const STEPS: &[Step] = &[
     full("report-page", "the HTML report works in a browser, whatever its texts are", report_page::report_page),
     full("miri-models", "the models' tests, and those of the wire code, under Miri", source::miri_models),
     full("bench", "the benchmarks compile and run, in short", source::bench),
+    full("gates", "every step fails where a fault is planted for it", gates::gates),
     fast("worktree", "nothing that ran has left a file that git sees", source::worktree),
 ];

@@ -6,10 +6,10 @@ use crate::toolchain::nightly;
 use std::sync::OnceLock;
 
 /// Manifests outside the workspace.
-const OUTSIDE: [&str; 3] = ["fuzz/Cargo.toml", "docs/own-subject/Cargo.toml", "harness/third-party/Cargo.toml"];
+const OUTSIDE: [&str; 4] =
+    ["fuzz/Cargo.toml", "fuzz/afl/Cargo.toml", "docs/own-subject/Cargo.toml", "harness/third-party/Cargo.toml"];
 
 pub(super) fn format(room: &Room) -> Result<(), Trouble> {
-    note_worktree(room);
     let component = Run::cargo(&room.root, ["fmt", "--version"]);
     if !component.probe() {
         return Err(skipped("no rustfmt", "rustup component add rustfmt"));
@@ -122,7 +122,8 @@ pub(super) fn bench(room: &Room) -> Result<(), Trouble> {
 /// What git saw before the first step.
 static BEFORE: OnceLock<Option<String>> = OnceLock::new();
 
-fn note_worktree(room: &Room) -> Option<&'static str> {
+/// Notes what git sees now; only the first call counts.
+pub(super) fn note_worktree(room: &Room) -> Option<&'static str> {
     BEFORE.get_or_init(|| status(room)).as_deref()
 }
 
