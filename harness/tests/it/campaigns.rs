@@ -210,7 +210,7 @@ fn a_log_is_a_file_of_its_own_and_nothing_else_is_emptied() {
     memtwin(room.path(), 0, &campaign);
     // The folder itself.
     let output = memtwin(room.path(), 2, &["fuzz", "guest_memory/GM-01", "--ops", "1M", "--out", "precious"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot make the folder precious"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write below precious: it is a file"));
 }
 
 /// Runs a campaign without end and does this to its folder when it has begun; it must end with an error.

@@ -58,7 +58,7 @@ fn no_time_is_no_pass() {
 fn nothing_judged_is_said() {
     let room = Room::new();
     std::fs::create_dir_all(room.path("empty/guest_memory")).unwrap();
-    room.complains(&["corpus", "check", "empty"], "nothing to check: there is no input in empty");
+    room.complains(&["corpus", "check", "empty"], "empty holds no input of an engine, so there is nothing to check");
     room.complains(&["replay", "empty"], "no trace in empty");
     room.complains(&["regress", "empty"], "no trace in empty");
     let devices = r#""0x10000","devices":[{"base":"0x0","size":8}]"#;
