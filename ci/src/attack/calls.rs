@@ -122,6 +122,11 @@ impl Running {
         self.child.id()
     }
 
+    /// The processes that it consists of now, wherever their parents are.
+    pub(super) fn processes(&self) -> usize {
+        processes::marked(&self.mark).len()
+    }
+
     /// Waits until it ends, or ends it where it hangs.
     pub(super) fn wait(mut self) -> Result<Ended, Trouble> {
         let (mut peak_bytes, mut hung) = (0, None);

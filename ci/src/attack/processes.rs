@@ -87,7 +87,7 @@ pub(super) fn peak_bytes(process: u32) -> u64 {
 }
 
 /// The processes with this mark that have not ended.
-fn marked(mark: &str) -> BTreeSet<u32> {
+pub(super) fn marked(mark: &str) -> BTreeSet<u32> {
     let wanted = format!("{MARK}={mark}").into_bytes();
     all()
         .filter(|process| {
