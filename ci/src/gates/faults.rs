@@ -83,16 +83,20 @@ pub(super) const FAULTS: &[Fault] = &[
             add(tree, "ci/tests/fake/utils.rs", b"//! Planted.\n")
         },
     ),
-    fault("a trace that expects another finding", &[("replay", &["FAIL", "GM-01.jsonl"])], |tree| {
-        let trace = "crashes/guest_memory/GM-01.jsonl";
-        replace(tree, trace, "guest_memory/segfault/read_bulk", "guest_memory/segfault/write_bulk")
-    }),
+    fault(
+        "a trace that expects another finding",
+        &[("replay", &["GM-01.jsonl on", "expected guest_memory/segfault/write_bulk"])],
+        |tree| {
+            let trace = "crashes/guest_memory/GM-01.jsonl";
+            replace(tree, trace, "guest_memory/segfault/read_bulk", "guest_memory/segfault/write_bulk")
+        },
+    ),
     fault("a trace that fails, and nothing said so", &[("regress", &["planted.jsonl"])], |tree| {
         let text = std::fs::read_to_string(tree.join("crashes/guest_memory/GM-01.jsonl"))?;
         let silent = text.replace("\"expect\":\"guest_memory/segfault/read_bulk\",", "");
         add(tree, "crashes/guest_memory/planted.jsonl", silent.as_bytes())
     }),
-    fault("an example whose broken subject is right", &[("own-subject", &["off_by_one"])], |tree| {
+    fault("an example whose broken subject is right", &[("own-subject", &["off_by_one missed"])], |tree| {
         replace(tree, "docs/own-subject/src/main.rs", "end < size", "end <= size")
     }),
     fault("workflows whose limit in time is no number", &[("workflows", &["ci.yml"])], |tree| {
@@ -129,15 +133,19 @@ pub(super) const FAULTS: &[Fault] = &[
         );
         add(tree, "models/tests/planted.rs", text.as_bytes())
     }),
-    fault("a published crate read in the wrong byte order", &[("third-party", &["vm_memory"])], |tree| {
-        replace(
-            tree,
-            "harness/third-party/src/vm_memory.rs",
-            "Ok(u64::from_le_bytes(bytes))",
-            "Ok(u64::from_be_bytes(bytes))",
-        )
-    }),
-    fault("a report that takes texts for markup", &[("report-page", &["hostile"])], |tree| {
+    fault(
+        "a published crate read in the wrong byte order",
+        &[("third-party", &["✗ guest_memory/vm_memory"])],
+        |tree| {
+            replace(
+                tree,
+                "harness/third-party/src/vm_memory.rs",
+                "Ok(u64::from_le_bytes(bytes))",
+                "Ok(u64::from_be_bytes(bytes))",
+            )
+        },
+    ),
+    fault("a report that takes texts for markup", &[("report-page", &["check.mjs"])], |tree| {
         let text = "made.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));";
         let markup = "for (const child of children.flat(2)) if (typeof child === 'string') made.innerHTML += child; else if (child) made.append(child);";
         replace(tree, "harness/report/src/html/elements.js", text, markup)
@@ -165,7 +173,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             ("libfuzzer", &["guest_memory:"]),
             ("asan", &["guest_memory:"]),
-            ("exhaustive", &["physical_memory"]),
+            ("exhaustive", &["✗ guest_memory/physical_memory"]),
             ("afl", &["guest_memory"]),
             ("corpora", &["guest_memory"]),
         ],
