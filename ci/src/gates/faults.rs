@@ -197,8 +197,8 @@ pub(super) const FAULTS: &[Fault] = &[
         replace(
             tree,
             "harness/core/src/cli/screen.rs",
-            "{BAD}error:{BAD:#} {line}\")",
-            "{BAD}error:{BAD:#}\\n{line}\")",
+            "{BAD}error:{BAD:#} {}\", text::line(text))",
+            "{BAD}error:{BAD:#}\\n{}\", text::line(text))",
         )
     }),
     fault("a model that drops a bit of a frame's address", &[("witness", &["differ"])], |tree| {
