@@ -122,7 +122,7 @@ impl Nightly {
 
         let told = told::tell(room, &flavour, previous.as_ref(), &hunted.findings)?;
         let fuzz = fuzz_run(&registry, &mut hunted)?;
-        let run = run_file::merge([fuzz.clone(), regress.clone()]).ok_or("there is nothing to report")?;
+        let run = run_file::merge([fuzz.clone(), regress.clone()])?.ok_or("there is nothing to report")?;
         report(&registry, &place, &run, &told, room)?;
         let raw = keep_raw(&place, &flavour, &hunted.raw)?;
         for (engine, row) in &mut hunted.engines {
@@ -252,7 +252,7 @@ fn fuzz_run(registry: &Registry, hunted: &mut Hunted) -> Result<RunFile, Box<dyn
     runs.extend(silent.into_iter().map(|name| hunted.findings.run_of(registry, name)));
     runs.iter_mut().for_each(|run| hunted.findings.name_traces(run));
     let empty = || RunFile::new(Kind::Fuzz, 0, Vec::new(), Vec::new());
-    let mut run = run_file::merge(runs).unwrap_or_else(empty);
+    let mut run = run_file::merge(runs)?.unwrap_or_else(empty);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     stories::add(&mut run, registry, workers, &Arc::new(AtomicBool::new(false)), |_| true)?;
     Ok(run)

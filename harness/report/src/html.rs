@@ -5,7 +5,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use memtwin_core::run_file::{Kind, RunFile, Status};
 use minijinja::{Environment, Value, context};
+use serde::Serialize as _;
+use serde_json::ser::Formatter;
 use sha2::{Digest as _, Sha256};
+use std::io::{self, Write};
 
 /// The page without its parts.
 const PAGE: &str = include_str!("html/page.html");
@@ -19,11 +22,12 @@ const SCRIPT: &str = concat!(
     include_str!("html/page.js"),
 );
 
+/// What stands in the page where the run lies.
+const DATA: &str = "{{ data|safe }}";
+
 /// The run as a page. Its texts must be tame.
-#[must_use]
-pub fn html(run: &RunFile) -> String {
+pub(super) fn html(run: &RunFile, out: &mut dyn Write) -> io::Result<()> {
     let is_as_expected = run.totals.is_as_expected();
-    let data = serde_json::to_string(run).expect("a run file has a JSON form");
     let values = context! {
         verdict => if is_as_expected { "As expected" } else { "Not as expected" },
         tone => if is_as_expected { "good" } else { "bad" },
@@ -31,21 +35,38 @@ pub fn html(run: &RunFile) -> String {
         shortfalls => shortfalls(run),
         origin => origin(run),
         findings => findings(run),
-        data => inert(&data),
         style => STYLE,
         script => SCRIPT,
         style_hash => hash(STYLE),
         script_hash => hash(SCRIPT),
     };
+    let (head, tail) = PAGE.split_once(DATA).expect("the page has a place for the run");
+    part(head, &values, out)?;
+    run.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, InertJson))?;
+    part(tail, &values, out)
+}
+
+fn part(page: &str, values: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let environment = Environment::new();
     // The name's ending has every value escaped that the page does not call safe.
-    Environment::new().render_named_str("page.html", PAGE, values).expect("the page fits its values")
+    let page = environment.template_from_named_str("page.html", page).expect("the page is a template");
+    page.render_captured_to(values.clone(), out).map(|_| ()).map_err(io::Error::other)
 }
 
 /// JSON that no parser of HTML takes for anything else: these characters occur in its strings alone, where they can be escaped.
-fn inert(json: &str) -> String {
-    let escapes =
-        [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")];
-    escapes.iter().fold(json.to_owned(), |text, (character, escape)| text.replace(*character, escape))
+struct InertJson;
+
+impl Formatter for InertJson {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (before, from) = rest.split_at(at);
+            let character = from.chars().next().unwrap_or_default();
+            write!(writer, "{before}\\u{:04x}", u32::from(character))?;
+            rest = &from[character.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
 }
 
 /// A part of the page as its policy names it.
@@ -141,6 +162,12 @@ mod tests {
             "features": 1, "outcomes": {}, "shortfalls": [HOSTILE], "findings": [finding] });
         let subjects = serde_json::from_value(json!([subject])).unwrap();
         RunFile::new(Kind::Fuzz, u64::MAX, subjects, Vec::new())
+    }
+
+    fn html(run: &RunFile) -> String {
+        let mut page = Vec::new();
+        super::html(run, &mut page).unwrap();
+        String::from_utf8(page).unwrap()
     }
 
     fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {

@@ -6,12 +6,13 @@ mod junit;
 mod markdown;
 mod sarif;
 
-pub use html::html;
 pub use markdown::code;
 
 use memtwin_core::explain::as_argument;
 use memtwin_core::registry::Registry;
-use memtwin_core::run_file::{Finding, RunFile, RunFileError, Status, SubjectRun, tame};
+use memtwin_core::run_file::{self, Finding, RunFile, RunFileError, Status, SubjectRun, tame};
+use std::io::{self, Write};
+use std::path::Path;
 
 /// The forms of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -45,10 +46,8 @@ impl Format {
 pub enum ReportError {
     #[error(transparent)]
     RunFile(#[from] RunFileError),
-    #[error("cannot write JUnit XML: {0}")]
-    Junit(std::io::Error),
-    #[error("cannot write SARIF: {0}")]
-    Sarif(serde_json::Error),
+    #[error("cannot write the report: {0}")]
+    Write(#[from] io::Error),
 }
 
 /// The run as reports show it: with tame texts.
@@ -63,13 +62,32 @@ impl Report {
         Ok(Report { run: tame(run)? })
     }
 
-    /// One report. Laws are named after the registry; what it does not know is told in the run file's own words.
+    /// The run of a file, whose texts are made tame while it is read.
+    pub fn read(path: &Path) -> Result<Self, RunFileError> {
+        // What was merged is shown as one.
+        Ok(Report { run: RunFile { runs: Vec::new(), ..run_file::read(path)? } })
+    }
+
+    /// Whether there is nothing to show: neither a subject nor a trace.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.run.is_empty()
+    }
+
+    /// One report as text.
     pub fn render(&self, registry: &Registry, format: Format) -> Result<String, ReportError> {
+        let mut text = Vec::new();
+        self.write(registry, format, &mut text)?;
+        String::from_utf8(text).map_err(|error| io::Error::other(error).into())
+    }
+
+    /// Writes one report piece by piece: it may be larger than the run. Laws are named after the registry; what it does not know is told in the run file's own words.
+    pub fn write(&self, registry: &Registry, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
-            Format::Html => Ok(html(&self.run)),
-            Format::Junit => junit::junit(&self.run).map_err(ReportError::Junit),
-            Format::Sarif => sarif::sarif(&self.run, registry).map_err(ReportError::Sarif),
-            Format::Md => Ok(markdown::markdown(&self.run)),
+            Format::Html => html::html(&self.run, out),
+            Format::Junit => junit::junit(&self.run, out),
+            Format::Sarif => sarif::sarif(&self.run, registry, out),
+            Format::Md => out.write_all(markdown::markdown(&self.run).as_bytes()),
         }
     }
 }

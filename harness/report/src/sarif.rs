@@ -8,6 +8,7 @@ use memtwin_core::run_file::{Finding, RunFile, Status, SubjectRun, Verdict};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The name of what tells results apart.
@@ -19,22 +20,50 @@ const MISSED: &str = "memtwin/missed";
 const SHORTFALL: &str = "memtwin/shortfall";
 /// The rule of traces that make a regression run red without a failure.
 const TRACE: &str = "memtwin/trace";
+/// The most frames of a result: stories have no more.
+const MOST_FRAMES: usize = 24;
 /// What need not be escaped in the path of a reference.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
-/// The run as SARIF.
-pub(super) fn sarif(run: &RunFile, registry: &Registry) -> serde_json::Result<String> {
+/// The run as SARIF, a result a line.
+pub(super) fn sarif(run: &RunFile, registry: &Registry, out: &mut dyn Write) -> io::Result<()> {
     let mut rules = Rules { registry, sentences: BTreeMap::new() };
-    let mut results = Vec::new();
+    each_result(run, &mut rules, &mut |_| Ok(()))?;
+    let order: BTreeMap<String, usize> = rules.sentences.keys().cloned().zip(0..).collect();
+    let driver = json!({
+        "name": "memtwin",
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "informationUri": HOME,
+        "rules": rules.descriptors(),
+    });
+    write!(
+        out,
+        "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{{\"driver\":{driver}}},\"results\":["
+    )?;
+    let mut separator = "\n";
+    each_result(run, &mut rules, &mut |mut result| {
+        let index = result["ruleId"].as_str().and_then(|id| order.get(id)).copied();
+        result["ruleIndex"] = index.into();
+        write!(out, "{separator}{result}")?;
+        separator = ",\n";
+        Ok(())
+    })?;
+    writeln!(out, "\n]}}]}}")
+}
+
+/// Makes one result after the other.
+fn each_result(run: &RunFile, rules: &mut Rules<'_>, take: &mut dyn FnMut(Value) -> io::Result<()>) -> io::Result<()> {
     for subject in &run.subjects {
-        results.extend(subject.findings.iter().map(|finding| of_finding(&mut rules, subject, finding)));
+        for finding in &subject.findings {
+            take(of_finding(rules, subject, finding))?;
+        }
         if subject.verdict == Verdict::Missed {
             let text = format!("The known defect of {} was not found.", subject.name());
-            results.push(of_subject(&mut rules, subject, MISSED, &text));
+            take(of_subject(rules, subject, MISSED, &text))?;
         }
         for shortfall in &subject.shortfalls {
             let text = format!("{}: {shortfall}", subject.name());
-            results.push(of_subject(&mut rules, subject, SHORTFALL, &text));
+            take(of_subject(rules, subject, SHORTFALL, &text))?;
         }
     }
     let silent = run.traces.iter().filter(|trace| trace.unexpected && trace.seen.is_none());
@@ -44,7 +73,7 @@ pub(super) fn sarif(run: &RunFile, registry: &Registry) -> serde_json::Result<St
         let reason = trace.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         let text =
             format!("{}: {} on {}, expected {expected}{reason}.", trace.status.words(), trace.trace, trace.target);
-        results.push(json!({
+        take(json!({
             "ruleId": TRACE,
             "level": "error",
             "message": { "text": text },
@@ -52,31 +81,9 @@ pub(super) fn sarif(run: &RunFile, registry: &Registry) -> serde_json::Result<St
                 FINGERPRINT: format!("{}|{}|{}", trace.status.words(), trace.trace, trace.target),
             },
             "locations": [{ "physicalLocation": in_file(&trace.trace, 1) }],
-        }));
+        }))?;
     }
-    let order: Vec<&String> = rules.sentences.keys().collect();
-    for result in &mut results {
-        let index = result["ruleId"].as_str().and_then(|id| order.iter().position(|known| *known == id));
-        result["ruleIndex"] = index.into();
-    }
-    let log = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {
-                "driver": {
-                    "name": "memtwin",
-                    "semanticVersion": env!("CARGO_PKG_VERSION"),
-                    "informationUri": HOME,
-                    "rules": rules.descriptors(),
-                },
-            },
-            "results": results,
-        }],
-    });
-    let mut text = serde_json::to_string_pretty(&log)?;
-    text.push('\n');
-    Ok(text)
+    Ok(())
 }
 
 /// The rules that results refer to, each with its sentence.
@@ -188,7 +195,7 @@ fn frames(finding: &Finding) -> Vec<Value> {
         let line = line.parse().ok().filter(|line| 0 < *line)?;
         Some(json!({ "physicalLocation": in_file(file, line), "message": { "text": name } }))
     };
-    frames.iter().filter_map(location).collect()
+    frames.iter().take(MOST_FRAMES).filter_map(location).collect()
 }
 
 fn in_file(path: &str, line: usize) -> Value {

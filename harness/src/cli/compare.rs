@@ -1,7 +1,7 @@
 //! `memtwin compare`: a newer run beside an older one.
 
 use super::screen::{self, BAD, DIM, GOOD, count};
-use super::{Exit, Failed};
+use super::{Exit, Failed, says_nothing};
 use clap::Args;
 use memtwin_core::run_file::compare::{Compared, Comparison, compare};
 use memtwin_core::run_file::read;
@@ -24,6 +24,10 @@ pub(super) struct Compare {
 
 impl Compare {
     pub(super) fn run(&self) -> Result<Exit, Failed> {
+        let read = |path: &PathBuf| {
+            let run = read(path)?;
+            if run.is_empty() { Err(says_nothing(path)) } else { Ok(run) }
+        };
         let comparison = compare(&read(&self.old)?, &read(&self.new)?);
         if self.json {
             screen::print_json(&comparison)?;

@@ -2,9 +2,9 @@
 
 use super::{Exit, Failed, screen};
 use clap::Args;
-use memtwin_core::files::write_atomically;
-use memtwin_core::run_file::{Kind, merge, read};
-use std::io::Write as _;
+use memtwin_core::files::write_streamed;
+use memtwin_core::run_file::{Kind, Merging, read};
+use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -19,11 +19,19 @@ pub(super) struct Merge {
 
 impl Merge {
     pub(super) fn run(&self) -> Result<Exit, Failed> {
-        let runs = self.runs.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-        let Some(merged) = merge(runs) else { return Err("there is nothing to merge".into()) };
-        let text = serde_json::to_string(&merged)? + "\n";
-        write_atomically(&self.out, text.as_bytes())
-            .map_err(|error| format!("cannot write {}: {error}", self.out.display()))?;
+        let mut merging = Merging::default();
+        for path in &self.runs {
+            merging.add(read(path)?).map_err(|error| format!("cannot merge {}: {error}", path.display()))?;
+        }
+        let merged = merging.finish()?.filter(|merged| !merged.is_empty());
+        let Some(merged) = merged else {
+            return Err("there is nothing to merge: no run has a subject or a trace".into());
+        };
+        let write = |file: &mut dyn Write| {
+            serde_json::to_writer(&mut *file, &merged)?;
+            writeln!(file)
+        };
+        write_streamed(&self.out, &write).map_err(|error| format!("cannot write {}: {error}", self.out.display()))?;
         let runs = if merged.kind == Kind::Merged { merged.runs.len() } else { 1 };
         let (findings, subjects) = (merged.totals.findings, merged.totals.subjects);
         writeln!(

@@ -64,3 +64,9 @@ impl Verbs for Verb {
 pub fn main(registry: &Registry) -> ExitCode {
     main_with::<Verb>(registry)
 }
+
+/// A run file without a subject and without a trace is no reason to call anything well.
+#[cfg(feature = "report")]
+fn says_nothing(path: &std::path::Path) -> Failed {
+    format!("{} says nothing: it holds no subject and no trace", path.display()).into()
+}

@@ -1,9 +1,8 @@
 //! `memtwin report`: a run file in the forms that people, code hosts and build servers read.
 
-use super::{Context, Exit, Failed, screen};
+use super::{Context, Exit, Failed, says_nothing, screen};
 use clap::Args;
-use memtwin_core::files::write_atomically;
-use memtwin_core::run_file;
+use memtwin_core::files::write_streamed;
 use memtwin_report::{Format, Report as Rendered};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -28,14 +27,16 @@ impl Report {
                 format!("cannot write below {}: it is a file, and --out names a folder", self.out.display()).into()
             );
         }
-        let report = Rendered::new(&run_file::read(&self.run)?)?;
+        let report = Rendered::read(&self.run)?;
+        if report.is_empty() {
+            return Err(says_nothing(&self.run));
+        }
         let mut formats = self.to.clone();
         formats.sort_unstable();
         formats.dedup();
         for format in formats {
             let path = self.out.join(format.file_name());
-            let text = report.render(context.registry, format)?;
-            write_atomically(&path, text.as_bytes())
+            write_streamed(&path, &|file| report.write(context.registry, format, file))
                 .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
             writeln!(std::io::stdout(), "{}", screen::path(&path))?;
         }

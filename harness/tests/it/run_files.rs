@@ -102,7 +102,7 @@ fn runs() -> impl Strategy<Value = RunFile> {
 }
 
 fn merged<const N: usize>(runs: [&RunFile; N]) -> RunFile {
-    reread(&merge(runs.map(reread)).unwrap())
+    reread(&merge(runs.map(reread)).unwrap().unwrap())
 }
 
 proptest! {
@@ -249,7 +249,9 @@ fn the_verbs_merge_compare_and_report_files() {
 fn the_verbs_complain_in_one_line_and_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bad.json"), "{\"schema\":\"\\u001b[31m\"}").unwrap();
-    std::fs::write(folder.path().join("good.json"), written(&campaign(1, Vec::new()))).unwrap();
+    let good = campaign(1, vec![subject("soft_mmu", Vec::new())]);
+    std::fs::write(folder.path().join("good.json"), written(&good)).unwrap();
+    std::fs::write(folder.path().join("nothing.json"), written(&campaign(1, Vec::new()))).unwrap();
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     let before = std::fs::read_dir(folder.path()).unwrap().count();
     for (arguments, about) in [
@@ -258,6 +260,10 @@ fn the_verbs_complain_in_one_line_and_write_nothing() {
         (&["report", "good.json", "-o", "good.json/below"], "cannot write"),
         (&["merge", "good.json", "bad.json", "-o", "merged.json"], "bad.json"),
         (&["merge", "good.json", "-o", "good.json/below"], "cannot write"),
+        (&["report", "nothing.json"], "nothing.json says nothing"),
+        (&["compare", "good.json", "nothing.json"], "nothing.json says nothing"),
+        (&["compare", "nothing.json", "good.json"], "nothing.json says nothing"),
+        (&["merge", "nothing.json", "-o", "merged.json"], "nothing to merge"),
         (&["compare", "good.json", "empty"], "cannot read empty"),
         (&["regress", "nowhere"], "nowhere"),
         (&["regress", "empty"], "no trace in empty"),

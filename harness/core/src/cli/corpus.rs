@@ -102,9 +102,6 @@ impl Corpus {
             }
             Tool::Check { folder } => {
                 let done = corpus::check(registry, folder)?;
-                if done.decoded == 0 && done.unreadable.is_empty() {
-                    return Err(format!("nothing to check: there is no input in {}", folder.display()).into());
-                }
                 let exit = unreadable(&mut out, &done.unreadable)?;
                 left_alone(&mut out, &done.left_alone)?;
                 writeln!(out, "{} files decode, {} do not", done.decoded, done.unreadable.len())?;

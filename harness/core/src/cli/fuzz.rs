@@ -77,7 +77,8 @@ impl Fuzz {
             name_lines(&screen, doubled, "repeats an earlier one and does not count")?;
         }
         let mut run = run_campaign(context, campaign, &known, &screen)?;
-        if run.totals.traces == 0 && !context.interrupted.load(Ordering::Relaxed) {
+        let is_unjudged = run.subjects.iter().any(|subject| 0 < subject.not_judged);
+        if run.totals.traces == 0 && !is_unjudged && !context.interrupted.load(Ordering::Relaxed) {
             return Err("nothing ran: the time was up before the first trace; give more of it".into());
         }
         if self.json {

@@ -32,18 +32,26 @@ const LENDING_BITS: u32 = 0o6000;
 /// Writes a file whole or not at all, and lasting: it is there after a power cut. Folders are made as needed. What is there and
 /// no regular file (a device, a FIFO, a descriptor of a process) is written through and never replaced.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, true)
+    write(path, &|file| file.write_all(bytes), true)
 }
+
+/// As [`write_atomically`], for what is too large to be held in memory beside what it is made of.
+pub fn write_streamed(path: &Path, content: &Content<'_>) -> io::Result<()> {
+    write(path, content, true)
+}
+
+/// Writes what a file holds.
+pub type Content<'a> = dyn Fn(&mut dyn io::Write) -> io::Result<()> + 'a;
 
 /// Writes a file whole or not at all. A power cut may take it: for what is also kept elsewhere.
 pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write(path, bytes, false)
+    write(path, &|file| file.write_all(bytes), false)
 }
 
-fn write(path: &Path, bytes: &[u8], is_lasting: bool) -> io::Result<()> {
+fn write(path: &Path, content: &Content<'_>, is_lasting: bool) -> io::Result<()> {
     match destination(path)? {
-        Destination::Beside { path, old } => write_beside(&path, bytes, old.as_ref(), is_lasting),
-        Destination::Through { path, kind } => write_through(&path, bytes, kind),
+        Destination::Beside { path, old } => write_beside(&path, content, old.as_ref(), is_lasting),
+        Destination::Through { path, kind } => write_through(&path, content, kind),
     }
 }
 
@@ -100,15 +108,15 @@ fn is_on_procfs(path: &Path) -> bool {
     statfs(folder_of(path)).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC)
 }
 
-fn write_beside(path: &Path, bytes: &[u8], old: Option<&Metadata>, is_lasting: bool) -> io::Result<()> {
+fn write_beside(path: &Path, content: &Content<'_>, old: Option<&Metadata>, is_lasting: bool) -> io::Result<()> {
     if old.is_some() {
         // A rename asks the folder alone for leave; who may not write the file must not replace it either.
         OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     }
     let folder = folder_of(path);
     std::fs::create_dir_all(folder)?;
-    let mut file = unfinished(folder)?;
-    file.write_all(bytes)?;
+    let file = unfinished(folder)?;
+    fill(file.as_file(), content)?;
     if let Some(old) = old {
         take_after(file.as_file(), old)?;
     }
@@ -121,6 +129,12 @@ fn write_beside(path: &Path, bytes: &[u8], old: Option<&Metadata>, is_lasting: b
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
+}
+
+fn fill(file: &File, content: &Content<'_>) -> io::Result<()> {
+    let mut buffered = io::BufWriter::new(file);
+    content(&mut buffered)?;
+    buffered.flush()
 }
 
 /// A new temporary file. It is locked as long as it is written, so that nobody sweeps it.
@@ -149,9 +163,9 @@ fn take_after(file: &File, old: &Metadata) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(old.mode() & taken))
 }
 
-fn write_through(path: &Path, bytes: &[u8], kind: FileType) -> io::Result<()> {
-    if let Some(mut file) = own_stream(path)? {
-        return file.write_all(bytes);
+fn write_through(path: &Path, content: &Content<'_>, kind: FileType) -> io::Result<()> {
+    if let Some(file) = own_stream(path)? {
+        return fill(&file, content);
     }
     if kind.is_socket() {
         return Err(invalid(&unusable(kind)));
@@ -160,14 +174,14 @@ fn write_through(path: &Path, bytes: &[u8], kind: FileType) -> io::Result<()> {
     // far its owner has come.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let opened = OpenOptions::new().write(true).append(kind.is_file()).custom_flags(flags).open(path);
-    let mut file = opened.map_err(|error| match error.raw_os_error() {
+    let file = opened.map_err(|error| match error.raw_os_error() {
         Some(libc::ENXIO) if kind.is_fifo() => io::Error::new(error.kind(), "it is a FIFO that nobody reads"),
         _ => error,
     })?;
     // A slow reader is waited for.
     let flags = OFlag::from_bits_truncate(fcntl(&file, FcntlArg::F_GETFL)?);
     fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
-    file.write_all(bytes)?;
+    fill(&file, content)?;
     if kind.is_file() || kind.is_block_device() { file.sync_all() } else { Ok(()) }
 }
 

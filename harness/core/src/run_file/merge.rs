@@ -1,25 +1,94 @@
 //! Merging: the results of many machines become one run file. A merged file keeps the set of runs that went into it, each once,
 //! and derives all else from that set; so the order of merging, its grouping and repetitions make no difference.
 
+use super::read::excess;
 use super::{Finding, GrowthPoint, Kind, RunFile, SubjectRun, TraceRun, Verdict};
+use crate::limits::RUN_FILE_BYTES;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io;
+
+/// Why run files cannot become one.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
+pub enum MergeError {
+    #[error("together they are larger than {limit} bytes, the most a run file may be: merge fewer")]
+    TooLarge { limit: u64 },
+    #[error("what they would become is no run file: {what}; merge fewer")]
+    TooMuch { what: String },
+}
+
+/// Run files that become one, taken one after the other.
+#[derive(Debug, Default)]
+pub struct Merging {
+    /// Each run once, in an order of its own.
+    runs: BTreeMap<(u64, String), RunFile>,
+    bytes: u64,
+}
+
+impl Merging {
+    /// Takes a file. What would become larger than a run file may be is refused.
+    pub fn add(&mut self, file: RunFile) -> Result<(), MergeError> {
+        let parts = if file.kind == Kind::Merged { file.runs } else { vec![file] };
+        for run in parts {
+            let text = canonical(&run);
+            let bytes = text.len() as u64;
+            if let Entry::Vacant(entry) = self.runs.entry((run.seed, text)) {
+                self.bytes += bytes;
+                if RUN_FILE_BYTES < self.bytes {
+                    return Err(MergeError::TooLarge { limit: RUN_FILE_BYTES });
+                }
+                entry.insert(run);
+            }
+        }
+        Ok(())
+    }
+
+    /// The one run file; nothing of none.
+    pub fn finish(self) -> Result<Option<RunFile>, MergeError> {
+        let Some(merged) = self.merged() else { return Ok(None) };
+        if let Some(what) = excess(&merged) {
+            return Err(MergeError::TooMuch { what });
+        }
+        let mut size = Size(0);
+        // A run file has a JSON form, and counting cannot fail.
+        let is_written = serde_json::to_writer(&mut size, &merged).is_ok();
+        if !is_written || RUN_FILE_BYTES <= size.0 {
+            return Err(MergeError::TooLarge { limit: RUN_FILE_BYTES });
+        }
+        Ok(Some(merged))
+    }
+
+    fn merged(self) -> Option<RunFile> {
+        if self.runs.len() <= 1 {
+            return self.runs.into_values().next();
+        }
+        let runs: Vec<RunFile> = self.runs.into_values().collect();
+        let merged = RunFile::new(Kind::Merged, runs[0].seed, subjects(&runs), traces(&runs));
+        Some(RunFile { runs, ..merged })
+    }
+}
+
+/// Counts what is written.
+struct Size(u64);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// One run file of several; nothing of none.
-#[must_use]
-pub fn merge(files: impl IntoIterator<Item = RunFile>) -> Option<RunFile> {
-    let mut runs = BTreeMap::new();
-    for file in files {
-        let parts = if file.kind == Kind::Merged { file.runs } else { vec![file] };
-        runs.extend(parts.into_iter().map(|run| ((run.seed, canonical(&run)), run)));
-    }
-    if runs.len() <= 1 {
-        return runs.into_values().next();
-    }
-    let runs: Vec<RunFile> = runs.into_values().collect();
-    let merged = RunFile::new(Kind::Merged, runs[0].seed, subjects(&runs), traces(&runs));
-    Some(RunFile { runs, ..merged })
+pub fn merge(files: impl IntoIterator<Item = RunFile>) -> Result<Option<RunFile>, MergeError> {
+    let mut merging = Merging::default();
+    files.into_iter().try_for_each(|file| merging.add(file))?;
+    merging.finish()
 }
 
 /// The same for equal runs, in an order of its own.

@@ -7,9 +7,10 @@ mod merge;
 mod read;
 pub mod stories;
 mod tame;
+mod taming;
 
-pub use merge::merge;
-pub use read::{MAX_RUN_FILE_BYTES, RunFileError, parse, read};
+pub use merge::{MergeError, Merging, merge};
+pub use read::{RunFileError, parse, read};
 pub use tame::tame;
 
 use crate::explain::story::Story;
@@ -362,6 +363,12 @@ impl RunFile {
             traces,
             runs: Vec::new(),
         }
+    }
+
+    /// Whether it says nothing: neither of a subject nor of a trace.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty() && self.traces.is_empty()
     }
 
     /// Every finding, with its subject.

@@ -1,12 +1,19 @@
-//! Run files hold foreign text: paths, headers of traces, what a subject's process said. Before a report is made of one, every
-//! text in it is cut to a length that a person reads, and characters that a viewer would obey are made visible.
+//! Run files hold foreign text: paths, headers of traces, what a subject's process said. Every text in one that was read is cut to a
+//! length that a person reads, and characters that a viewer would obey are written out. So are those of a run that was just made,
+//! before a report shows them.
 
+use super::taming::{Room, Taming};
 use super::{RunFile, RunFileError};
-use serde_json::Value;
+use serde::Deserialize as _;
 use std::path::Path;
 
-/// The most characters of one text.
-const LONGEST_TEXT: usize = 2000;
+/// The run file in this text, with tame texts, in at most so many bytes of memory.
+pub(super) fn from_json(text: &[u8], most_bytes: usize) -> serde_json::Result<RunFile> {
+    let mut source = serde_json::Deserializer::from_slice(text);
+    let run = RunFile::deserialize(Taming::new(&mut source, &Room::of(most_bytes)))?;
+    source.end()?;
+    Ok(run)
+}
 
 /// The run file with tame texts. The runs that were merged are left out: no report shows them one by one.
 pub fn tame(run: &RunFile) -> Result<RunFile, RunFileError> {
@@ -15,71 +22,15 @@ pub fn tame(run: &RunFile) -> Result<RunFile, RunFileError> {
         message: error.to_string(),
     };
     let whole = RunFile { runs: Vec::new(), ..run.clone() };
-    let mut value = serde_json::to_value(&whole).map_err(failed)?;
-    tame_value(&mut value);
-    serde_json::from_value(value).map_err(failed)
-}
-
-fn tame_value(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if let Some(tamed) = tame_text(text) {
-                *text = tamed;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(tame_value),
-        Value::Object(fields) => {
-            // Keys are foreign too: op kinds and outcome classes of components that this program does not know.
-            let tamed = std::mem::take(fields).into_iter().map(|(key, mut value)| {
-                tame_value(&mut value);
-                (tame_text(&key).unwrap_or(key), value)
-            });
-            fields.extend(tamed);
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// The text made tame; nothing if it is so already.
-fn tame_text(text: &str) -> Option<String> {
-    if text.len() <= LONGEST_TEXT && !text.chars().any(is_obeyed) {
-        return None;
-    }
-    let mut tamed = String::new();
-    for character in text.chars().take(LONGEST_TEXT) {
-        if is_obeyed(character) {
-            tamed.extend(character.escape_unicode());
-        } else {
-            tamed.push(character);
-        }
-    }
-    let left = text.chars().count().saturating_sub(LONGEST_TEXT);
-    if 0 < left {
-        tamed.push_str(&format!(" … ({left} more characters)"));
-    }
-    Some(tamed)
-}
-
-/// Characters that terminals, browsers and XML readers obey or refuse: control characters but for the line feed, marks that
-/// change the direction of text, and what is no character at all.
-fn is_obeyed(character: char) -> bool {
-    character.is_control() && character != '\n'
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        || matches!(character, '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    let text = serde_json::to_vec(&whole).map_err(failed)?;
+    drop(whole);
+    from_json(&text, usize::MAX).map_err(failed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run_file::Kind;
-
-    #[test]
-    fn what_a_viewer_would_obey_is_shown() {
-        assert_eq!(tame_text("guest_memory/bounds/read/result\nπ"), None);
-        assert_eq!(tame_text("\x1b[31m\0\u{202e}").as_deref(), Some("\\u{1b}[31m\\u{0}\\u{202e}"));
-        let long = tame_text(&"é".repeat(10 << 20)).unwrap();
-        assert_eq!(long.chars().count(), LONGEST_TEXT + " … (10483760 more characters)".chars().count());
-    }
+    use crate::run_file::{Kind, SubjectRun};
 
     #[test]
     fn a_merged_file_is_as_tame_as_any_other() {
@@ -92,5 +43,22 @@ mod tests {
         };
         let tamed = tame(&run).unwrap();
         assert_eq!((tamed.shard.as_deref(), tamed.runs.len()), (Some("\\u{7}"), 0));
+    }
+
+    #[test]
+    fn keys_are_tame_and_what_is_made_is_counted() {
+        let subject = r#"{"component":"a\u001b","subject":"b","health":"sound","verdict":"agreed","traces":1,"ops":1,"moot":0,
+            "unsupported":0,"unconfirmed":0,"seconds":0.5,"features":1,"outcomes":{"\u202e":{"\u0007":3}},"shortfalls":["::x"],
+            "findings":[]}"#;
+        let run = format!(
+            r#"{{"schema":"memtwin-run/1","seed":1,"subjects":[{subject}],"totals":{{"subjects":1,"agreed":1,"caught":0,
+            "missed":0,"diverged":0,"shortfalls":0,"findings":0,"traces":1,"ops":1}}}}"#
+        );
+        let read = from_json(run.as_bytes(), 10_000).unwrap();
+        let SubjectRun { component, outcomes, shortfalls, .. } = &read.subjects[0];
+        assert_eq!((component.as_str(), outcomes["\\u{202e}"]["\\u{7}"]), ("a\\u{1b}", 3));
+        assert_eq!(shortfalls, &["\\u{3a}:x"]);
+        assert!(from_json(run.as_bytes(), 1000).unwrap_err().to_string().starts_with("it has more parts"));
+        assert!(from_json(format!("{run}x").as_bytes(), 10_000).is_err());
     }
 }
