@@ -9,12 +9,15 @@ use super::tally::Sum;
 use super::{CampaignError, Plan, Shard, Task};
 use crate::feedback::{Kept, Reach};
 use crate::finding::Signature;
-use crate::isolate::{KEPT_BYTES, kept_bytes};
+use crate::isolate::kept_bytes;
 use crate::registry::Registry;
 use crate::run_file::Kind;
 use memtwin_models::Health;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The most bytes of traces that a target's epochs start from.
+const START_BYTES: usize = 4 << 20;
 
 /// The results so far.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl Keep {
         let shared = Arc::make_mut(&mut self.shared);
         for kept in &new {
             self.shared_bytes = self.shared_bytes.saturating_add(kept_bytes(kept));
-            if self.shared_bytes <= KEPT_BYTES {
+            if self.shared_bytes <= START_BYTES {
                 shared.push(kept.clone());
             }
         }

@@ -71,6 +71,9 @@ impl Checkpoint {
 impl Isolation {
     /// Runs the job in the shared memory; `None` when interrupted.
     pub(super) fn run_worker(&mut self) -> Result<Option<Ending>, IsolationError> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let checkpoint = Checkpoint::of(self);
         let mut killed_traces = Vec::new();
         loop {
