@@ -53,8 +53,9 @@ Examples:
   memtwin explain crashes/guest_memory/GM-01.jsonl
   memtwin replay crashes                          replay every committed trace
 
-Exit codes: 0 as expected; 1 unexpected finding or missed defect; 2 could not run; 130 interrupted by Ctrl-C (SIGINT),
-143 by SIGTERM, 129 by SIGHUP: what was found until then is saved. A second signal ends it at once.
+Exit codes: 0 as expected; 1 unexpected finding or missed defect; 2 could not run, or not judged;
+130, 143, 129 ended by SIGINT (Ctrl-C), SIGTERM, SIGHUP: what was found until then is saved.
+A second signal ends it at once.
 What a run finds goes below target/memtwin/ unless --out says otherwise.";
 
 #[derive(Debug, Parser)]
