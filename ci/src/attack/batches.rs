@@ -66,12 +66,23 @@ fn allowed(mutants: usize) -> u64 {
     10 + mutants as u64 / 50
 }
 
+/// The name of a mutant of wire bytes, as AFL++ names inputs, or of a JSON trace: what is no input by its name is left alone by
+/// `corpus check`.
+pub(super) fn name(number: usize, is_json: bool) -> String {
+    if is_json { format!("mutant{number}.jsonl") } else { format!("id:{number:06}") }
+}
+
 /// The names of mutants in a line.
 fn names(line: &str) -> impl Iterator<Item = &str> {
-    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '.';
-    line.split(move |character| !is_part(character)).map(|word| word.trim_end_matches('.')).filter(|word| {
-        let number = word.strip_suffix(".jsonl").unwrap_or(word).strip_prefix("mutant");
-        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    const WIRE_BYTES: usize = "id:000000".len();
+    const JSON: &str = ".jsonl";
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    line.split(|character: char| character == '/' || character.is_whitespace()).filter_map(move |word| {
+        if word.starts_with("id:") {
+            return word.get(..WIRE_BYTES).filter(|name| is_number(&name[3..]));
+        }
+        let end = word.find(JSON)?;
+        is_number(word.get(..end)?.strip_prefix("mutant")?).then_some(&word[..end + JSON.len()])
     })
 }
 
@@ -111,11 +122,12 @@ fn narrow(place: &Place, component: &str, mutants: &[Mutant], call: &dyn Fn(&Pat
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::{name, names};
 
     #[test]
     fn names_are_found_in_lines_of_any_form() {
-        let line = "does not decode: cannot read own/7/brk_heap/mutant12.jsonl:3: mutant, mutantx, mutant9.";
-        assert_eq!(names(line).collect::<Vec<_>>(), ["mutant12.jsonl", "mutant9"]);
+        let line =
+            "does not decode: cannot read own/7/brk_heap/mutant12.jsonl:3: mutant, mutantx.jsonl, id:000009: id:x.";
+        assert_eq!(names(line).collect::<Vec<_>>(), [name(12, true), name(9, false)]);
     }
 }

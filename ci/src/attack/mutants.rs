@@ -10,6 +10,7 @@ use super::place::Place;
 use crate::command::Trouble;
 use memtwin::Target;
 use memtwin::random::{Random, mix};
+use memtwin::trace::JSON_PREFIX;
 use std::path::{Path, PathBuf};
 
 /// How many mutants go into a batch.
@@ -105,15 +106,16 @@ fn batch(place: &Place, traces: &[Parent], number: u64) -> Result<(), Trouble> {
     let component = place.components[usize::try_from(number).unwrap_or_default() % place.components.len()];
     let own: Vec<&Parent> = traces.iter().filter(|parent| parent.component == component).collect();
     let mut random = Random::new(mix(mix(place.seed, 1), number));
-    let mutants: Vec<Mutant> = (0..BATCH)
-        .map(|count| {
-            let parent = own[index(&mut random, own.len())];
-            let donor = pick(&mut random, traces);
-            let extension = if parent.is_json { ".jsonl" } else { "" };
-            let bytes = mutant(&mut random, &parent.bytes, &donor.bytes);
-            Mutant { name: format!("mutant{count}{extension}"), bytes }
-        })
-        .collect();
+    let mut mutants = Vec::new();
+    while mutants.len() < BATCH {
+        let parent = own[index(&mut random, own.len())];
+        let donor = pick(&mut random, traces);
+        let bytes = mutant(&mut random, &parent.bytes, &donor.bytes);
+        // What is no JSON trace from its first byte on is refused for that; some of those are judged alone.
+        if !parent.is_json || bytes.starts_with(JSON_PREFIX) {
+            mutants.push(Mutant { name: batches::name(mutants.len(), parent.is_json), bytes });
+        }
+    }
     let registry = memtwin::built_in();
     let sound = registry.targets().find(|target| target.is_sound() && target.dialect().name() == component);
     let subject =
