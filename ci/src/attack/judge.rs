@@ -26,7 +26,8 @@ pub(super) fn complaints(ended: &Ended, codes: &[i32]) -> Vec<String> {
         found.push(format!("{} processes left", ended.left));
     }
     let (out, err) = (String::from_utf8_lossy(&ended.out), String::from_utf8_lossy(&ended.err));
-    if out.contains("panicked") || err.contains("panicked") {
+    // A subject's panic is told on standard output; one of ours goes to standard error, and aborts or says where it was.
+    if err.contains("panicked") || out.contains("panicked at") {
         found.push("a panic".to_owned());
     }
     if ended.code == 2 && ended.hung.is_none() {

@@ -71,7 +71,7 @@ impl Exhaustive {
         Ok(match (is_clean, not_judged) {
             (false, _) => Exit::Finding,
             (true, 0) => Exit::Clean,
-            (true, _) => Exit::CouldNotRun,
+            (true, _) => return Err(super::left_unjudged(not_judged as u64)),
         })
     }
 }

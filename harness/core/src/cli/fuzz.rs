@@ -214,10 +214,7 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
     Ok(match (is_clean, not_judged) {
         (false, _) => Exit::Finding,
         (true, 0) => Exit::Clean,
-        (true, _) => {
-            screen.line(&format!("{not_judged} traces were not judged: run them again with `memtwin replay`"))?;
-            Exit::CouldNotRun
-        }
+        (true, _) => return Err(super::left_unjudged(not_judged)),
     })
 }
 

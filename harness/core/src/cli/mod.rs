@@ -182,6 +182,13 @@ fn words(error: &(dyn std::error::Error + 'static)) -> String {
     error.to_string()
 }
 
+/// Why a run that is not red is not green either.
+fn left_unjudged(traces: u64) -> Failed {
+    let traces = if traces == 1 { "1 trace was".to_owned() } else { format!("{traces} traces were") };
+    format!("{traces} not judged: something outside of memtwin ended the workers, or they took too long; run it again")
+        .into()
+}
+
 /// The least stack that a verb needs, in bytes.
 const LEAST_STACK_BYTES: u64 = 1 << 20;
 

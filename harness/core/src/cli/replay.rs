@@ -97,7 +97,7 @@ impl Replay {
         }
         Ok(match (failed, not_judged) {
             (0, 0) => Exit::Clean,
-            (0, _) => Exit::CouldNotRun,
+            (0, _) => return Err(super::left_unjudged(not_judged as u64)),
             (_, _) => Exit::Finding,
         })
     }
