@@ -20,6 +20,7 @@ pub(crate) use files::file_finding;
 pub use plan::{Budget, Plan, Shard};
 
 use crate::corpus::CorpusError;
+use crate::feedback::Kept;
 use crate::finding::Signature;
 use crate::isolate::IsolationError;
 use crate::registry::Registry;
@@ -222,6 +223,13 @@ impl<'a> Campaign<'a> {
                 Ok(())
             })?;
         }
+        // What an interrupt cut short says nothing yet of what an undisturbed campaign keeps. Where its end is promised, the log
+        // has what is whole, for whoever takes it up.
+        let is_promised = log.is_some() && matches!(plan.budget, Budget::Ops(_));
+        let save = |target: usize, kept: &[Kept]| {
+            let waits = is_promised && interrupted.load(Ordering::Relaxed);
+            if waits { Ok(()) } else { opening::save(registry, plan, target, kept) }
+        };
         in_threads::<CampaignError>(plan.workers, stop, || {
             let mut runner = start()?;
             while let Some(task) = queue.next(interrupted) {
@@ -233,7 +241,7 @@ impl<'a> Campaign<'a> {
                 let write = |result: &EpochResult| log.map_or(Ok(()), |log| log.epoch(target, task.own, result));
                 let Entered { needs_no_more, new } = lock().enter(task.target, task.own, result, write)?;
                 queue.give_back(&task, needs_no_more);
-                opening::save(registry, plan, task.target, &new)?;
+                save(task.target, &new)?;
                 listener(Event::Progress { target: task.target, ops });
             }
             Ok(())
@@ -241,7 +249,7 @@ impl<'a> Campaign<'a> {
         log.map_or(Ok(()), Log::must_be_there)?;
         let mut ledger = ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
         for (target, kept) in ledger.unshared() {
-            opening::save(registry, plan, target, &kept)?;
+            save(target, &kept)?;
         }
         ledger.finish(registry, plan)
     }
