@@ -2,6 +2,7 @@
 
 use super::{Context, Exit, Failed, says_nothing, screen};
 use clap::Args;
+use memtwin_core::campaign::must_be_folder;
 use memtwin_core::files::write_streamed;
 use memtwin_report::{Format, Report as Rendered};
 use std::io::Write as _;
@@ -22,11 +23,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
-        if self.out.exists() && !self.out.is_dir() {
-            return Err(
-                format!("cannot write below {}: it is a file, and --out names a folder", self.out.display()).into()
-            );
-        }
+        must_be_folder(&self.out)?;
         let report = Rendered::read(&self.run)?;
         if report.is_empty() {
             return Err(says_nothing(&self.run));

@@ -3,14 +3,14 @@
 
 use super::CampaignError;
 use super::epoch::shrink_wire;
-use super::files::{Filed, file_finding};
+use super::files::{Filed, file_finding, must_be_folder};
 use crate::finding::{Cause, Ending, Signature};
 use crate::isolate::{BatchEnd, Counts, Isolation};
 use crate::lockstep::Audits;
 use crate::registry::Registry;
 use std::path::Path;
 
-/// A subject is given up after this many failing traces: each costs a process, and traces that share a prefix fail alike.
+/// A subject is given up after this many traces that fail or are not judged: each costs a process, and traces that share a prefix fail alike.
 const MOST_FAILURES: usize = 64;
 
 /// What all small traces showed.
@@ -41,9 +41,7 @@ pub fn exhaust(
 ) -> Result<Exhausted, CampaignError> {
     let target = registry.get(index).unwrap_or_else(|| unreachable!("the caller chose from this registry"));
     let dialect = target.dialect();
-    if out.exists() && !out.is_dir() {
-        return Err(CampaignError::NoFolder { folder: out.to_owned() });
-    }
+    must_be_folder(out)?;
     let traces = dialect.small_traces(depth).count().ok_or(CampaignError::TooDeep { depth })?;
     let (mut found, mut unconfirmed, mut failures): (Vec<(Signature, Filed)>, _, _) = (Vec::new(), 0, 0);
     let (mut first, mut not_judged) = (0, Vec::new());
@@ -55,6 +53,10 @@ pub fn exhaust(
             BatchEnd::NotJudged { trace, why, .. } => {
                 not_judged.push(format!("trace {trace}: {why}"));
                 first = trace + 1;
+                failures += 1;
+                if failures == MOST_FAILURES {
+                    break false;
+                }
                 continue;
             }
             BatchEnd::Failed { trace, wire, failure } => (trace, wire, failure),

@@ -21,6 +21,11 @@ pub struct Filed {
     pub ops: usize,
 }
 
+/// What is found goes below a folder.
+pub fn must_be_folder(out: &Path) -> Result<(), CampaignError> {
+    if out.exists() && !out.is_dir() { Err(CampaignError::NoFolder { folder: out.to_owned() }) } else { Ok(()) }
+}
+
 /// Files a finding of a target below `out`.
 pub(crate) fn file_finding(
     out: &Path,
@@ -49,8 +54,7 @@ pub(crate) fn file_unconfirmed(
 ) -> Result<Filed, CampaignError> {
     let story =
         format!("Failed once as {signature} and agreed on a fresh subject: something outlived an earlier trace.");
-    let header = Header { subject: Some(target.subject().to_owned()), story: Some(story), ..Header::plain() };
-    file(out, target, wire, &format!("unconfirmed-{}", signature.file_stem()), &header)
+    file_with_story(out, target, wire, &format!("unconfirmed-{}", signature.file_stem()), story)
 }
 
 /// Files a trace that was not judged, so that it can be run again.
@@ -61,9 +65,19 @@ pub(crate) fn file_not_judged(
     number: &str,
     why: &str,
 ) -> Result<Filed, CampaignError> {
-    let story = format!("Not judged: {why}.");
+    file_with_story(out, target, wire, &format!("not-judged-{number}"), format!("Not judged: {why}."))
+}
+
+/// A trace that expects nothing, and why it is worth a look.
+fn file_with_story(
+    out: &Path,
+    target: &dyn Target,
+    wire: &[u8],
+    stem: &str,
+    story: String,
+) -> Result<Filed, CampaignError> {
     let header = Header { subject: Some(target.subject().to_owned()), story: Some(story), ..Header::plain() };
-    file(out, target, wire, &format!("not-judged-{number}"), &header)
+    file(out, target, wire, stem, &header)
 }
 
 fn file(out: &Path, target: &dyn Target, wire: &[u8], stem: &str, header: &Header) -> Result<Filed, CampaignError> {

@@ -42,7 +42,7 @@ struct Book {
 #[derive(Debug, Default)]
 struct Keep {
     reach: Reach,
-    /// What workers start from, in the order in which it was found: as much as fits into the memory that they share with us.
+    /// What workers start from, in the order in which it was found; at most [`START_BYTES`].
     shared: Arc<Vec<Kept>>,
     shared_bytes: usize,
     /// What the epochs of this round added, in their order.

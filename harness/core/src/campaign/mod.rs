@@ -15,8 +15,8 @@ mod tally;
 
 pub(crate) use epoch::shrink_wire;
 pub use exhaustive::{Exhausted, exhaust};
-pub use files::Filed;
 pub(crate) use files::file_finding;
+pub use files::{Filed, must_be_folder};
 pub use plan::{Budget, Plan, Shard};
 
 use crate::corpus::CorpusError;
@@ -139,9 +139,7 @@ pub fn run(
 impl<'a> Campaign<'a> {
     /// A new campaign.
     pub fn begin(registry: &'a Registry, plan: Plan) -> Result<Self, CampaignError> {
-        if plan.out.exists() && !plan.out.is_dir() {
-            return Err(CampaignError::NoFolder { folder: plan.out });
-        }
+        must_be_folder(&plan.out)?;
         let mut own = plan.clone();
         own.keep_own(registry);
         if plan.shard != Shard::WHOLE && Queue::new(registry, &own, &BTreeSet::new(), Duration::ZERO).is_empty() {

@@ -74,7 +74,7 @@ pub(super) fn run(
         }
     }
     opening.tally = Tally::reaching(&opening.kept);
-    // A log has what an epoch can keep, and workers cannot start from more.
+    // A line of the log holds no more than an epoch can keep.
     let mut bytes = 0;
     opening.kept.retain(|kept| {
         bytes += kept_bytes(kept);

@@ -2,7 +2,7 @@
 //! finding. The job is run again from where it began, so its end is as if nothing had happened. A trace whose worker is
 //! killed again and again is not judged.
 
-use super::job::{JobRecord, Reason};
+use super::job::{JobRecord, Reason, Report};
 use super::process::ZygoteProcess;
 use super::shared::Shared;
 use super::{Counts, Isolation, IsolationError, fault, has_address_sanitizer};
@@ -13,9 +13,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// How often a job is run again because the worker of one trace was killed.
-const RERUNS_OF_A_TRACE: u32 = 2;
+const RERUNS_OF_A_TRACE: usize = 2;
 /// How often a job is run again in all.
-const RERUNS: u32 = 16;
+const RERUNS: usize = 16;
 /// How many notes are kept for the user.
 const MOST_NOTES: usize = 100;
 
@@ -75,13 +75,14 @@ impl Isolation {
             return Ok(None);
         }
         let checkpoint = Checkpoint::of(self);
-        let mut killed_traces = Vec::new();
+        let mut killed_traces: Vec<Option<u64>> = Vec::new();
         loop {
             self.clear_report();
             let (reason, status) = match self.zygote.run_worker(&self.interrupted) {
                 Ok(ended) => ended,
                 Err(source) => {
-                    if RERUNS_OF_A_TRACE as usize <= killed_traces.len() {
+                    // A zygote that is gone has no trace.
+                    if RERUNS_OF_A_TRACE <= killed_traces.iter().filter(|trace| trace.is_none()).count() {
                         return Err(IsolationError::Gone { source });
                     }
                     self.start_again(source)?;
@@ -99,7 +100,7 @@ impl Isolation {
             };
             let trace = Some(self.shared.get().trace.load(Ordering::Relaxed));
             let reruns = killed_traces.iter().filter(|known| **known == trace).count();
-            if RERUNS_OF_A_TRACE as usize <= reruns || RERUNS as usize <= killed_traces.len() {
+            if RERUNS_OF_A_TRACE <= reruns || RERUNS <= killed_traces.len() {
                 let why = format!(
                     "something outside of memtwin killed its worker {} times (signal {signal}); is memory short?",
                     killed_traces.len() + 1
@@ -114,7 +115,6 @@ impl Isolation {
 
     /// Errors for a worker that ran nothing or not to its end.
     pub(super) fn has_run(&self, reason: Reason) -> Result<(), IsolationError> {
-        use super::job::Report;
         match reason {
             Reason::NoWorker => Err(IsolationError::NoWorker),
             Reason::TooLong => {

@@ -2,8 +2,8 @@
 //! no home, no other process's memory. It comes on top of the sandbox of system calls, which lets files be read.
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
-    RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, Scope, path_beneath_rules,
 };
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,12 @@ const NEWEST: ABI = ABI::V6;
 /// Where programs, libraries and their data lie, and what the kernel tells.
 const READABLE: [&str; 7] = ["/usr", "/lib", "/lib64", "/lib32", "/etc", "/proc", "/sys"];
 
-/// Closes it round this process and those that it will start, for the rest of their lives. Says whether anything is refused
-/// now: a kernel without it refuses nothing.
-pub(super) fn enter() -> bool {
+/// Closes it round this process and those that it will start, for the rest of their lives. A kernel without it refuses nothing.
+pub(super) fn enter() {
     // AddressSanitizer starts a program that names its frames.
-    !super::has_address_sanitizer() && restrict().is_ok_and(|status| status != RulesetStatus::NotEnforced)
+    if !super::has_address_sanitizer() {
+        let _ = restrict();
+    }
 }
 
 /// The version of Landlock that this kernel has.
@@ -28,16 +29,16 @@ pub fn landlock_version() -> Option<u32> {
     u32::try_from(version).ok().filter(|version| *version != 0)
 }
 
-fn restrict() -> Result<RulesetStatus, RulesetError> {
+fn restrict() -> Result<(), RulesetError> {
     let read = AccessFs::from_read(NEWEST) & !AccessFs::Execute;
     // The program and what lies beside it: whoever names frames reads it.
     let program = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
     let readable = READABLE.iter().map(PathBuf::from).chain(program);
-    let rules = readable.filter_map(|path| Some(Ok(PathBeneath::new(PathFd::new(path).ok()?, read))));
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?;
-    Ok(ruleset.create()?.add_rules(rules.map(|rule: Result<_, RulesetError>| rule))?.restrict_self()?.ruleset)
+    ruleset.create()?.add_rules(path_beneath_rules(readable, read))?.restrict_self()?;
+    Ok(())
 }

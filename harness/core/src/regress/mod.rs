@@ -5,7 +5,7 @@ mod judge;
 mod run_file;
 mod work;
 
-use crate::campaign::CampaignError;
+use crate::campaign::{CampaignError, must_be_folder};
 use crate::registry::Registry;
 use crate::run_file::known::KnownFindings;
 use crate::run_file::{RunFile, Status, TraceRun};
@@ -72,9 +72,7 @@ pub fn run(
     interrupted: &Arc<AtomicBool>,
     listener: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<Option<RunFile>, RegressError> {
-    if plan.out.exists() && !plan.out.is_dir() {
-        return Err(CampaignError::NoFolder { folder: plan.out.clone() }.into());
-    }
+    must_be_folder(&plan.out)?;
     let (jobs, mut gone) = work::plan(registry, &traces(&plan.places)?);
     let Some(judged) = work::judge_all(plan, &jobs, interrupted, listener)? else { return Ok(None) };
     gone.extend(gone_since(plan, &jobs, &gone));

@@ -132,7 +132,8 @@ fn failed(seen: &[Seen]) -> Option<&str> {
 fn run_job(isolation: &mut Isolation, job: &Job<'_>) -> Result<Option<Judged>, IsolationError> {
     let mut judged = Judged::default();
     for _ in 0..=RERUNS {
-        let Some(ending) = isolation.replay(job.index, &job.loaded.wire, Audits::Full)? else { return Ok(None) };
+        let ending = isolation.replay(job.index, &job.loaded.wire, Audits::Full).map_err(|error| named(job, error))?;
+        let Some(ending) = ending else { return Ok(None) };
         if judged.seen.is_empty() {
             (judged.step, judged.ops) = extent(job, &ending);
         }
@@ -151,6 +152,12 @@ fn run_job(isolation: &mut Isolation, job: &Job<'_>) -> Result<Option<Judged>, I
         }
     }
     Ok(Some(judged))
+}
+
+/// Says which of many traces was not judged.
+fn named(job: &Job<'_>, error: IsolationError) -> IsolationError {
+    let IsolationError::NotJudged { why } = error else { return error };
+    IsolationError::NotJudged { why: format!("{} on {}: {why}", job.trace_name, job.target_name) }
 }
 
 /// The op at which a run failed, and how many ops it carried out.
