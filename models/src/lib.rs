@@ -6,6 +6,7 @@
 //! code, and no model knows a subject.
 #![forbid(unsafe_code)]
 
+mod allocation;
 pub mod brk_heap;
 pub mod guest_memory;
 pub mod header_free;

@@ -12,9 +12,10 @@ mod operands;
 mod outcome;
 mod setup;
 
+pub use crate::allocation::{Alignment, Size, Unit};
 pub use contract::BrkHeapContract;
-pub use op::{MAX_SHOWN_BYTES, Op, OpKind, Unit};
-pub use operands::{Alignment, BrkRequest, GuestAddress, SLOTS, Size, Slot};
+pub use op::{MAX_SHOWN_BYTES, Op, OpKind};
+pub use operands::{BrkRequest, GuestAddress, SLOTS, Slot};
 pub use outcome::{Outcome, Seen, SystemCall, SystemCallKind, View, is_error_number};
 pub use setup::{
     BSS_START, CopyOrder, EDGES, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, Granularity, MAX_BSS_BYTES, MAX_FRAMES,

@@ -3,8 +3,9 @@
 //! Beside each op stand its forms. Tags are rows of sixteen, of which frequent ops have more; they are frozen with version 1 of
 //! the wire format.
 
-use super::operands::{Alignment, BrkRequest, Size, Slot, counted, fewer_bytes, fewer_elements};
+use super::operands::{BrkRequest, Slot};
 use super::setup::EDGES;
+use crate::allocation::{Alignment, Size, counted, fewer_bytes, fewer_elements};
 use arbitrary::Arbitrary;
 use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
@@ -49,44 +50,4 @@ pub enum Op {
     /// Another user of `brk` in the same process.
     #[form(tag = 240, low(request), say("another user: {request}"))]
     RawBrk { request: BrkRequest },
-}
-
-/// What a growing buffer is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Bytes: a string.
-    Byte,
-    /// Eight bytes: a vector of integers.
-    Word,
-}
-
-impl Unit {
-    /// In bytes; also its alignment.
-    #[must_use]
-    pub const fn bytes(self) -> u64 {
-        match self {
-            Unit::Byte => 1,
-            Unit::Word => 8,
-        }
-    }
-
-    /// The least capacity of a buffer that is not empty, in bytes: 8 for bytes, 4 elements for others (Rust's `RawVec`).
-    #[must_use]
-    pub const fn least_capacity_bytes(self) -> u64 {
-        match self {
-            Unit::Byte => 8,
-            Unit::Word => 32,
-        }
-    }
-
-    /// The capacity that a buffer of `capacity` bytes grows to when it must hold `needed`: twice as much, or what is
-    /// needed, or the least (Rust's `RawVec`).
-    #[must_use]
-    pub const fn grown_capacity_bytes(self, capacity: u64, needed: u64) -> u64 {
-        let mut grown = capacity.saturating_mul(2);
-        if grown < needed {
-            grown = needed;
-        }
-        if grown < self.least_capacity_bytes() { self.least_capacity_bytes() } else { grown }
-    }
 }

@@ -1,8 +1,9 @@
 //! What a person reads of the model: sentences and nothing else. Only explaining runs come here; nothing is judged.
 
-use super::super::op::{Op, Unit};
+use super::super::op::Op;
 use super::super::operands::{BrkRequest, Slot};
 use super::BrkHeapModel;
+use crate::allocation::Unit;
 
 /// What the model allows for an op in its present state.
 pub(super) fn allowed(model: &BrkHeapModel, op: &Op) -> String {
