@@ -10,6 +10,7 @@ mod allocation;
 pub mod brk_heap;
 pub mod guest_memory;
 pub mod header_free;
+pub mod heap;
 pub mod hex;
 pub mod operand;
 pub mod page_walk;

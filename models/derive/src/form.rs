@@ -6,10 +6,12 @@ use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
 use syn::{DeriveInput, Error, Expr, Fields, Ident, LitInt, Path, Result, Token, parenthesized};
 
-/// What is said of the whole op: `#[forms(edges = EDGES, about(slot = Slot))]`.
+/// What is said of the whole op: `#[forms(edges = EDGES, free = 240, about(slot = Slot))]`.
 pub(crate) struct Whole {
     pub(crate) op: Ident,
     pub(crate) edges: Option<Expr>,
+    /// The first of the tags that are kept free: a second tag byte follows them.
+    pub(crate) free: Option<u8>,
     pub(crate) about: Vec<Named>,
 }
 
@@ -32,15 +34,17 @@ pub(crate) type Named = (Ident, Option<Path>);
 
 impl Whole {
     pub(crate) fn parse(input: &DeriveInput) -> Result<Self> {
-        let mut whole = Whole { op: input.ident.clone(), edges: None, about: Vec::new() };
+        let mut whole = Whole { op: input.ident.clone(), edges: None, free: None, about: Vec::new() };
         for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("forms")) {
             attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("edges") {
                     whole.edges = Some(meta.value()?.parse()?);
+                } else if meta.path.is_ident("free") {
+                    whole.free = Some(meta.value()?.parse::<LitInt>()?.base10_parse()?);
                 } else if meta.path.is_ident("about") {
                     whole.about = operands(&meta)?;
                 } else {
-                    return Err(meta.error("of an op one says `edges` or `about`"));
+                    return Err(meta.error("of an op one says `edges`, `free` or `about`"));
                 }
                 Ok(())
             })?;

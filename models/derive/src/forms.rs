@@ -65,14 +65,16 @@ fn operand(op: &Ident, name: &Ident, of: Option<&Path>, variants: &[Variant]) ->
     }
 }
 
-pub(crate) fn wire(Whole { op, edges, .. }: &Whole, variants: &[Variant]) -> Result<Tokens> {
+pub(crate) fn wire(Whole { op, edges, free, .. }: &Whole, variants: &[Variant]) -> Result<Tokens> {
     let no_edges = || Error::new(op.span(), "`#[forms(edges = …)]` is missing: the number of edges");
     let edges = edges.as_ref().ok_or_else(no_edges)?;
     let tags = variants.iter().map(Variant::tag).collect::<Result<Vec<_>>>()?;
     let (mut checks, mut reads, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+    let beyond = free.map_or(256, u16::from);
     for (index, variant) in variants.iter().enumerate() {
         let Variant { name, fields, low, wire, .. } = variant;
-        let (tag, end) = (tags[index], tags.get(index + 1).map_or(255, |next| next.saturating_sub(1)));
+        let next = tags.get(index + 1).map_or(beyond, |next| u16::from(*next));
+        let (tag, end) = (tags[index], next.saturating_sub(1).to_le_bytes()[0]);
         if end < tag || (index == 0) != (tag == 0) {
             return Err(variant.error("tags begin with 0 and ascend, in the order of declaration"));
         }
@@ -104,6 +106,14 @@ pub(crate) fn wire(Whole { op, edges, .. }: &Whole, variants: &[Variant]) -> Res
             }
         });
     }
+    // A second tag that no op has been given reads as its low four bits do.
+    let tag = match free {
+        Some(free) => quote!(match reader.next_byte()? { #free.. => reader.byte() & 0x0f, tag => tag }),
+        None => quote!(reader.next_byte()?),
+    };
+    if free.is_some() {
+        reads.push(quote!(_ => return None,));
+    }
     Ok(quote! {
         const _: () = { #(#checks)* };
 
@@ -111,7 +121,7 @@ pub(crate) fn wire(Whole { op, edges, .. }: &Whole, variants: &[Variant]) -> Res
             /// Reads an op from any bytes; `None` at the end.
             #[inline]
             pub fn read(edges: &crate::wire::Edges<{ #edges }>, reader: &mut crate::wire::Reader<'_>) -> Option<Self> {
-                let tag = reader.next_byte()?;
+                let tag = #tag;
                 Some(match tag { #(#reads)* })
             }
 

@@ -24,7 +24,8 @@ pub fn kinds(input: TokenStream) -> TokenStream {
 
 /// `read` and `write`, by `#[forms(edges = EDGES)]` on the op and, on each variant, `#[form(tag = 48, low(slot), wire(align, size))]`:
 /// its first tag, the operands in the tag's low bits from the lowest on, and the others in the order of the wire (that of
-/// declaration where it is left out). The tags of a variant end where those of the next begin. `by_hand(read_x, write_x)` instead
+/// declaration where it is left out). The tags of a variant end where those of the next begin, those of the last one before
+/// `#[forms(free = 240)]`, where a second tag byte follows. `by_hand(read_x, write_x)` instead
 /// names two functions: `fn(tag less the first, edges, reader) -> Op` and `fn(first tag, operands, edges, writer)`.
 #[proc_macro_derive(Wire, attributes(forms, form))]
 pub fn wire(input: TokenStream) -> TokenStream {

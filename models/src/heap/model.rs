@@ -1,0 +1,632 @@
+//! The reference model: the blocks that the program holds, what it wrote into them, and the room that is left.
+//!
+//! It judges outcomes and never says where a block should lie. What the contract fixes beyond the sentences of its
+//! [laws](super::laws):
+//!
+//! - A request of 0 bytes is answered with null or with a block of its own; both are right. Rust has no such request: the
+//!   program asks for 1 byte.
+//! - A heap with memory of its own may refuse any request above 1 GiB, and any once more than 1 GiB is live. What it
+//!   answered with a block is a block. After the system has refused it something, it may refuse anything in this trace.
+//! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract states.
+//! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1 byte.
+//! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17, 7.22.3.1).
+//!
+//! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the answer, the
+//! new bytes. The place of a divergence is an address (aligned, inside, disjoint, redzone), an offset in a block (contents,
+//! kept, zeroed, over_read), or a number of bytes.
+
+mod blocks;
+mod marks;
+mod occupied;
+mod picture;
+mod room;
+mod words;
+
+use super::contents::SPARE_BYTES;
+use super::laws::{
+    ALIGNED, ANSWER, BOOKS, BOUNDED, CONTENTS, DISJOINT, ERRNO, INSIDE, INVALID, KEPT, LEAK, OVER_READ, REDZONE,
+    REFUSAL, USABLE, ZEROED,
+};
+use super::op::{MAX_WRITTEN_BYTES, Op};
+use super::operands::{FreedBy, SLOTS, Slot};
+use super::outcome::{Outcome, Seen, View};
+use super::setup::Setup;
+use super::{Heap, HeapContract};
+use crate::allocation::{Size, Unit};
+use crate::picture::{ByteRows, Picture};
+use crate::{Depth, Model, StateMap, Verdict};
+use blocks::{Block, Blocks};
+use marks::Marks;
+use room::{Regions, needed};
+
+type Judged = Result<(), Verdict>;
+
+/// The largest size that C and Rust allow.
+const PTRDIFF_MAX: u64 = u64::MAX >> 1;
+/// A heap with memory of its own may refuse a request above this, and any when more is live, in bytes.
+const REFUSABLE_BYTES: u64 = 1 << 30;
+/// What a cycle may add besides a quarter, where the contract states no more, in bytes.
+const CYCLE_SLACK_BYTES: u64 = 64 << 10;
+/// The live blocks that an ordinary audit looks at.
+const SAMPLE: usize = 4;
+const ENOMEM: i32 = 12;
+
+/// The model of a heap.
+#[derive(Debug, Clone)]
+pub struct HeapModel {
+    setup: Setup,
+    contract: HeapContract,
+    regions: Regions,
+    blocks: Blocks,
+    marks: Marks,
+    /// Whether the system has refused the heap something in this trace.
+    system_refused: bool,
+    /// Whether a block was freed in this trace, and whether one was aligned beyond 16.
+    freed: bool,
+    aligned: bool,
+    /// The largest block of each alignment, by its exponent, the first time that nothing was live after something had been.
+    first_largest: [Option<u64>; 64],
+    /// Before the op, for features: live blocks, and the address that was freed last.
+    before: usize,
+    last_freed: u64,
+}
+
+/// A request for a block.
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    /// `None` where a product overflows.
+    size: Option<u64>,
+    /// As asked for; `None` for calls that name none.
+    align: Option<u64>,
+    zeroed: bool,
+    /// Whether the call is `aligned_alloc` or `memalign`.
+    is_aligned_alloc: bool,
+}
+
+impl Request {
+    const fn of(size: Option<u64>) -> Self {
+        Request { size, align: None, zeroed: false, is_aligned_alloc: false }
+    }
+
+    const fn aligned(size: u64, align: u64) -> Self {
+        Request { align: Some(align), ..Request::of(Some(size)) }
+    }
+}
+
+impl Model<Heap> for HeapModel {
+    fn new(setup: &Setup, contract: &HeapContract) -> Self {
+        HeapModel {
+            setup: setup.clone(),
+            contract: *contract,
+            regions: Regions::new(setup),
+            blocks: Blocks::new(),
+            marks: Marks::new(),
+            system_refused: false,
+            freed: false,
+            aligned: false,
+            first_largest: [None; 64],
+            before: 0,
+            last_freed: 0,
+        }
+    }
+
+    fn reset(&mut self, setup: &Setup) {
+        self.setup.clone_from(setup);
+        self.regions.reset(setup);
+        self.marks.reset(&self.blocks);
+        self.blocks.clear();
+        (self.system_refused, self.freed, self.aligned) = (false, false, false);
+        self.first_largest = [None; 64];
+        (self.before, self.last_freed) = (0, 0);
+    }
+
+    #[inline]
+    fn arrange(&self, _op: &Op, seen: &mut Outcome) {
+        // Skipped passes only where a contract says so, and nothing of the op before can be taken for an answer.
+        seen.clear();
+    }
+
+    #[inline]
+    fn judge(&mut self, op: &Op, seen: &Outcome) -> Verdict {
+        match self.step(op, seen) {
+            Ok(()) => Verdict::Agree,
+            Err(verdict) => verdict,
+        }
+    }
+
+    fn allowed(&self, op: &Op) -> String {
+        words::allowed(self, op)
+    }
+
+    fn picture(&self, op: Option<&Op>) -> Picture {
+        picture::picture(self, op)
+    }
+
+    fn byte_rows(&self, op: &Op, seen: &Outcome) -> Option<ByteRows> {
+        picture::byte_rows(self, op, seen)
+    }
+
+    fn state_rows(&self, view: &View) -> Option<ByteRows> {
+        picture::different_rows(self, &view.shown)
+    }
+
+    fn survey(&self, depth: Depth, view: &mut View) {
+        view.wanted.clear();
+        view.shown.clear();
+        (view.stray_byte, view.live_blocks) = (None, None);
+        let most = if depth == Depth::Full { SLOTS.into() } else { SAMPLE };
+        view.wanted.extend(self.blocks.live().iter().take(most));
+    }
+
+    fn audit(&self, view: &View) -> Verdict {
+        match self.judge_state(view) {
+            Ok(()) => Verdict::Agree,
+            Err(verdict) => verdict,
+        }
+    }
+
+    fn features(&self, op: &Op, seen: &Outcome, sink: &mut StateMap<'_>) {
+        let kind = op.kind() as usize;
+        let this = kind * 8 + seen.result.class();
+        let block = op.slot().and_then(|slot| self.blocks.get(slot));
+        let magnitude = |bytes: u64| (64 - bytes.leading_zeros() as usize).min(31);
+        let size = block.map_or_else(|| magnitude(op.asked_bytes().unwrap_or(0)), |block| magnitude(block.size));
+        sink.hit(this * 16 + size.min(15));
+        let live = magnitude(self.blocks.live().len() as u64).min(12);
+        sink.hit(4096 + this * 4 + live / 4);
+        let reuse = match block {
+            Some(block) if block.address == self.last_freed => 1,
+            Some(block) if block.address < self.last_freed => 2,
+            Some(_) => 3,
+            None => 0,
+        };
+        sink.hit(5120 + (kind * 4 + reuse) * 4 + (self.before % 4));
+        let align = block.map_or(0, |block| block.address.trailing_zeros() as usize).min(15);
+        sink.hit(6144 + kind * 16 + align);
+        sink.hit(6656 + live * 32 + size);
+        sink.hit(7168 + (kind * 2 + usize::from(self.system_refused)) * 4 + usize::from(self.freed) * 2);
+    }
+}
+
+impl HeapModel {
+    fn step(&mut self, op: &Op, seen: &Outcome) -> Judged {
+        self.before = self.blocks.live().len();
+        if seen.result == Seen::Skipped {
+            let may_skip = !self.contract.has(op.kind());
+            return if may_skip { Ok(()) } else { Err(Verdict::diverge(&ANSWER, "result")) };
+        }
+        self.system_refused |= seen.system_refused;
+        if let Some(address) = seen.stray_byte {
+            return Err(Verdict::diverge_at(&REDZONE, "memory", address));
+        }
+        match *op {
+            Op::Malloc { slot, size } => self.get(slot, Request::of(Some(size.0)), seen),
+            Op::Calloc { slot, count, size } => {
+                let request = Request { zeroed: true, ..Request::of(count.0.checked_mul(size.0)) };
+                self.get(slot, request, seen)
+            }
+            Op::PosixMemalign { slot, align, size } => {
+                let invalid = !align.is_for_posix();
+                if seen.result == Seen::Unaskable && invalid {
+                    return self.free_first(slot, seen);
+                }
+                if (seen.result == Seen::Invalid) != invalid {
+                    return Err(Verdict::diverge_at(&INVALID, "result", align.0));
+                }
+                if invalid {
+                    return self.free_first(slot, seen);
+                }
+                self.get(slot, Request::aligned(size.0, align.0), seen)
+            }
+            Op::AlignedAlloc { slot, align, size } | Op::Memalign { slot, align, size } => {
+                let request = Request { is_aligned_alloc: true, ..Request::aligned(size.0, align.bytes()) };
+                self.get(slot, request, seen)
+            }
+            Op::Alloc { slot, size, align } => self.get(slot, Request::aligned(size.0, align.bytes()), seen),
+            Op::AllocZeroed { slot, size, align } => {
+                self.get(slot, Request { zeroed: true, ..Request::aligned(size.0, align.bytes()) }, seen)
+            }
+            Op::Relayout { slot, size, align, zeroed } => {
+                self.change(slot, Request { zeroed, ..Request::aligned(size.0, align.bytes()) }, seen)
+            }
+            Op::Realloc { slot, size: Size(size) } => self.change(slot, Request::of(Some(size)), seen),
+            Op::Reallocarray { slot, count, size } => self.change(slot, Request::of(count.0.checked_mul(size.0)), seen),
+            Op::Free { slot } => {
+                if self.blocks.get(slot).is_none() {
+                    return expect(Seen::Vacant, seen);
+                }
+                expect(Seen::Done, seen)?;
+                self.free_first(slot, seen)?;
+                self.errno_kept(seen)
+            }
+            Op::FreeNull => {
+                expect(Seen::Done, seen)?;
+                self.errno_kept(seen)
+            }
+            Op::UsableSize { slot } => self.usable(slot, seen),
+            Op::Write { slot, length } => {
+                let Some(block) = self.blocks.get_mut(slot) else { return expect(Seen::Vacant, seen) };
+                block.write(slot, seen.write_number, u64::from(length.min(MAX_WRITTEN_BYTES)).min(block.size));
+                expect(Seen::Done, seen)
+            }
+            Op::Verify { slot } => {
+                if self.blocks.get(slot).is_none() {
+                    return expect(Seen::Vacant, seen);
+                }
+                expect(Seen::Done, seen)?;
+                self.look(seen)
+            }
+            Op::PushString { slot, length } => self.push(slot, length, Unit::Byte, seen),
+            Op::PushVec { slot, length } => self.push(slot, length, Unit::Word, seen),
+            Op::Fill { slot, count, size } => self.fill(slot, count, size.0, seen),
+            Op::Drain { slot, count, every } => self.drain(slot, count, every, seen),
+            Op::FreeAll { .. } => self.free_all(seen),
+            Op::Extend { bytes } => {
+                let fits = self.regions.extend(&self.setup, bytes.into());
+                expect(if fits { Seen::Done } else { Seen::Refused }, seen)
+            }
+            Op::AddRegion => {
+                let adds = self.regions.add_second();
+                expect(if adds { Seen::Done } else { Seen::Refused }, seen)
+            }
+            Op::Largest { align } => self.largest(align.exponent(), seen),
+            Op::Trim | Op::ThreadStart => expect(Seen::Done, seen),
+            Op::ThreadExit => match seen.result {
+                Seen::Done | Seen::Vacant => Ok(()),
+                _ => expect(Seen::Done, seen),
+            },
+            Op::Cycle { by, .. } => self.cycle(by, seen),
+        }
+    }
+
+    /// A call that gets a block into a slot; the block that is there is freed first.
+    #[inline]
+    fn get(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
+        self.free_first(slot, seen)?;
+        let Some(address) = self.answered(request, None, seen)? else { return Ok(()) };
+        if let (true, Some(offset)) = (request.zeroed, seen.nonzero) {
+            return Err(Verdict::diverge_at(&ZEROED, "block", offset));
+        }
+        self.put(slot, address, request.size.unwrap_or(0), request.align, seen.write_number);
+        Ok(())
+    }
+
+    #[inline]
+    fn put(&mut self, slot: Slot, address: u64, size: u64, align: Option<u64>, write_number: u64) {
+        let block = self.blocks.put(slot, address, size, align.unwrap_or(1));
+        block.fill(slot, write_number);
+        self.regions.touch(&self.contract, address, address.saturating_add(size));
+        self.aligned |= align.is_some_and(|align| 16 < align);
+    }
+
+    /// The block of a slot, if there is one, is freed: the program has looked at it before.
+    #[inline]
+    fn free_first(&mut self, slot: Slot, seen: &Outcome) -> Judged {
+        if self.blocks.get(slot).is_none() {
+            return Ok(());
+        }
+        self.look(seen)?;
+        self.free(slot);
+        Ok(())
+    }
+
+    #[inline]
+    fn free(&mut self, slot: Slot) {
+        if let Some(block) = self.blocks.take(slot) {
+            self.marks.give(&self.blocks, block.address, block.end());
+            self.freed = true;
+            self.last_freed = block.address;
+        }
+    }
+
+    /// Whether the bytes that the program looked at are those that it wrote.
+    #[inline]
+    fn look(&self, seen: &Outcome) -> Judged {
+        self.look_at(&seen.shown)
+    }
+
+    fn look_at(&self, shown: &super::Shown) -> Judged {
+        for (window, bytes) in shown.iter() {
+            let Some(block) = self.blocks.get(window.slot) else { continue };
+            if let Some(offset) = block.first_difference(window, bytes) {
+                return Err(Verdict::diverge_at(&CONTENTS, "bytes", offset));
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the answer to a request; the address if there is one. The block in slot `moving` is given up.
+    #[inline]
+    fn answered(&mut self, request: Request, moving: Option<Slot>, seen: &Outcome) -> Result<Option<u64>, Verdict> {
+        let legal = request.size.filter(|size| *size <= PTRDIFF_MAX);
+        match seen.result {
+            Seen::Block(address) => {
+                let Some(size) = legal else { return Err(Verdict::diverge(&REFUSAL, "result")) };
+                self.placed(address, size, request, moving)?;
+                Ok(Some(address))
+            }
+            Seen::Null => {
+                if legal.is_some_and(|size| self.has_room(size, request.align.unwrap_or(1))) {
+                    return Err(Verdict::diverge(&REFUSAL, "result"));
+                }
+                if seen.errno.is_some_and(|errno| errno != ENOMEM)
+                    && !self.contract.errno_unset
+                    && request.size != Some(0)
+                {
+                    return Err(Verdict::diverge(&ERRNO, "errno"));
+                }
+                Ok(None)
+            }
+            Seen::Invalid if request.is_aligned_alloc => {
+                let is_multiple =
+                    request.size.zip(request.align).is_some_and(|(size, align)| size.is_multiple_of(align));
+                if is_multiple && legal.is_some_and(|size| self.has_room(size, request.align.unwrap_or(1))) {
+                    return Err(Verdict::diverge(&REFUSAL, "result"));
+                }
+                Ok(None)
+            }
+            // What no `Layout` can say is not asked for.
+            Seen::Unaskable => {
+                let rounded = legal.and_then(|size| size.checked_next_multiple_of(request.align.unwrap_or(1)));
+                if rounded.is_some_and(|size| size <= PTRDIFF_MAX) {
+                    return Err(Verdict::diverge(&ANSWER, "result"));
+                }
+                Ok(None)
+            }
+            Seen::Invalid | Seen::Skipped | Seen::Done | Seen::Vacant | Seen::Bytes(_) | Seen::Refused => {
+                Err(Verdict::diverge(&ANSWER, "result"))
+            }
+        }
+    }
+
+    /// Whether there is room, so that null would be wrong.
+    fn has_room(&mut self, size: u64, align: u64) -> bool {
+        let contract = &self.contract;
+        if size == 0 || contract.largest_size < size || contract.largest_align < align || self.system_refused {
+            return false;
+        }
+        if contract.own_memory {
+            let wanted = size.saturating_add(align);
+            return wanted <= REFUSABLE_BYTES && self.blocks.live_bytes() <= REFUSABLE_BYTES;
+        }
+        let is_open = self.freed && (contract.no_coalescing || contract.size_classes);
+        if is_open || (self.freed && self.aligned && contract.keeps_padding) {
+            return false;
+        }
+        needed(contract, size, align) <= self.regions.largest_gap(contract, &self.blocks)
+    }
+
+    /// Judges where a block lies.
+    #[inline]
+    fn placed(&mut self, address: u64, size: u64, request: Request, moving: Option<Slot>) -> Judged {
+        let natural = 1 << (63 - (size.clamp(1, 16)).leading_zeros());
+        let align = match request.align {
+            Some(_) if size == 0 && self.contract.zero_size_unaligned => 1,
+            Some(align) if request.is_aligned_alloc && self.contract.any_alignment && !size.is_multiple_of(align) => 1,
+            Some(align) => align,
+            None if size == 0 => 1,
+            None if self.contract.min_alignment != 0 => self.contract.min_alignment,
+            None => natural,
+        };
+        if !address.is_multiple_of(align) {
+            return Err(Verdict::diverge_at(&ALIGNED, "block", address));
+        }
+        let end = address.checked_add(size);
+        let Some(end) = end else { return Err(Verdict::diverge_at(&INSIDE, "block", address)) };
+        if !self.contract.own_memory && !self.regions.hold(address, end) {
+            return Err(Verdict::diverge_at(&INSIDE, "block", address));
+        }
+        if let Some(slot) = moving
+            && let Some(old) = self.blocks.get(slot)
+        {
+            let (start, end) = (old.address, old.end());
+            self.marks.leave(&self.blocks, slot, start, end);
+        }
+        match self.marks.take(&self.blocks, moving, address, end) {
+            Some(other) => Err(Verdict::diverge_at(&DISJOINT, "block", other)),
+            None => Ok(()),
+        }
+    }
+
+    /// A call that changes a block's size.
+    fn change(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
+        let Some(old) = self.blocks.get(slot).copied() else { return expect(Seen::Vacant, seen) };
+        // A block of no bytes is not asked for: the program asks for one.
+        let request = Request { size: request.size.map(|size| size.max(1)), ..request };
+        let Some(address) = self.answered(request, Some(slot), seen)? else { return self.look(seen) };
+        self.moved(slot, old, address, request, seen)?;
+        if let Some(block) = self.blocks.get_mut(slot) {
+            block.align = request.align.unwrap_or(old.align);
+            block.fill(slot, seen.write_number);
+        }
+        Ok(())
+    }
+
+    /// Judges what a reallocation kept, and moves the block.
+    fn moved(&mut self, slot: Slot, old: Block, address: u64, request: Request, seen: &Outcome) -> Judged {
+        let size = request.size.unwrap_or(0);
+        let was = if self.contract.realloc_forgets_usable { old.size } else { old.granted.max(old.size) };
+        self.blocks.resize(slot, address, size, was.min(size));
+        self.regions.touch(&self.contract, address, address.saturating_add(size));
+        let Some(block) = self.blocks.get(slot) else { return Ok(()) };
+        for (window, bytes) in seen.shown.iter().filter(|(window, _)| window.slot == slot) {
+            if let Some(offset) = block.first_difference(window, bytes) {
+                return Err(Verdict::diverge_at(&KEPT, "bytes", offset));
+            }
+            let is_spare = old.end() - old.address <= window.offset && u64::from(window.length) <= SPARE_BYTES;
+            if is_spare && address != old.address {
+                if let Some(offset) = self.blocks.copied_along(slot, old.address, window, bytes) {
+                    return Err(Verdict::diverge_at(&OVER_READ, "bytes", offset));
+                }
+            }
+        }
+        match seen.nonzero {
+            Some(offset) if request.zeroed => Err(Verdict::diverge_at(&ZEROED, "block", offset)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn push(&mut self, slot: Slot, length: u8, unit: Unit, seen: &Outcome) -> Judged {
+        let bytes = u64::from(length) * unit.bytes();
+        match self.blocks.get(slot).copied() {
+            None if bytes == 0 => expect(Seen::Done, seen),
+            None => {
+                let size = unit.grown_capacity_bytes(0, bytes);
+                self.get(slot, Request::aligned(size, unit.bytes()), seen)?;
+                self.lengthen(slot, bytes);
+                Ok(())
+            }
+            Some(block) if block.length + bytes <= block.size => {
+                expect(Seen::Block(block.address), seen)?;
+                self.lengthen(slot, bytes);
+                Ok(())
+            }
+            Some(block) => {
+                let size = unit.grown_capacity_bytes(block.size, block.length + bytes);
+                self.change(slot, Request::aligned(size, block.align), seen)?;
+                if let Seen::Block(_) = seen.result {
+                    self.lengthen(slot, bytes);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn lengthen(&mut self, slot: Slot, bytes: u64) {
+        if let Some(block) = self.blocks.get_mut(slot) {
+            block.length += bytes;
+        }
+    }
+
+    fn errno_kept(&self, seen: &Outcome) -> Judged {
+        let changed = seen.errno.is_some_and(|errno| errno != 0);
+        if changed && !self.contract.free_changes_errno { Err(Verdict::diverge(&ERRNO, "errno")) } else { Ok(()) }
+    }
+
+    fn usable(&mut self, slot: Slot, seen: &Outcome) -> Judged {
+        let Some(block) = self.blocks.get(slot).copied() else { return expect(Seen::Vacant, seen) };
+        let Seen::Bytes(usable) = seen.result else { return Err(Verdict::diverge(&ANSWER, "result")) };
+        if usable < block.size {
+            return Err(Verdict::diverge_at(&USABLE, "result", usable));
+        }
+        let granted = block.granted.max(block.size);
+        if self.contract.usable_is_a_hint || usable <= granted {
+            return Ok(());
+        }
+        let end = block.address.checked_add(usable);
+        let fits = |end: &u64| self.contract.own_memory || self.regions.hold(block.address, *end);
+        let Some(end) = end.filter(fits) else { return Err(Verdict::diverge_at(&USABLE, "result", usable)) };
+        self.marks.leave(&self.blocks, slot, block.address, block.end());
+        if self.marks.take(&self.blocks, Some(slot), block.address, end).is_some() {
+            return Err(Verdict::diverge_at(&USABLE, "result", usable));
+        }
+        if let Some(block) = self.blocks.get_mut(slot) {
+            block.grant(slot, seen.write_number, usable);
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, first: Slot, count: u8, size: u64, seen: &Outcome) -> Judged {
+        let mut answers = seen.batch.iter();
+        let mut write_number = seen.write_number;
+        let mut last = Seen::Done;
+        for slot in (0..u16::from(count.max(1))).map(|distance| first.after(distance)) {
+            if self.blocks.get(slot).is_some() {
+                continue;
+            }
+            let Some(address) = answers.next() else { break };
+            last = if *address == 0 { Seen::Null } else { Seen::Block(*address) };
+            let request = Request::of(Some(size.max(1)));
+            let errno = None;
+            let one = match last {
+                Seen::Null => {
+                    if size <= PTRDIFF_MAX && self.has_room(size.max(1), 1) {
+                        return Err(Verdict::diverge(&REFUSAL, "result"));
+                    }
+                    errno
+                }
+                _ if PTRDIFF_MAX < size => return Err(Verdict::diverge(&REFUSAL, "result")),
+                _ => Some(*address),
+            };
+            let Some(address) = one else { break };
+            self.placed(address, size.max(1), request, None)?;
+            self.put(slot, address, size.max(1), None, write_number);
+            write_number += 2;
+        }
+        expect(if last == Seen::Null { Seen::Null } else { Seen::Done }, seen)
+    }
+
+    fn drain(&mut self, first: Slot, count: u8, every: u8, seen: &Outcome) -> Judged {
+        self.look(seen)?;
+        let (mut met, mut freed) = (0_u32, 0_u32);
+        for slot in (0..u16::from(count.max(1))).map(|distance| first.after(distance)) {
+            if self.blocks.get(slot).is_some() {
+                if met.is_multiple_of(u32::from(every.max(1))) {
+                    self.free(slot);
+                    freed += 1;
+                }
+                met += 1;
+            }
+        }
+        expect(if freed == 0 { Seen::Vacant } else { Seen::Done }, seen)
+    }
+
+    fn free_all(&mut self, seen: &Outcome) -> Judged {
+        self.look(seen)?;
+        let was_empty = self.blocks.live().is_empty();
+        while let Some(slot) = self.blocks.live().last().copied() {
+            self.free(slot);
+        }
+        expect(if was_empty { Seen::Vacant } else { Seen::Done }, seen)
+    }
+
+    fn largest(&mut self, exponent: u8, seen: &Outcome) -> Judged {
+        let Seen::Bytes(largest) = seen.result else { return Err(Verdict::diverge(&ANSWER, "result")) };
+        let align = 1_u64 << exponent;
+        if self.has_room(largest.saturating_add(1), align) {
+            return Err(Verdict::diverge_at(&REFUSAL, "result", largest));
+        }
+        if self.blocks.live().is_empty() && self.freed && self.contract.gives_back() {
+            match &mut self.first_largest[usize::from(exponent)] {
+                first @ None => *first = Some(largest),
+                Some(first) if largest.saturating_add(self.contract.kept_bytes) < *first => {
+                    return Err(Verdict::diverge_at(&LEAK, "result", *first - largest));
+                }
+                Some(_) => {}
+            }
+        }
+        self.freed |= largest != 0;
+        self.aligned |= 16 < align;
+        Ok(())
+    }
+
+    fn cycle(&mut self, _by: FreedBy, seen: &Outcome) -> Judged {
+        if !matches!(seen.result, Seen::Done | Seen::Null) {
+            return expect(Seen::Done, seen);
+        }
+        self.freed = true;
+        let Some(held) = seen.held else { return Ok(()) };
+        let slack = self.contract.kept_bytes.max(CYCLE_SLACK_BYTES);
+        if !self.contract.unbounded && held.first + held.first / 4 + slack < held.second {
+            return Err(Verdict::diverge_at(&BOUNDED, "held", held.second - held.first));
+        }
+        Ok(())
+    }
+
+    fn judge_state(&self, view: &View) -> Judged {
+        if let Some(address) = view.stray_byte {
+            return Err(Verdict::diverge_at(&REDZONE, "memory", address));
+        }
+        self.look_at(&view.shown)?;
+        match view.live_blocks {
+            Some(blocks) if blocks != self.blocks.live().len() as u64 => {
+                Err(Verdict::diverge_at(&BOOKS, "live_blocks", blocks))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn expect(result: Seen, seen: &Outcome) -> Judged {
+    if seen.result == result { Ok(()) } else { Err(Verdict::diverge(&ANSWER, "result")) }
+}
