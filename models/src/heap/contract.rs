@@ -226,22 +226,12 @@ impl HeapContract {
     /// Whether a subject with this contract is asked for such an op.
     #[must_use]
     pub fn asks(&self, op: &Op) -> bool {
-        let align = match op {
-            Op::PosixMemalign { align, .. } => align.0,
-            Op::AlignedAlloc { align, .. }
-            | Op::Memalign { align, .. }
-            | Op::Alloc { align, .. }
-            | Op::AllocZeroed { align, .. }
-            | Op::Relayout { align, .. }
-            | Op::Largest { align } => align.bytes(),
-            _ => 1,
-        };
-        let extends = match op {
-            Op::Extend { bytes } => {
-                let bytes = u64::from(*bytes);
-                self.smallest_extend <= bytes && bytes.is_multiple_of(self.smallest_extend.max(1))
-            }
-            _ => true,
+        let align = op.asked_align().unwrap_or(1);
+        let extends = if let Op::Extend { bytes } = op {
+            let bytes = u64::from(*bytes);
+            self.smallest_extend <= bytes && bytes.is_multiple_of(self.smallest_extend.max(1))
+        } else {
+            true
         };
         let size = op.asked_bytes().unwrap_or(0);
         self.has(op.kind()) && align <= self.largest_align && size <= self.largest_size && extends

@@ -271,10 +271,8 @@ impl HeapModel {
             }
             Op::Largest { align } => self.largest(align.exponent(), seen),
             Op::Trim | Op::ThreadStart => expect(Seen::Done, seen),
-            Op::ThreadExit => match seen.result {
-                Seen::Done | Seen::Vacant => Ok(()),
-                _ => expect(Seen::Done, seen),
-            },
+            Op::ThreadExit if seen.result == Seen::Vacant => Ok(()),
+            Op::ThreadExit => expect(Seen::Done, seen),
             Op::Cycle { by, .. } => self.cycle(by, seen),
         }
     }
@@ -454,10 +452,11 @@ impl HeapModel {
                 return Err(Verdict::diverge_at(&KEPT, "bytes", offset));
             }
             let is_spare = old.end() - old.address <= window.offset && u64::from(window.length) <= SPARE_BYTES;
-            if is_spare && address != old.address {
-                if let Some(offset) = self.blocks.copied_along(slot, old.address, window, bytes) {
-                    return Err(Verdict::diverge_at(&OVER_READ, "bytes", offset));
-                }
+            if is_spare
+                && address != old.address
+                && let Some(offset) = self.blocks.copied_along(slot, old.address, window, bytes)
+            {
+                return Err(Verdict::diverge_at(&OVER_READ, "bytes", offset));
             }
         }
         match seen.nonzero {
@@ -527,6 +526,7 @@ impl HeapModel {
     }
 
     fn fill(&mut self, first: Slot, count: u8, size: u64, seen: &Outcome) -> Judged {
+        let size = size.max(1);
         let mut answers = seen.batch.iter();
         let mut write_number = seen.write_number;
         let mut last = Seen::Done;
@@ -535,25 +535,21 @@ impl HeapModel {
                 continue;
             }
             let Some(address) = answers.next() else { break };
-            last = if *address == 0 { Seen::Null } else { Seen::Block(*address) };
-            let request = Request::of(Some(size.max(1)));
-            let errno = None;
-            let one = match last {
-                Seen::Null => {
-                    if size <= PTRDIFF_MAX && self.has_room(size.max(1), 1) {
-                        return Err(Verdict::diverge(&REFUSAL, "result"));
-                    }
-                    errno
+            if *address == 0 {
+                if size <= PTRDIFF_MAX && self.has_room(size, 1) {
+                    return Err(Verdict::diverge(&REFUSAL, "result"));
                 }
-                _ if PTRDIFF_MAX < size => return Err(Verdict::diverge(&REFUSAL, "result")),
-                _ => Some(*address),
-            };
-            let Some(address) = one else { break };
-            self.placed(address, size.max(1), request, None)?;
-            self.put(slot, address, size.max(1), None, write_number);
+                last = Seen::Null;
+                break;
+            }
+            if PTRDIFF_MAX < size {
+                return Err(Verdict::diverge(&REFUSAL, "result"));
+            }
+            self.placed(*address, size, Request::of(Some(size)), None)?;
+            self.put(slot, *address, size, None, write_number);
             write_number += 2;
         }
-        expect(if last == Seen::Null { Seen::Null } else { Seen::Done }, seen)
+        expect(last, seen)
     }
 
     fn drain(&mut self, first: Slot, count: u8, every: u8, seen: &Outcome) -> Judged {

@@ -155,4 +155,38 @@ impl Op {
             | Op::ThreadExit => None,
         }
     }
+
+    /// The alignment in bytes that the op names.
+    #[must_use]
+    pub const fn asked_align(&self) -> Option<u64> {
+        match self {
+            Op::PosixMemalign { align, .. } => Some(align.0),
+            Op::AlignedAlloc { align, .. }
+            | Op::Memalign { align, .. }
+            | Op::Alloc { align, .. }
+            | Op::AllocZeroed { align, .. }
+            | Op::Relayout { align, .. }
+            | Op::Largest { align } => Some(align.bytes()),
+            Op::Malloc { .. }
+            | Op::Calloc { .. }
+            | Op::Realloc { .. }
+            | Op::Reallocarray { .. }
+            | Op::Free { .. }
+            | Op::FreeNull
+            | Op::UsableSize { .. }
+            | Op::Write { .. }
+            | Op::Verify { .. }
+            | Op::PushString { .. }
+            | Op::PushVec { .. }
+            | Op::Fill { .. }
+            | Op::Drain { .. }
+            | Op::FreeAll { .. }
+            | Op::Extend { .. }
+            | Op::AddRegion
+            | Op::Trim
+            | Op::Cycle { .. }
+            | Op::ThreadStart
+            | Op::ThreadExit => None,
+        }
+    }
 }

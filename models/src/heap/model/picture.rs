@@ -17,20 +17,17 @@ pub(super) fn picture(model: &HeapModel, op: Option<&Op>) -> Picture {
 
 /// What the op shows of a block, beside what the program wrote.
 pub(super) fn byte_rows(model: &HeapModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
-    match *op {
+    let changes = matches!(op, Op::Realloc { .. } | Op::Reallocarray { .. } | Op::Relayout { .. });
+    let first = || {
+        let (window, shown) = seen.shown.iter().next()?;
+        let block = model.blocks.get(window.slot)?;
+        Some(ByteRows { start: window.offset, allowed: block.allowed(window, shown), seen: shown.to_vec() })
+    };
+    if changes {
         // The kept bytes are shown at the new place, where they have the offsets that they had.
-        Op::Realloc { slot, .. } | Op::Reallocarray { slot, .. } | Op::Relayout { slot, .. } => {
-            matches!(seen.result, Seen::Block(_) | Seen::Null).then_some(())?;
-            let block = model.blocks.get(slot)?;
-            let (window, shown) = seen.shown.iter().find(|(window, _)| window.slot == slot)?;
-            Some(ByteRows { start: window.offset, allowed: block.allowed(window, shown), seen: shown.to_vec() })
-        }
-        _ => different_rows(model, &seen.shown).or_else(|| {
-            let (window, shown) = seen.shown.iter().next()?;
-            let block = model.blocks.get(window.slot)?;
-            Some(ByteRows { start: window.offset, allowed: block.allowed(window, shown), seen: shown.to_vec() })
-        }),
+        return matches!(seen.result, Seen::Block(_) | Seen::Null).then(first)?;
     }
+    different_rows(model, &seen.shown).or_else(first)
 }
 
 /// The first window with a byte that is not what the program wrote.
