@@ -27,7 +27,7 @@ use super::laws::{
     ALIGNED, ANSWER, BOOKS, BOUNDED, CONTENTS, DISJOINT, ERRNO, INSIDE, INVALID, KEPT, LEAK, OVER_READ, REDZONE,
     REFUSAL, USABLE, ZEROED,
 };
-use super::op::{MAX_WRITTEN_BYTES, Op};
+use super::op::{MAX_WRITTEN_BYTES, Op, OpKind};
 use super::operands::{FreedBy, SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
@@ -426,6 +426,13 @@ impl HeapModel {
         }
     }
 
+    /// The request of a reallocation: in Rust the block keeps its alignment, in C it does not.
+    fn resized(&self, slot: Slot, size: Option<u64>) -> Request {
+        let keeps_alignment = self.contract.has(OpKind::Relayout);
+        let align = self.blocks.get(slot).map(|block| block.align).filter(|align| keeps_alignment && 1 < *align);
+        Request { align, ..Request::of(size) }
+    }
+
     /// A call that changes a block's size.
     fn change(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
         let Some(old) = self.blocks.get(slot).copied() else { return expect(Seen::Vacant, seen) };
@@ -482,7 +489,7 @@ impl HeapModel {
             }
             Some(block) => {
                 let size = unit.grown_capacity_bytes(block.size, block.length + bytes);
-                self.change(slot, Request::aligned(size, block.align), seen)?;
+                self.change(slot, self.resized(slot, Some(size)), seen)?;
                 if let Seen::Block(_) = seen.result {
                     self.lengthen(slot, bytes);
                 }

@@ -29,8 +29,8 @@ pub(super) fn allowed(model: &HeapModel, op: &Op) -> String {
             let request = Request { zeroed, ..Request::aligned(size.0, align.bytes()) };
             change(model, slot, request)
         }
-        Op::Realloc { slot, size } => change(model, slot, Request::of(Some(size.0))),
-        Op::Reallocarray { slot, count, size } => change(model, slot, Request::of(count.0.checked_mul(size.0))),
+        Op::Realloc { slot, size } => change(model, slot, model.resized(slot, Some(size.0))),
+        Op::Reallocarray { slot, count, size } => change(model, slot, model.resized(slot, count.0.checked_mul(size.0))),
         Op::Free { slot } => held(model, slot, |number, _| format!("done: block {number} is free")),
         Op::UsableSize { slot } => {
             held(model, slot, |_, size| format!("{size} bytes or more, all of them the program's to write"))
@@ -96,7 +96,7 @@ fn push(model: &HeapModel, slot: Slot, length: u8, unit: Unit) -> String {
         }
         Some(block) => {
             let size = unit.grown_capacity_bytes(block.size, block.length + bytes);
-            change(model, slot, Request::aligned(size, block.align))
+            change(model, slot, model.resized(slot, Some(size)))
         }
     }
 }
