@@ -106,6 +106,9 @@ pub trait Allocator: Sized + 'static {
     /// `errno` after the last call, if the family has one.
     fn errno(&self) -> Option<i32>;
 
+    /// `errno` after `free`: 0 if it is what it was before.
+    fn errno_after_free(&self) -> Option<i32>;
+
     /// The usable size of a live block, if there is such a call.
     fn usable_size(&mut self, live: Live) -> Option<usize>;
 

@@ -118,6 +118,10 @@ impl<H: RawHeap> Allocator for Arena<H> {
         None
     }
 
+    fn errno_after_free(&self) -> Option<i32> {
+        None
+    }
+
     fn usable_size(&mut self, live: Live) -> Option<usize> {
         let layout = layout(live.size, live.align)?;
         if H::CONTRACT.has(OpKind::UsableSize) { self.heap.usable_size(live.block, layout) } else { None }

@@ -8,6 +8,8 @@ use std::ptr;
 
 /// Sizes from here on are not touched, whatever was answered.
 const UNTOUCHABLE_BYTES: usize = 1 << 47;
+/// No call of a malloc sets this error: what it becomes was changed.
+const ERRNO_BEFORE_FREE: i32 = libc::EXDEV;
 /// What `malloc` aligns to on this platform.
 const MALLOC_ALIGN: usize = 16;
 
@@ -161,13 +163,13 @@ impl<M: Malloc> Allocator for Family<M> {
 
     #[inline]
     unsafe fn free(&mut self, live: Live) {
-        set_errno(0);
+        set_errno(ERRNO_BEFORE_FREE);
         // SAFETY: the caller says that the block is live.
         unsafe { self.malloc.free(live.block) };
     }
 
     fn free_null(&mut self) -> bool {
-        set_errno(0);
+        set_errno(ERRNO_BEFORE_FREE);
         // SAFETY: null is always allowed.
         unsafe { self.malloc.free(ptr::null_mut()) };
         true
@@ -176,6 +178,14 @@ impl<M: Malloc> Allocator for Family<M> {
     #[inline]
     fn errno(&self) -> Option<i32> {
         Some(errno())
+    }
+
+    fn errno_after_free(&self) -> Option<i32> {
+        Some(match errno() {
+            ERRNO_BEFORE_FREE => 0,
+            0 => -1,
+            other => other,
+        })
     }
 
     fn usable_size(&mut self, live: Live) -> Option<usize> {

@@ -23,6 +23,8 @@ pub struct Program<A: Allocator> {
     slots: Slots,
     /// How many writes the program has made.
     writes: u64,
+    /// The thread that made the program: it never ends.
+    first_thread: libc::pthread_t,
     /// Room for the blocks of a cycle.
     cycled: Box<[*mut u8; 256]>,
     slots_in_order: Vec<Slot>,
@@ -100,6 +102,7 @@ impl<A: Allocator> Program<A> {
             contract,
             slots: Slots::new(),
             writes: 0,
+            first_thread: this_thread(),
             cycled: Box::new([std::ptr::null_mut(); 256]),
             slots_in_order: Vec::with_capacity(SLOTS.into()),
         }
@@ -146,14 +149,14 @@ impl<A: Allocator> Program<A> {
                 if !self.show_and_free(slot, seen) {
                     return Seen::Vacant;
                 }
-                seen.errno = self.allocator.errno();
+                seen.errno = self.allocator.errno_after_free();
                 Seen::Done
             }
             Op::FreeNull => {
                 if !self.allocator.free_null() {
                     return Seen::Skipped;
                 }
-                seen.errno = self.allocator.errno();
+                seen.errno = self.allocator.errno_after_free();
                 Seen::Done
             }
             Op::UsableSize { slot } => self.usable_size(slot),
@@ -179,6 +182,7 @@ impl<A: Allocator> Program<A> {
             }
             Op::Cycle { count, size, by } => self.cycle(usize::from(count.max(1)), size_of(size.0).max(1), by, seen),
             Op::ThreadStart => Seen::Done,
+            Op::ThreadExit if this_thread() == self.first_thread => Seen::Vacant,
             Op::ThreadExit => {
                 self.allocator.thread_exits();
                 Seen::Done
@@ -485,6 +489,11 @@ impl<A: Allocator> Program<A> {
             unsafe { self.allocator.free(live) };
         }
     }
+}
+
+fn this_thread() -> libc::pthread_t {
+    // SAFETY: it has no conditions.
+    unsafe { libc::pthread_self() }
 }
 
 /// The program, lent to a thread that its owner waits for.

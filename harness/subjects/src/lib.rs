@@ -7,6 +7,7 @@
 pub mod brk_heap;
 pub mod guest_memory;
 pub mod header_free;
+pub mod heap;
 pub mod page_walk;
 mod pages;
 pub mod temp_map;

@@ -191,9 +191,14 @@ freedoms! {
 }
 
 impl HeapContract {
-    /// An arena in Rust without a freedom: it has Rust's calls and those of regions.
+    /// An arena in Rust without a freedom: it has Rust's calls. What it may have besides, [`HeapContract::having`] adds.
     pub const ARENA: Self = HeapContract {
-        calls: Calls::ALL.without(Calls::OF_C).without(Calls::of(&[OpKind::UsableSize, OpKind::Trim])),
+        calls: Calls::ALL.without(Calls::OF_C).without(Calls::of(&[
+            OpKind::UsableSize,
+            OpKind::Trim,
+            OpKind::Extend,
+            OpKind::AddRegion,
+        ])),
         ..Self::STRICT
     };
     /// A `GlobalAlloc` with memory of its own.
@@ -215,6 +220,13 @@ impl HeapContract {
     };
     /// A malloc library as C17, POSIX.1-2017 and the manual pages describe it.
     pub const C: Self = HeapContract { errno_unset: true, free_changes_errno: true, ..Self::POSIX_2024 };
+
+    /// The same contract with more calls: `HeapContract::ARENA.having(&[OpKind::Extend])`.
+    #[must_use]
+    pub const fn having(mut self, kinds: &[OpKind]) -> Self {
+        self.calls = Calls(self.calls.0 | Calls::of(kinds).0);
+        self
+    }
 
     /// Whether a subject with this contract has the call. What is never used again cannot be looked for by trial.
     #[inline]
