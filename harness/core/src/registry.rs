@@ -4,6 +4,7 @@ use crate::target::{Dialect, Target};
 use memtwin_models::brk_heap::BrkHeap;
 use memtwin_models::guest_memory::GuestMemory;
 use memtwin_models::header_free::HeaderFree;
+use memtwin_models::heap::Heap;
 use memtwin_models::page_walk::PageWalk;
 use memtwin_models::temp_map::TempMap;
 use memtwin_models::{Component, Row};
@@ -31,6 +32,13 @@ impl Listed for GuestMemory {
 }
 
 impl Listed for HeaderFree {
+    #[inline(never)]
+    fn target(row: &'static Row<Self>) -> &'static dyn Target {
+        row
+    }
+}
+
+impl Listed for Heap {
     #[inline(never)]
     fn target(row: &'static Row<Self>) -> &'static dyn Target {
         row

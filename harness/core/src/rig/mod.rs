@@ -4,6 +4,7 @@
 pub mod brk_heap;
 pub mod guest_memory;
 pub mod header_free;
+pub mod heap;
 pub mod page_walk;
 pub mod rust_test;
 pub mod temp_map;

@@ -1,0 +1,25 @@
+//! The rig of heaps.
+
+mod belief;
+mod generate;
+mod setups;
+mod simplify;
+mod sizes;
+mod small;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod words;
+
+pub use generate::HeapGenerator;
+
+use crate::rig::{Explain, Export, Rig};
+use memtwin_models::heap::Heap;
+
+impl Rig for Heap {
+    type Generator = HeapGenerator;
+}
+
+impl Explain for Heap {}
+
+impl Export for Heap {}
