@@ -32,6 +32,8 @@ pub mod cli;
 pub mod export;
 
 pub use memtwin_core::*;
+#[cfg(feature = "heap")]
+pub use memtwin_heap as heap;
 #[cfg(feature = "report")]
 pub use memtwin_report as report;
 #[cfg(feature = "subjects")]
@@ -43,7 +45,7 @@ pub use memtwin_witness as witness;
 #[cfg(feature = "subjects")]
 #[must_use]
 pub fn built_in() -> Registry {
-    use subjects::{brk_heap, guest_memory, header_free, page_walk, temp_map};
+    use subjects::{brk_heap, guest_memory, header_free, heap, page_walk, temp_map};
     Registry::new()
         .with_all(guest_memory::ROWS)
         .with_all(guest_memory::defects::ROWS)
@@ -55,6 +57,8 @@ pub fn built_in() -> Registry {
         .with_all(page_walk::defects::ROWS)
         .with_all(temp_map::ROWS)
         .with_all(temp_map::defects::ROWS)
+        .with_all(heap::ROWS)
+        .with_all(heap::defects::ROWS)
 }
 
 /// The `main` function of a program that has memtwin's command line for the subjects of a registry, and the allocator that

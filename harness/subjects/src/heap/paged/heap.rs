@@ -66,6 +66,8 @@ impl<D: Deviation> Heap<D> {
 
     /// A block whose address is a multiple of `align`, above 16.
     pub(super) fn allocate_aligned(&mut self, thread: u32, size: usize, align: usize) -> *mut u8 {
+        // A block of no bytes must not begin where its room ends.
+        let size = size.max(1);
         let Some(bytes) = D::bytes_for_aligned(size, align) else { return self.allocate(thread, size) };
         if MOST_SMALL_BYTES < bytes {
             return self.large(thread, size, align);
