@@ -15,6 +15,8 @@
 //! new bytes. The place of a divergence is an address (aligned, inside, disjoint, redzone), an offset in a block (contents,
 //! kept, zeroed, over_read), or a number of bytes.
 
+mod answers;
+mod batches;
 mod blocks;
 mod marks;
 mod occupied;
@@ -23,33 +25,24 @@ mod room;
 mod words;
 
 use super::contents::SPARE_BYTES;
-use super::laws::{
-    ALIGNED, ANSWER, BOOKS, BOUNDED, CONTENTS, DISJOINT, ERRNO, INSIDE, INVALID, KEPT, LEAK, OVER_READ, REDZONE,
-    REFUSAL, USABLE, ZEROED,
-};
+use super::laws::{ANSWER, BOOKS, CONTENTS, ERRNO, INVALID, KEPT, OVER_READ, REDZONE, USABLE, ZEROED};
 use super::op::{MAX_WRITTEN_BYTES, Op, OpKind};
-use super::operands::{FreedBy, SLOTS, Slot};
+use super::operands::{SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
 use super::{Heap, HeapContract};
 use crate::allocation::{Size, Unit};
 use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Model, StateMap, Verdict};
+use answers::Request;
 use blocks::{Block, Blocks};
 use marks::Marks;
-use room::{Regions, needed};
+use room::Regions;
 
 type Judged = Result<(), Verdict>;
 
-/// The largest size that C and Rust allow.
-const PTRDIFF_MAX: u64 = u64::MAX >> 1;
-/// A heap with memory of its own may refuse a request above this, and any when more is live, in bytes.
-const REFUSABLE_BYTES: u64 = 1 << 30;
-/// What a cycle may add besides a quarter, where the contract states no more, in bytes.
-const CYCLE_SLACK_BYTES: u64 = 64 << 10;
 /// The live blocks that an ordinary audit looks at.
 const SAMPLE: usize = 4;
-const ENOMEM: i32 = 12;
 
 /// The model of a heap.
 #[derive(Debug, Clone)]
@@ -69,28 +62,6 @@ pub struct HeapModel {
     /// Before the op, for features: live blocks, and the address that was freed last.
     before: usize,
     last_freed: u64,
-}
-
-/// A request for a block.
-#[derive(Debug, Clone, Copy)]
-struct Request {
-    /// `None` where a product overflows.
-    size: Option<u64>,
-    /// As asked for; `None` for calls that name none.
-    align: Option<u64>,
-    zeroed: bool,
-    /// Whether the call is `aligned_alloc` or `memalign`.
-    is_aligned_alloc: bool,
-}
-
-impl Request {
-    const fn of(size: Option<u64>) -> Self {
-        Request { size, align: None, zeroed: false, is_aligned_alloc: false }
-    }
-
-    const fn aligned(size: u64, align: u64) -> Self {
-        Request { align: Some(align), ..Request::of(Some(size)) }
-    }
 }
 
 impl Model<Heap> for HeapModel {
@@ -273,7 +244,7 @@ impl HeapModel {
             Op::Trim | Op::ThreadStart => expect(Seen::Done, seen),
             Op::ThreadExit if seen.result == Seen::Vacant => Ok(()),
             Op::ThreadExit => expect(Seen::Done, seen),
-            Op::Cycle { by, .. } => self.cycle(by, seen),
+            Op::Cycle { .. } => self.cycle(seen),
         }
     }
 
@@ -331,99 +302,6 @@ impl HeapModel {
             }
         }
         Ok(())
-    }
-
-    /// Judges the answer to a request; the address if there is one. The block in slot `moving` is given up.
-    #[inline]
-    fn answered(&mut self, request: Request, moving: Option<Slot>, seen: &Outcome) -> Result<Option<u64>, Verdict> {
-        let legal = request.size.filter(|size| *size <= PTRDIFF_MAX);
-        match seen.result {
-            Seen::Block(address) => {
-                let Some(size) = legal else { return Err(Verdict::diverge(&REFUSAL, "result")) };
-                self.placed(address, size, request, moving)?;
-                Ok(Some(address))
-            }
-            Seen::Null => {
-                if legal.is_some_and(|size| self.has_room(size, request.align.unwrap_or(1))) {
-                    return Err(Verdict::diverge(&REFUSAL, "result"));
-                }
-                if seen.errno.is_some_and(|errno| errno != ENOMEM)
-                    && !self.contract.errno_unset
-                    && request.size != Some(0)
-                {
-                    return Err(Verdict::diverge(&ERRNO, "errno"));
-                }
-                Ok(None)
-            }
-            Seen::Invalid if request.is_aligned_alloc => {
-                let is_multiple =
-                    request.size.zip(request.align).is_some_and(|(size, align)| size.is_multiple_of(align));
-                if is_multiple && legal.is_some_and(|size| self.has_room(size, request.align.unwrap_or(1))) {
-                    return Err(Verdict::diverge(&REFUSAL, "result"));
-                }
-                Ok(None)
-            }
-            // What no `Layout` can say is not asked for.
-            Seen::Unaskable => {
-                let rounded = legal.and_then(|size| size.checked_next_multiple_of(request.align.unwrap_or(1)));
-                if rounded.is_some_and(|size| size <= PTRDIFF_MAX) {
-                    return Err(Verdict::diverge(&ANSWER, "result"));
-                }
-                Ok(None)
-            }
-            Seen::Invalid | Seen::Skipped | Seen::Done | Seen::Vacant | Seen::Bytes(_) | Seen::Refused => {
-                Err(Verdict::diverge(&ANSWER, "result"))
-            }
-        }
-    }
-
-    /// Whether there is room, so that null would be wrong.
-    fn has_room(&mut self, size: u64, align: u64) -> bool {
-        let contract = &self.contract;
-        if size == 0 || contract.largest_size < size || contract.largest_align < align || self.system_refused {
-            return false;
-        }
-        if contract.own_memory {
-            let wanted = size.saturating_add(align);
-            return wanted <= REFUSABLE_BYTES && self.blocks.live_bytes() <= REFUSABLE_BYTES;
-        }
-        let is_open = self.freed && (contract.no_coalescing || contract.size_classes);
-        if is_open || (self.freed && self.aligned && contract.keeps_padding) {
-            return false;
-        }
-        needed(contract, size, align) <= self.regions.largest_gap(contract, &self.blocks)
-    }
-
-    /// Judges where a block lies.
-    #[inline]
-    fn placed(&mut self, address: u64, size: u64, request: Request, moving: Option<Slot>) -> Judged {
-        let natural = 1 << (63 - (size.clamp(1, 16)).leading_zeros());
-        let align = match request.align {
-            Some(_) if size == 0 && self.contract.zero_size_unaligned => 1,
-            Some(align) if request.is_aligned_alloc && self.contract.any_alignment && !size.is_multiple_of(align) => 1,
-            Some(align) => align,
-            None if size == 0 => 1,
-            None if self.contract.min_alignment != 0 => self.contract.min_alignment,
-            None => natural,
-        };
-        if !address.is_multiple_of(align) {
-            return Err(Verdict::diverge_at(&ALIGNED, "block", address));
-        }
-        let end = address.checked_add(size);
-        let Some(end) = end else { return Err(Verdict::diverge_at(&INSIDE, "block", address)) };
-        if !self.contract.own_memory && !self.regions.hold(address, end) {
-            return Err(Verdict::diverge_at(&INSIDE, "block", address));
-        }
-        if let Some(slot) = moving
-            && let Some(old) = self.blocks.get(slot)
-        {
-            let (start, end) = (old.address, old.end());
-            self.marks.leave(&self.blocks, slot, start, end);
-        }
-        match self.marks.take(&self.blocks, moving, address, end) {
-            Some(other) => Err(Verdict::diverge_at(&DISJOINT, "block", other)),
-            None => Ok(()),
-        }
     }
 
     /// The request of a reallocation: in Rust the block keeps its alignment, in C it does not.
@@ -528,90 +406,6 @@ impl HeapModel {
         }
         if let Some(block) = self.blocks.get_mut(slot) {
             block.grant(slot, seen.write_number, usable);
-        }
-        Ok(())
-    }
-
-    fn fill(&mut self, first: Slot, count: u8, size: u64, seen: &Outcome) -> Judged {
-        let size = size.max(1);
-        let mut answers = seen.batch.iter();
-        let mut write_number = seen.write_number;
-        let mut last = Seen::Done;
-        for slot in (0..u16::from(count.max(1))).map(|distance| first.after(distance)) {
-            if self.blocks.get(slot).is_some() {
-                continue;
-            }
-            let Some(address) = answers.next() else { break };
-            if *address == 0 {
-                if size <= PTRDIFF_MAX && self.has_room(size, 1) {
-                    return Err(Verdict::diverge(&REFUSAL, "result"));
-                }
-                last = Seen::Null;
-                break;
-            }
-            if PTRDIFF_MAX < size {
-                return Err(Verdict::diverge(&REFUSAL, "result"));
-            }
-            self.placed(*address, size, Request::of(Some(size)), None)?;
-            self.put(slot, *address, size, None, write_number);
-            write_number += 2;
-        }
-        expect(last, seen)
-    }
-
-    fn drain(&mut self, first: Slot, count: u8, every: u8, seen: &Outcome) -> Judged {
-        self.look(seen)?;
-        let (mut met, mut freed) = (0_u32, 0_u32);
-        for slot in (0..u16::from(count.max(1))).map(|distance| first.after(distance)) {
-            if self.blocks.get(slot).is_some() {
-                if met.is_multiple_of(u32::from(every.max(1))) {
-                    self.free(slot);
-                    freed += 1;
-                }
-                met += 1;
-            }
-        }
-        expect(if freed == 0 { Seen::Vacant } else { Seen::Done }, seen)
-    }
-
-    fn free_all(&mut self, seen: &Outcome) -> Judged {
-        self.look(seen)?;
-        let was_empty = self.blocks.live().is_empty();
-        while let Some(slot) = self.blocks.live().last().copied() {
-            self.free(slot);
-        }
-        expect(if was_empty { Seen::Vacant } else { Seen::Done }, seen)
-    }
-
-    fn largest(&mut self, exponent: u8, seen: &Outcome) -> Judged {
-        let Seen::Bytes(largest) = seen.result else { return Err(Verdict::diverge(&ANSWER, "result")) };
-        let align = 1_u64 << exponent;
-        if self.has_room(largest.saturating_add(1), align) {
-            return Err(Verdict::diverge_at(&REFUSAL, "result", largest));
-        }
-        if self.blocks.live().is_empty() && self.freed && self.contract.gives_back() {
-            match &mut self.first_largest[usize::from(exponent)] {
-                first @ None => *first = Some(largest),
-                Some(first) if largest.saturating_add(self.contract.kept_bytes) < *first => {
-                    return Err(Verdict::diverge_at(&LEAK, "result", *first - largest));
-                }
-                Some(_) => {}
-            }
-        }
-        self.freed |= largest != 0;
-        self.aligned |= 16 < align;
-        Ok(())
-    }
-
-    fn cycle(&mut self, _by: FreedBy, seen: &Outcome) -> Judged {
-        if !matches!(seen.result, Seen::Done | Seen::Null) {
-            return expect(Seen::Done, seen);
-        }
-        self.freed = true;
-        let Some(held) = seen.held else { return Ok(()) };
-        let slack = self.contract.kept_bytes.max(CYCLE_SLACK_BYTES);
-        if !self.contract.unbounded && held.first + held.first / 4 + slack < held.second {
-            return Err(Verdict::diverge_at(&BOUNDED, "held", held.second - held.first));
         }
         Ok(())
     }

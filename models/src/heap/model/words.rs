@@ -2,7 +2,8 @@
 
 use super::super::op::Op;
 use super::super::operands::Slot;
-use super::{HeapModel, PTRDIFF_MAX, Request};
+use super::HeapModel;
+use super::answers::{PTRDIFF_MAX, Request};
 use crate::allocation::{Size, Unit};
 
 /// What the model allows for an op in its present state.
