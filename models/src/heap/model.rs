@@ -31,10 +31,10 @@ use super::operands::{SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
 use super::{Heap, HeapContract};
-use crate::allocation::{Size, Unit};
+use crate::allocation::Unit;
 use crate::picture::{ByteRows, Picture};
 use crate::{Depth, Model, StateMap, Verdict};
-use answers::Request;
+use answers::{Request, natural_align};
 use blocks::{Block, Blocks};
 use marks::Marks;
 use room::Regions;
@@ -54,7 +54,7 @@ pub struct HeapModel {
     marks: Marks,
     /// Whether the system has refused the heap something in this trace.
     system_refused: bool,
-    /// Whether a block was freed in this trace, and whether one was aligned beyond 16.
+    /// Whether a block was freed in this trace, and whether one was aligned at all.
     freed: bool,
     aligned: bool,
     /// The largest block of each alignment, by its exponent, the first time that nothing was live after something had been.
@@ -200,8 +200,10 @@ impl HeapModel {
             Op::Relayout { slot, size, align, zeroed } => {
                 self.change(slot, Request { zeroed, ..Request::aligned(size.0, align.bytes()) }, seen)
             }
-            Op::Realloc { slot, size: Size(size) } => self.change(slot, Request::of(Some(size)), seen),
-            Op::Reallocarray { slot, count, size } => self.change(slot, Request::of(count.0.checked_mul(size.0)), seen),
+            Op::Realloc { slot, size } => self.change(slot, self.resized(slot, Some(size.0)), seen),
+            Op::Reallocarray { slot, count, size } => {
+                self.change(slot, self.resized(slot, count.0.checked_mul(size.0)), seen)
+            }
             Op::Free { slot } => {
                 if self.blocks.get(slot).is_none() {
                     return expect(Seen::Vacant, seen);
@@ -262,10 +264,11 @@ impl HeapModel {
 
     #[inline]
     fn put(&mut self, slot: Slot, address: u64, size: u64, align: Option<u64>, write_number: u64) {
-        let block = self.blocks.put(slot, address, size, align.unwrap_or(1));
+        let align = align.unwrap_or_else(|| natural_align(size));
+        let block = self.blocks.put(slot, address, size, align);
         block.fill(slot, write_number);
         self.regions.touch(&self.contract, address, address.saturating_add(size));
-        self.aligned |= align.is_some_and(|align| 16 < align);
+        self.aligned |= 1 < align;
     }
 
     /// The block of a slot, if there is one, is freed: the program has looked at it before.
@@ -304,10 +307,10 @@ impl HeapModel {
         Ok(())
     }
 
-    /// The request of a reallocation: in Rust the block keeps its alignment, in C it does not.
+    /// The request of a reallocation: in Rust the block keeps the alignment of its layout, in C it does not.
     fn resized(&self, slot: Slot, size: Option<u64>) -> Request {
         let keeps_alignment = self.contract.has(OpKind::Relayout);
-        let align = self.blocks.get(slot).map(|block| block.align).filter(|align| keeps_alignment && 1 < *align);
+        let align = self.blocks.get(slot).map(|block| block.align).filter(|_| keeps_alignment);
         Request { align, ..Request::of(size) }
     }
 
@@ -321,6 +324,7 @@ impl HeapModel {
         if let Some(block) = self.blocks.get_mut(slot) {
             block.align = request.align.unwrap_or(old.align);
             block.fill(slot, seen.write_number);
+            self.aligned |= 1 < block.align;
         }
         Ok(())
     }

@@ -36,6 +36,15 @@ impl Request {
     }
 }
 
+/// What a block without an alignment is aligned to: the largest power of two not above its size, up to 16 (C23, 7.24.3).
+pub(super) const fn natural_align(size: u64) -> u64 {
+    match size {
+        0 | 1 => 1,
+        2..16 => 1 << size.ilog2(),
+        16.. => 16,
+    }
+}
+
 impl HeapModel {
     /// Judges the answer to a request; the address if there is one. The block in slot `moving` is given up.
     #[inline]
@@ -106,14 +115,13 @@ impl HeapModel {
     /// Judges where a block lies.
     #[inline]
     pub(super) fn placed(&mut self, address: u64, size: u64, request: Request, moving: Option<Slot>) -> Judged {
-        let natural = 1 << (63 - (size.clamp(1, 16)).leading_zeros());
         let align = match request.align {
             Some(_) if size == 0 && self.contract.zero_size_unaligned => 1,
             Some(align) if request.is_aligned_alloc && self.contract.any_alignment && !size.is_multiple_of(align) => 1,
             Some(align) => align,
             None if size == 0 => 1,
             None if self.contract.min_alignment != 0 => self.contract.min_alignment,
-            None => natural,
+            None => natural_align(size),
         };
         if !address.is_multiple_of(align) {
             return Err(Verdict::diverge_at(&ALIGNED, "block", address));

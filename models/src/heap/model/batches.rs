@@ -78,7 +78,7 @@ impl HeapModel {
             }
         }
         self.freed |= largest != 0;
-        self.aligned |= 16 < align;
+        self.aligned |= 1 < align;
         Ok(())
     }
 
