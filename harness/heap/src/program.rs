@@ -197,8 +197,9 @@ impl<A: Allocator> Program<A> {
         let answer = self.allocator.get(call);
         seen.errno = self.allocator.errno();
         let (size, align, zeroed) = match call {
-            Get::Malloc { size } => (size, 1, false),
-            Get::Calloc { count, size } => (count.wrapping_mul(size), 1, true),
+            // Rust's heaps are told the layout again when the block is freed.
+            Get::Malloc { size } => (size, natural_align(size), false),
+            Get::Calloc { count, size } => (count.wrapping_mul(size), natural_align(count.wrapping_mul(size)), true),
             Get::PosixMemalign { align, size } | Get::AlignedAlloc { align, size } | Get::Memalign { align, size } => {
                 (size, align, false)
             }
@@ -209,8 +210,6 @@ impl<A: Allocator> Program<A> {
             if zeroed {
                 seen.nonzero = self.first_nonzero(block, 0, size);
             }
-            // Rust's heaps are told the layout again when the block is freed.
-            let align = if align == 1 { natural_align(size) } else { align };
             self.slots.put(slot, block, size, align);
             self.fill(slot);
         }
