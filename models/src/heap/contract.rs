@@ -23,6 +23,8 @@ impl Calls {
     ]);
     /// Those that only Rust has.
     pub const OF_RUST: Calls = Calls::of(&[OpKind::Alloc, OpKind::AllocZeroed, OpKind::Relayout]);
+    /// Those of threads.
+    pub const OF_THREADS: Calls = Calls::of(&[OpKind::ThreadStart, OpKind::ThreadExit]);
     /// Those that ask something of an arena's regions.
     pub const OF_REGIONS: Calls = Calls::of(&[OpKind::Extend, OpKind::AddRegion, OpKind::Largest]);
 
@@ -191,9 +193,10 @@ freedoms! {
 }
 
 impl HeapContract {
-    /// An arena in Rust without a freedom: it has Rust's calls. What it may have besides, [`HeapContract::having`] adds.
+    /// An arena in Rust without a freedom, for one thread: it has Rust's calls. What it may have besides,
+    /// [`HeapContract::having`] adds.
     pub const ARENA: Self = HeapContract {
-        calls: Calls::ALL.without(Calls::OF_C).without(Calls::of(&[
+        calls: Calls::ALL.without(Calls::OF_C).without(Calls::OF_THREADS).without(Calls::of(&[
             OpKind::UsableSize,
             OpKind::Trim,
             OpKind::Extend,

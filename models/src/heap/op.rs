@@ -123,7 +123,7 @@ impl FreedBy {
 }
 
 impl Op {
-    /// The size in bytes that the op asks for, if it asks for one block; `None` where a product overflows.
+    /// The size in bytes of the block, or of each block, that the op asks for; `None` where a product overflows.
     #[must_use]
     pub fn asked_bytes(&self) -> Option<u64> {
         match self {
@@ -134,7 +134,9 @@ impl Op {
             | Op::Alloc { size, .. }
             | Op::AllocZeroed { size, .. }
             | Op::Relayout { size, .. }
-            | Op::Realloc { size, .. } => Some(size.0),
+            | Op::Realloc { size, .. }
+            | Op::Fill { size, .. }
+            | Op::Cycle { size, .. } => Some(size.0),
             Op::Calloc { count, size, .. } | Op::Reallocarray { count, size, .. } => count.0.checked_mul(size.0),
             Op::Free { .. }
             | Op::FreeNull
@@ -143,14 +145,12 @@ impl Op {
             | Op::Verify { .. }
             | Op::PushString { .. }
             | Op::PushVec { .. }
-            | Op::Fill { .. }
             | Op::Drain { .. }
             | Op::FreeAll { .. }
             | Op::Extend { .. }
             | Op::AddRegion
             | Op::Largest { .. }
             | Op::Trim
-            | Op::Cycle { .. }
             | Op::ThreadStart
             | Op::ThreadExit => None,
         }

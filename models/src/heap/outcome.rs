@@ -142,9 +142,9 @@ pub(super) const fn permits(contract: &HeapContract, kind: OpKind, class: usize)
         }
         OpKind::PosixMemalign => class == DONE || class == NULL || class == INVALID,
         OpKind::Alloc | OpKind::AllocZeroed => class == DONE || class == NULL || class == VACANT,
-        OpKind::Relayout | OpKind::Realloc | OpKind::Reallocarray | OpKind::PushString | OpKind::PushVec => {
-            class == DONE || class == NULL || class == VACANT
-        }
+        OpKind::Relayout | OpKind::Realloc | OpKind::Reallocarray => class == DONE || class == NULL || class == VACANT,
+        // What is pushed is so little that a heap with memory of its own refuses it only when the system refuses.
+        OpKind::PushString | OpKind::PushVec => class == DONE || class == NULL && !contract.own_memory,
         OpKind::Free | OpKind::UsableSize | OpKind::Write | OpKind::Verify | OpKind::Drain | OpKind::FreeAll => {
             class == DONE || class == VACANT
         }

@@ -261,7 +261,7 @@ impl HeapGenerator {
             OpKind::Cycle => {
                 let count = 1 + short % 16;
                 let fair = (self.room / 2 / u64::from(count)).clamp(1, 0x1_0000);
-                let size = Size(self.plain_size(fair, random).max(1));
+                let size = Size(self.plain_size(fair, random));
                 let by = if self.has_threads && few < 128 { FreedBy::NewThread } else { FreedBy::Owner };
                 Op::Cycle { count, size, by }
             }
