@@ -34,9 +34,11 @@ pub const ALIGNED: Law = Law::new(
 )
 .hint("The block at {place} is not aligned: probably a fast path for small sizes does not look at the alignment.");
 /// Within the regions.
-pub const INSIDE: Law =
-    Law::new("inside", "a block of an arena lies within one of the regions that the arena was given")
-        .hint("Probably the end of a region is computed wrong.");
+pub const INSIDE: Law = Law::new(
+    "inside",
+    "a block ends before the address space does, and one of an arena lies within one of its regions",
+)
+.hint("Probably the end of a region is computed wrong.");
 /// No overlap.
 pub const DISJOINT: Law =
     Law::new("disjoint", "a block shares no byte with another live block, up to the size that each was told to have")

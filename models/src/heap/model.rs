@@ -30,10 +30,11 @@ use super::op::{MAX_WRITTEN_BYTES, Op, OpKind};
 use super::operands::{SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
+use super::shown::Shown;
 use super::{Heap, HeapContract};
 use crate::allocation::Unit;
 use crate::picture::{ByteRows, Picture};
-use crate::{Depth, Model, StateMap, Verdict};
+use crate::{Depth, Law, Model, StateMap, Verdict};
 use answers::{Request, natural_align};
 use blocks::{Block, Blocks};
 use marks::Marks;
@@ -163,8 +164,7 @@ impl HeapModel {
     fn step(&mut self, op: &Op, seen: &Outcome) -> Judged {
         self.before = self.blocks.live().len();
         if seen.result == Seen::Skipped {
-            let may_skip = !self.contract.has(op.kind());
-            return if may_skip { Ok(()) } else { Err(Verdict::diverge(&ANSWER, "result")) };
+            return if !self.contract.asks(op) { Ok(()) } else { Err(Verdict::diverge(&ANSWER, "result")) };
         }
         self.system_refused |= seen.system_refused;
         if let Some(address) = seen.stray_byte {
@@ -294,14 +294,14 @@ impl HeapModel {
     /// Whether the bytes that the program looked at are those that it wrote.
     #[inline]
     fn look(&self, seen: &Outcome) -> Judged {
-        self.look_at(&seen.shown)
+        self.look_at(&seen.shown, &CONTENTS)
     }
 
-    fn look_at(&self, shown: &super::Shown) -> Judged {
+    fn look_at(&self, shown: &Shown, law: &'static Law) -> Judged {
         for (window, bytes) in shown.iter() {
             let Some(block) = self.blocks.get(window.slot) else { continue };
             if let Some(offset) = block.first_difference(window, bytes) {
-                return Err(Verdict::diverge_at(&CONTENTS, "bytes", offset));
+                return Err(Verdict::diverge_at(law, "bytes", offset));
             }
         }
         Ok(())
@@ -319,7 +319,7 @@ impl HeapModel {
         let Some(old) = self.blocks.get(slot).copied() else { return expect(Seen::Vacant, seen) };
         // A block of no bytes is not asked for: the program asks for one.
         let request = Request { size: request.size.map(|size| size.max(1)), ..request };
-        let Some(address) = self.answered(request, Some(slot), seen)? else { return self.look(seen) };
+        let Some(address) = self.answered(request, Some(slot), seen)? else { return self.look_at(&seen.shown, &KEPT) };
         self.moved(slot, old, address, request, seen)?;
         if let Some(block) = self.blocks.get_mut(slot) {
             block.align = request.align.unwrap_or(old.align);
@@ -401,9 +401,8 @@ impl HeapModel {
         if self.contract.usable_is_a_hint || usable <= granted {
             return Ok(());
         }
-        let end = block.address.checked_add(usable);
-        let fits = |end: &u64| self.contract.own_memory || self.regions.hold(block.address, *end);
-        let Some(end) = end.filter(fits) else { return Err(Verdict::diverge_at(&USABLE, "result", usable)) };
+        let end = block.address.checked_add(usable).filter(|end| self.may_end_at(block.address, *end));
+        let Some(end) = end else { return Err(Verdict::diverge_at(&USABLE, "result", usable)) };
         self.marks.leave(&self.blocks, slot, block.address, block.end());
         if self.marks.take(&self.blocks, Some(slot), block.address, end).is_some() {
             return Err(Verdict::diverge_at(&USABLE, "result", usable));
@@ -418,7 +417,7 @@ impl HeapModel {
         if let Some(address) = view.stray_byte {
             return Err(Verdict::diverge_at(&REDZONE, "memory", address));
         }
-        self.look_at(&view.shown)?;
+        self.look_at(&view.shown, &CONTENTS)?;
         match view.live_blocks {
             Some(blocks) if blocks != self.blocks.live().len() as u64 => {
                 Err(Verdict::diverge_at(&BOOKS, "live_blocks", blocks))

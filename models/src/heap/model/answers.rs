@@ -9,9 +9,11 @@ use super::{HeapModel, Judged};
 use crate::Verdict;
 
 /// The largest size that C and Rust allow.
-pub(super) const PTRDIFF_MAX: u64 = u64::MAX >> 1;
+const PTRDIFF_MAX: u64 = u64::MAX >> 1;
 /// A heap with memory of its own may refuse a request above this, and any when more is live, in bytes.
 const REFUSABLE_BYTES: u64 = 1 << 30;
+/// No process has memory in the last page of the address space.
+const LAST_END: u64 = u64::MAX - 0xfff;
 const ENOMEM: i32 = 12;
 
 /// A request for a block.
@@ -34,6 +36,12 @@ impl Request {
     pub(super) const fn aligned(size: u64, align: u64) -> Self {
         Request { align: Some(align), ..Request::of(Some(size)) }
     }
+
+    /// The size, if a block may have it.
+    #[inline]
+    pub(super) fn legal_size(&self) -> Option<u64> {
+        self.size.filter(|size| *size <= PTRDIFF_MAX)
+    }
 }
 
 /// What a block without an alignment is aligned to: the largest power of two not above its size, up to 16 (C23, 7.24.3).
@@ -54,36 +62,18 @@ impl HeapModel {
         moving: Option<Slot>,
         seen: &Outcome,
     ) -> Result<Option<u64>, Verdict> {
-        let legal = request.size.filter(|size| *size <= PTRDIFF_MAX);
         match seen.result {
-            Seen::Block(address) => {
-                let Some(size) = legal else { return Err(Verdict::diverge(&REFUSAL, "result")) };
-                self.placed(address, size, request, moving)?;
-                Ok(Some(address))
-            }
-            Seen::Null => {
-                if legal.is_some_and(|size| self.has_room(size, request.align.unwrap_or(1))) {
-                    return Err(Verdict::diverge(&REFUSAL, "result"));
-                }
-                if seen.errno.is_some_and(|errno| errno != ENOMEM)
-                    && !self.contract.errno_unset
-                    && request.size != Some(0)
-                {
-                    return Err(Verdict::diverge(&ERRNO, "errno"));
-                }
-                Ok(None)
-            }
+            Seen::Block(address) => self.given(address, request, moving).map(|()| Some(address)),
+            Seen::Null => self.refused(request, seen.errno).map(|()| None),
             Seen::Invalid if request.is_aligned_alloc => {
                 let is_multiple =
                     request.size.zip(request.align).is_some_and(|(size, align)| size.is_multiple_of(align));
-                if is_multiple && legal.is_some_and(|size| self.has_room(size, request.align.unwrap_or(1))) {
-                    return Err(Verdict::diverge(&REFUSAL, "result"));
-                }
-                Ok(None)
+                if is_multiple { self.refused(request, None).map(|()| None) } else { Ok(None) }
             }
             // What no `Layout` can say is not asked for.
             Seen::Unaskable => {
-                let rounded = legal.and_then(|size| size.checked_next_multiple_of(request.align.unwrap_or(1)));
+                let rounded =
+                    request.legal_size().and_then(|size| size.checked_next_multiple_of(self.alignment(request, size)));
                 if rounded.is_some_and(|size| size <= PTRDIFF_MAX) {
                     return Err(Verdict::diverge(&ANSWER, "result"));
                 }
@@ -95,7 +85,35 @@ impl HeapModel {
         }
     }
 
-    /// Whether there is room, so that null would be wrong.
+    /// Judges null.
+    pub(super) fn refused(&mut self, request: Request, errno: Option<i32>) -> Judged {
+        if self.must_answer(request) {
+            return Err(Verdict::diverge(&REFUSAL, "result"));
+        }
+        let is_other = errno.is_some_and(|errno| errno != ENOMEM);
+        if is_other && !self.contract.errno_unset && request.size != Some(0) {
+            return Err(Verdict::diverge(&ERRNO, "errno"));
+        }
+        Ok(())
+    }
+
+    /// Whether null would be wrong.
+    pub(super) fn must_answer(&mut self, request: Request) -> bool {
+        request.legal_size().is_some_and(|size| self.has_room(size, self.alignment(request, size)))
+    }
+
+    /// The alignment that a request means.
+    #[inline]
+    fn alignment(&self, request: Request, size: u64) -> u64 {
+        match request.align {
+            Some(align) => align,
+            None if size == 0 => 1,
+            None if self.contract.min_alignment != 0 => self.contract.min_alignment,
+            None => natural_align(size),
+        }
+    }
+
+    /// Whether there is room.
     pub(super) fn has_room(&mut self, size: u64, align: u64) -> bool {
         let contract = &self.contract;
         if size == 0 || contract.largest_size < size || contract.largest_align < align || self.system_refused {
@@ -112,25 +130,19 @@ impl HeapModel {
         needed(contract, size, align) <= self.regions.largest_gap(contract, &self.blocks)
     }
 
-    /// Judges where a block lies.
+    /// Judges a block, and where it lies.
     #[inline]
-    pub(super) fn placed(&mut self, address: u64, size: u64, request: Request, moving: Option<Slot>) -> Judged {
-        let align = match request.align {
-            Some(_) if size == 0 && self.contract.zero_size_unaligned => 1,
-            Some(align) if request.is_aligned_alloc && self.contract.any_alignment && !size.is_multiple_of(align) => 1,
-            Some(align) => align,
-            None if size == 0 => 1,
-            None if self.contract.min_alignment != 0 => self.contract.min_alignment,
-            None => natural_align(size),
-        };
-        if !address.is_multiple_of(align) {
+    pub(super) fn given(&mut self, address: u64, request: Request, moving: Option<Slot>) -> Judged {
+        let Some(size) = request.legal_size() else { return Err(Verdict::diverge(&REFUSAL, "result")) };
+        let contract = &self.contract;
+        let align = self.alignment(request, size);
+        let is_free_of_it = size == 0 && contract.zero_size_unaligned
+            || request.is_aligned_alloc && contract.any_alignment && !size.is_multiple_of(align);
+        if !is_free_of_it && !address.is_multiple_of(align) {
             return Err(Verdict::diverge_at(&ALIGNED, "block", address));
         }
-        let end = address.checked_add(size);
+        let end = address.checked_add(size).filter(|end| self.may_end_at(address, *end));
         let Some(end) = end else { return Err(Verdict::diverge_at(&INSIDE, "block", address)) };
-        if !self.contract.own_memory && !self.regions.hold(address, end) {
-            return Err(Verdict::diverge_at(&INSIDE, "block", address));
-        }
         if let Some(slot) = moving
             && let Some(old) = self.blocks.get(slot)
         {
@@ -141,5 +153,11 @@ impl HeapModel {
             Some(other) => Err(Verdict::diverge_at(&DISJOINT, "block", other)),
             None => Ok(()),
         }
+    }
+
+    /// Whether a block may lie there.
+    #[inline]
+    pub(super) fn may_end_at(&self, address: u64, end: u64) -> bool {
+        end <= LAST_END && (self.contract.own_memory || self.regions.hold(address, end))
     }
 }

@@ -3,7 +3,7 @@
 use super::super::laws::{ANSWER, BOUNDED, LEAK, REFUSAL};
 use super::super::operands::Slot;
 use super::super::outcome::{Outcome, Seen};
-use super::answers::{PTRDIFF_MAX, Request};
+use super::answers::Request;
 use super::{HeapModel, Judged, expect};
 use crate::Verdict;
 
@@ -13,29 +13,32 @@ const CYCLE_SLACK_BYTES: u64 = 64 << 10;
 impl HeapModel {
     pub(super) fn fill(&mut self, first: Slot, count: u8, size: u64, seen: &Outcome) -> Judged {
         let size = size.max(1);
-        let mut answers = seen.batch.iter();
+        let request = Request::of(Some(size));
+        let mut answers = seen.batch.iter().copied();
         let mut write_number = seen.write_number;
-        let mut last = Seen::Done;
+        let mut result = Seen::Done;
         for slot in (0..u16::from(count.max(1))).map(|distance| first.after(distance)) {
             if self.blocks.get(slot).is_some() {
                 continue;
             }
-            let Some(address) = answers.next() else { break };
-            if *address == 0 {
-                if size <= PTRDIFF_MAX && self.has_room(size, 1) {
-                    return Err(Verdict::diverge(&REFUSAL, "result"));
+            match answers.next() {
+                None => return Err(Verdict::diverge(&ANSWER, "batch")),
+                Some(0) => {
+                    self.refused(request, seen.errno)?;
+                    result = Seen::Null;
+                    break;
                 }
-                last = Seen::Null;
-                break;
+                Some(address) => {
+                    self.given(address, request, None)?;
+                    self.put(slot, address, size, None, write_number);
+                    write_number += 2;
+                }
             }
-            if PTRDIFF_MAX < size {
-                return Err(Verdict::diverge(&REFUSAL, "result"));
-            }
-            self.placed(*address, size, Request::of(Some(size)), None)?;
-            self.put(slot, *address, size, None, write_number);
-            write_number += 2;
         }
-        expect(last, seen)
+        if answers.next().is_some() {
+            return Err(Verdict::diverge(&ANSWER, "batch"));
+        }
+        expect(result, seen)
     }
 
     pub(super) fn drain(&mut self, first: Slot, count: u8, every: u8, seen: &Outcome) -> Judged {

@@ -3,7 +3,7 @@
 use super::super::op::Op;
 use super::super::operands::Slot;
 use super::HeapModel;
-use super::answers::{PTRDIFF_MAX, Request};
+use super::answers::Request;
 use crate::allocation::{Size, Unit};
 
 /// What the model allows for an op in its present state.
@@ -65,7 +65,7 @@ fn held(model: &HeapModel, slot: Slot, words: impl Fn(u64, u64) -> String) -> St
 }
 
 fn memory(model: &HeapModel, request: Request, more: &str) -> String {
-    let Some(size) = request.size.filter(|size| *size <= PTRDIFF_MAX) else {
+    let Some(size) = request.legal_size() else {
         return "null: no block is so large".to_owned();
     };
     let aligned = match request.align {
@@ -76,7 +76,7 @@ fn memory(model: &HeapModel, request: Request, more: &str) -> String {
     let block =
         format!("a block of {} bytes{aligned}, disjoint from every live block ({live} of them){more}", Size(size));
     let mut after = model.clone();
-    if after.has_room(size, request.align.unwrap_or(1)) { block } else { format!("{block}; or null") }
+    if after.must_answer(request) { block } else { format!("{block}; or null") }
 }
 
 fn change(model: &HeapModel, slot: Slot, request: Request) -> String {
