@@ -311,7 +311,8 @@ impl<A: Allocator> Program<A> {
             look(&self.allocator, slot, block, (held.granted, spare), &mut seen.shown);
         }
         if zeroed {
-            seen.nonzero = self.first_nonzero(block, held.size, size);
+            // What it was told to have beyond the old size may be kept or zeroed.
+            seen.nonzero = self.first_nonzero(block, held.granted, size);
         }
         let slot_now = self.slots.get_mut(slot);
         (slot_now.block, slot_now.size, slot_now.granted, slot_now.align) = (block, size, size, align);

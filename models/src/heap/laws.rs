@@ -61,8 +61,8 @@ pub const CONTENTS: Law = Law::new(
 /// What a reallocation keeps.
 pub const KEPT: Law = Law::new(
     "kept",
-    "a reallocation keeps the bytes up to the smaller of the new size and the old one, which is what malloc_usable_size \
-     told if the program asked; a refused one keeps the block",
+    "a reallocation keeps the bytes up to the smaller of the new size and the old one, which in C is what \
+     malloc_usable_size told if the program asked, and in Rust what the layout says; a refused one keeps the block",
 )
 .hint("Probably too few bytes were copied, or the wrong ones.");
 /// Usable sizes.

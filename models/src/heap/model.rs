@@ -307,11 +307,13 @@ impl HeapModel {
         Ok(())
     }
 
-    /// The request of a reallocation: in Rust the block keeps the alignment of its layout, in C it does not.
+    /// The request of a reallocation: in Rust the block keeps what its layout says, in C no alignment, and what the program
+    /// was told that it has.
     fn resized(&self, slot: Slot, size: Option<u64>) -> Request {
-        let keeps_alignment = self.contract.has(OpKind::Relayout);
-        let align = self.blocks.get(slot).map(|block| block.align).filter(|_| keeps_alignment);
-        Request { align, ..Request::of(size) }
+        let is_rust = self.contract.has(OpKind::Relayout);
+        let align = self.blocks.get(slot).map(|block| block.align).filter(|_| is_rust);
+        let keeps_usable = !is_rust && !self.contract.realloc_forgets_usable;
+        Request { align, keeps_usable, ..Request::of(size) }
     }
 
     /// A call that changes a block's size.
@@ -332,7 +334,7 @@ impl HeapModel {
     /// Judges what a reallocation kept, and moves the block.
     fn moved(&mut self, slot: Slot, old: Block, address: u64, request: Request, seen: &Outcome) -> Judged {
         let size = request.size.unwrap_or(0);
-        let was = if self.contract.realloc_forgets_usable { old.size } else { old.granted.max(old.size) };
+        let was = if request.keeps_usable { old.granted.max(old.size) } else { old.size };
         self.blocks.resize(slot, address, size, was.min(size));
         self.regions.touch(&self.contract, address, address.saturating_add(size));
         let Some(block) = self.blocks.get(slot) else { return Ok(()) };

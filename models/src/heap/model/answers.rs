@@ -26,11 +26,13 @@ pub(super) struct Request {
     pub(super) zeroed: bool,
     /// Whether the call is `aligned_alloc` or `memalign`.
     pub(super) is_aligned_alloc: bool,
+    /// Whether a reallocation keeps what `malloc_usable_size` granted beyond the size asked for.
+    pub(super) keeps_usable: bool,
 }
 
 impl Request {
     pub(super) const fn of(size: Option<u64>) -> Self {
-        Request { size, align: None, zeroed: false, is_aligned_alloc: false }
+        Request { size, align: None, zeroed: false, is_aligned_alloc: false, keeps_usable: false }
     }
 
     pub(super) const fn aligned(size: u64, align: u64) -> Self {
