@@ -46,7 +46,7 @@ impl<A: Allocator> Subject<Heap> for Program<A> {
             }
         }
         self.slots.clear();
-        self.writes = 0;
+        // Writes are not numbered anew: memory of the last trace may be seen again, and its stamps are not to be this one's.
         self.setup == *setup && self.allocator.reset(setup)
     }
 
@@ -311,8 +311,8 @@ impl<A: Allocator> Program<A> {
             look(&self.allocator, slot, block, (held.granted, spare), &mut seen.shown);
         }
         if zeroed {
-            // What it was told to have beyond the old size may be kept or zeroed.
-            seen.nonzero = self.first_nonzero(block, held.granted, size);
+            // What it was told to have beyond the old size may be kept or zeroed; of no bytes one was asked for.
+            seen.nonzero = self.first_nonzero(block, held.granted.max(1), size);
         }
         let slot_now = self.slots.get_mut(slot);
         (slot_now.block, slot_now.size, slot_now.granted, slot_now.align) = (block, size, size, align);

@@ -3,7 +3,7 @@
 
 use crate::memory::first_other;
 use memtwin_models::Unsupported;
-use memtwin_models::heap::{ARENA_BASE, ARENA_BYTES, BOUNDARY_BYTES, Setup};
+use memtwin_models::heap::{ARENA_BASE, ARENA_BYTES, Setup};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
@@ -14,9 +14,13 @@ const REDZONE_BYTES: usize = 256;
 /// What is looked at after every call, in bytes.
 const NEAR_BYTES: usize = 32;
 const REDZONE: u8 = 0xb5;
-/// The mapping: the boundary, the arena, red zones, and a boundary's room for alignment.
+/// The mapping: the arena, and two pages on either side.
 #[allow(clippy::cast_possible_truncation)] // far below 4 GiB
-const MAPPED_BYTES: usize = (2 * BOUNDARY_BYTES + ARENA_BYTES) as usize;
+const MAPPED_BYTES: usize = ARENA_BYTES as usize + 4 * PAGE_BYTES;
+/// The host addresses that stand for [`ARENA_BASE`] are multiples of it, from this one on.
+const FIRST_PLACE: usize = 17;
+/// How many of them there are: arenas that a process may have at once.
+const PLACES: usize = 48;
 /// A page on either side of the arena is accessible, for red zones.
 const PAGE_BYTES: usize = 4096;
 
@@ -35,15 +39,16 @@ impl Regions {
     pub(crate) fn new(setup: &Setup) -> Result<Self, Unsupported> {
         let refused = Unsupported("the host refuses the address space for an arena");
         let length = NonZeroUsize::new(MAPPED_BYTES).ok_or(refused)?;
-        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE;
-        // SAFETY: a new private mapping at an address of the kernel's choice touches no memory in use.
-        let mapping = unsafe { mmap_anonymous(None, length, ProtFlags::PROT_NONE, flags) }.map_err(|_| refused)?;
-        let start = mapping.cast::<u8>().as_ptr();
-        let boundary = usize::try_from(BOUNDARY_BYTES).map_err(|_| refused)?;
-        let first = start as usize + 2 * PAGE_BYTES;
-        let offset = first.next_multiple_of(boundary) - start as usize;
-        // SAFETY: the offset lies within the mapping.
-        let base = unsafe { start.add(offset) };
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_FIXED_NOREPLACE;
+        // Where the host has nothing: odd multiples, so that an address there is aligned as its nominal one is.
+        let places = (0..PLACES).map(|place| (FIRST_PLACE + 2 * place) * ARENA_BASE as usize);
+        let mapped = places.filter_map(|base| {
+            let start = NonZeroUsize::new(base - 2 * PAGE_BYTES)?;
+            // SAFETY: a new private mapping that replaces none touches no memory in use.
+            unsafe { mmap_anonymous(Some(start), length, ProtFlags::PROT_NONE, flags) }.ok()
+        });
+        let mapping = { mapped }.next().ok_or(refused)?;
+        let base = mapping.cast::<u8>().as_ptr().wrapping_add(2 * PAGE_BYTES);
         let mut regions = Regions { mapping, base, first: (0, 0), second: None, has_second: false };
         regions.open()?;
         regions.reset(setup);

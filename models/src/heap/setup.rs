@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The nominal address of the 2 MiB boundary below an arena's first region. Addresses of arenas are told relative to it, so
-/// that they repeat; those of heaps with memory of their own are the process's.
-pub const ARENA_BASE: u64 = 0x1_0000_0000;
+/// The nominal address of the 2 MiB boundary below an arena's first region: a multiple of any alignment that matters. Addresses
+/// of arenas are told relative to it, so that they repeat; those of heaps with memory of their own are the process's.
+pub const ARENA_BASE: u64 = 1 << 40;
 /// Regions begin at a distance from a multiple of this, in bytes.
 pub const BOUNDARY_BYTES: u64 = 2 << 20;
 /// The most bytes of a first region, and the most that `extend` adds to it.

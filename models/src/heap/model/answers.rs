@@ -74,8 +74,9 @@ impl HeapModel {
             }
             // What no `Layout` can say is not asked for.
             Seen::Unaskable => {
-                let rounded =
-                    request.legal_size().and_then(|size| size.checked_next_multiple_of(self.alignment(request, size)));
+                // Of no bytes one is asked for.
+                let legal = request.legal_size().map(|size| size.max(1));
+                let rounded = legal.and_then(|size| size.checked_next_multiple_of(self.alignment(request, size)));
                 if rounded.is_some_and(|size| size <= PTRDIFF_MAX) {
                     return Err(Verdict::diverge(&ANSWER, "result"));
                 }

@@ -90,7 +90,8 @@ impl HeapModel {
             return expect(Seen::Done, seen);
         }
         self.freed = true;
-        let Some(held) = seen.held else { return Ok(()) };
+        // What the system does not take back is held, through no fault of the heap's.
+        let Some(held) = seen.held.filter(|_| !self.system_refused) else { return Ok(()) };
         let slack = self.contract.kept_bytes.max(CYCLE_SLACK_BYTES);
         if !self.contract.unbounded && held.first + held.first / 4 + slack < held.second {
             return Err(Verdict::diverge_at(&BOUNDED, "held", held.second - held.first));
