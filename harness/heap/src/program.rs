@@ -14,6 +14,9 @@ use memtwin_models::{Health, Subject, Unsupported};
 /// Zeroed blocks are looked at whole up to so many bytes; of larger ones as many at either end.
 const ZEROED_BYTES: usize = 1 << 20;
 
+/// Cycles of a trace that are carried out; each is thousands of calls.
+const MOST_CYCLES: u32 = 4;
+
 /// The subject made of an allocator.
 #[derive(Debug)]
 pub struct Program<A: Allocator> {
@@ -25,6 +28,8 @@ pub struct Program<A: Allocator> {
     writes: u64,
     /// The thread that made the program: it never ends.
     first_thread: libc::pthread_t,
+    /// How many cycles of the trace there were.
+    cycles: u32,
     /// Room for the blocks of a cycle.
     cycled: Box<[*mut u8; 256]>,
     slots_in_order: Vec<Slot>,
@@ -46,6 +51,7 @@ impl<A: Allocator> Subject<Heap> for Program<A> {
             }
         }
         self.slots.clear();
+        self.cycles = 0;
         // Writes are not numbered anew: memory of the last trace may be seen again, and its stamps are not to be this one's.
         self.setup == *setup && self.allocator.reset(setup)
     }
@@ -103,6 +109,7 @@ impl<A: Allocator> Program<A> {
             slots: Slots::new(),
             writes: 0,
             first_thread: this_thread(),
+            cycles: 0,
             cycled: Box::new([std::ptr::null_mut(); 256]),
             slots_in_order: Vec::with_capacity(SLOTS.into()),
         }
@@ -444,6 +451,10 @@ impl<A: Allocator> Program<A> {
     }
 
     fn cycle(&mut self, count: usize, size: usize, by: FreedBy, seen: &mut Outcome) -> Seen {
+        self.cycles += 1;
+        if MOST_CYCLES < self.cycles {
+            return Seen::Done;
+        }
         let mut most = [0_u64; 2];
         let mut result = Seen::Done;
         for repeat in 0..WARM_UP_REPEATS + MEASURED_REPEATS {

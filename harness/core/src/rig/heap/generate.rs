@@ -26,8 +26,10 @@ const GETTERS: [OpKind; 7] = [
 ];
 /// What a heap with memory of its own is believed to hold before blocks become small, in bytes.
 const MOST_LIVE_BYTES: u64 = 4 << 20;
-/// One trace in so many has cycles, each of which is hundreds of calls.
-const CYCLES_ONE_IN: u32 = 5;
+/// One trace in so many begins with a cycle, which is thousands of calls.
+const CYCLE_ONE_IN: u32 = 128;
+/// One trace in so many trims: each time is several system calls.
+const TRIMS_ONE_IN: u32 = 16;
 /// Larger blocks are not believed to be answered by anybody.
 const MOST_ANSWERED_BYTES: u64 = 1 << 47;
 /// Blocks that are zeroed are looked at as a whole, so those that may be answered are no larger than this, in bytes.
@@ -143,7 +145,8 @@ impl HeapGenerator {
         for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
             let is_threads = matches!(kind, OpKind::ThreadStart | OpKind::ThreadExit);
             let is_left_out = is_threads && !self.has_threads
-                || *kind == OpKind::Cycle && !random.one_in(CYCLES_ONE_IN)
+                || *kind == OpKind::Cycle
+                || *kind == OpKind::Trim && !random.one_in(TRIMS_ONE_IN)
                 || *kind == OpKind::Extend && u64::from(MAX_REGION_BYTES) < self.contract.smallest_extend;
             let is_drawn = self.contract.has(*kind) && !is_left_out;
             *weight *= if is_drawn { random.choose(&[0, 1, 1, 2, 4]) } else { 0 };
@@ -159,6 +162,9 @@ impl HeapGenerator {
         if let Some(getter) = getter.filter(|_| has_all && random.one_in(2)) {
             self.planned = [OpKind::Largest, OpKind::FreeAll, getter];
             self.planned_count = 3;
+        } else if self.contract.has(OpKind::Cycle) && random.one_in(CYCLE_ONE_IN) {
+            self.planned[0] = OpKind::Cycle;
+            self.planned_count = 1;
         }
     }
 
@@ -259,8 +265,8 @@ impl HeapGenerator {
             }
             OpKind::Trim => Op::Trim,
             OpKind::Cycle => {
-                let count = 1 + short % 16;
-                let fair = (self.room / 2 / u64::from(count)).clamp(1, 0x1_0000);
+                let count = short.max(1);
+                let fair = (self.room / 2 / u64::from(count)).clamp(1, 0x8000);
                 let size = Size(self.plain_size(fair, random));
                 let by = if self.has_threads && few < 128 { FreedBy::NewThread } else { FreedBy::Owner };
                 Op::Cycle { count, size, by }

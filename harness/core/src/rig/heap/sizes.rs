@@ -62,9 +62,9 @@ impl Sizes {
     pub(super) fn begin(&mut self, setup: &Setup, slots: u32, random: &mut Random) {
         if self.own_memory {
             // Few traces have blocks beyond 64 KiB: each of them costs as much as many small ones.
-            let is_large = random.one_in(8);
-            let most = if is_large { random.choose(&[17, 18, 18, 20]) } else { 15 };
-            self.bits = random.choose(&[5, 7, 8, 10, 12, 14, most, most]);
+            let is_large = random.one_in(16);
+            let most = if is_large { random.choose(&[15, 17, 18, 20]) } else { 12 };
+            self.bits = random.choose(&[5, 7, 8, 9, 10, 11, most, most]);
             self.edges = if is_large { [0x8000, 0x1_0000, 0x2_0000, 0x4_0000] } else { [256, 1024, 4096, 0x8000] };
         } else {
             let first = u64::from(setup.first_bytes);

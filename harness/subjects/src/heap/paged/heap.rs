@@ -46,9 +46,11 @@ impl<D: Deviation> Heap<D> {
     }
 
     pub(super) fn reset(&mut self, setup: &Setup) {
+        let end = self.system.end();
+        self.span_at[..end].fill(NONE);
+        self.spans[..end].fill(None);
+        self.spans[CHUNKS] = None;
         self.system.reset(setup);
-        self.span_at.fill(NONE);
-        self.spans.fill(None);
         self.served = [(0, 0); CLASSES.len()];
         self.remembered.clear();
     }
@@ -114,7 +116,7 @@ impl<D: Deviation> Heap<D> {
     }
 
     fn other_span_with_room(&mut self, thread: u32, class: usize) -> Option<usize> {
-        for first in 0..CHUNKS {
+        for first in 0..self.system.end() {
             let Some(span) = &mut self.spans[first] else { continue };
             if span.class != Some(class) || (span.owner != thread && span.owner != 0) {
                 continue;
@@ -225,15 +227,11 @@ impl<D: Deviation> Heap<D> {
         }
     }
 
-    /// An empty span goes back to the system, unless it is the only one of its class and thread.
+    /// An empty span goes back to the system, unless it is the one that serves its class: the next request may need it.
     fn remove_if_empty(&mut self, first: usize) {
         let Some(span) = self.spans[first].filter(|span| span.used == 0) else { return };
-        let others = self
-            .spans
-            .iter()
-            .flatten()
-            .filter(|other| other.first_chunk != first && other.class == span.class && other.owner == span.owner);
-        if others.count() != 0 {
+        let serves = span.class.is_some_and(|class| self.served[class] == (span.owner, first));
+        if !serves {
             self.remove_span(first);
         }
     }
@@ -259,7 +257,7 @@ impl<D: Deviation> Heap<D> {
 
     /// The spans of a thread go back to the system, whatever is in them.
     pub(in crate::heap) fn remove_spans_of(&mut self, thread: u32) {
-        for first in 0..CHUNKS {
+        for first in 0..self.system.end() {
             if self.spans[first].is_some_and(|span| span.owner == thread) {
                 self.remove_span(first);
             }
@@ -277,7 +275,7 @@ impl<D: Deviation> Heap<D> {
 
     /// Empty spans go back to the system.
     pub(super) fn trim(&mut self) {
-        for first in 0..CHUNKS {
+        for first in 0..self.system.end() {
             D::collect(self, first);
             if self.spans[first].is_some_and(|span| span.used == 0) {
                 self.remove_span(first);

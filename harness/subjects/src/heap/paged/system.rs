@@ -6,7 +6,7 @@ use memtwin_models::heap::{Fault, Request, Setup};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use std::ffi::c_void;
 use std::num::NonZeroUsize;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 /// The bytes of a chunk. The range begins at a multiple of it.
 pub(super) const CHUNK_BYTES: usize = 64 << 10;
@@ -21,6 +21,8 @@ pub(in crate::heap) struct System {
     mapping: NonNull<c_void>,
     base: *mut u8,
     is_mapped: Box<[bool; CHUNKS]>,
+    /// No chunk from this one on has been mapped since the reset.
+    end: usize,
     mapped: usize,
     fault: Option<Fault>,
     /// How many requests of the kind that the plan speaks of were made.
@@ -48,6 +50,7 @@ impl System {
             mapping,
             base,
             is_mapped: Box::new([false; CHUNKS]),
+            end: 0,
             mapped: 0,
             fault: None,
             requests: 0,
@@ -63,7 +66,8 @@ impl System {
 
     /// Everything is unmapped; the plan begins anew.
     pub(super) fn reset(&mut self, setup: &Setup) {
-        self.is_mapped.fill(false);
+        self.is_mapped[..self.end].fill(false);
+        self.end = 0;
         (self.mapped, self.fault, self.requests, self.has_refused) = (0, setup.fault, 0, false);
     }
 
@@ -84,7 +88,7 @@ impl System {
         super::set_errno(libc::ENOMEM);
     }
 
-    /// So many chunks of zeros in a row, the lowest that there are: the number of the first.
+    /// So many chunks in a row, the lowest that there are: the number of the first.
     pub(super) fn map(&mut self, chunks: usize) -> Option<usize> {
         if self.refuses(Request::Map) {
             return None;
@@ -96,8 +100,7 @@ impl System {
                 None => {
                     self.is_mapped[from..from + chunks].fill(true);
                     self.mapped += chunks;
-                    // SAFETY: the chunks are of the range, and were nobody's.
-                    unsafe { ptr::write_bytes(self.address(from), 0, chunks * CHUNK_BYTES) };
+                    self.end = self.end.max(from + chunks);
                     return Some(from);
                 }
             }
@@ -114,6 +117,11 @@ impl System {
         self.is_mapped[from..from + chunks].fill(false);
         self.mapped -= chunks;
         true
+    }
+
+    /// No chunk from this one on has been mapped since the reset.
+    pub(super) fn end(&self) -> usize {
+        self.end
     }
 
     /// The address of a chunk.
