@@ -61,6 +61,18 @@ pub trait Component: Sized + 'static {
     /// Whether a subject with this contract can show this class for this kind of op at all. Campaigns hold a floor under
     /// every pair for which this is true.
     fn permits(contract: &Self::Contract, op_kind: usize, outcome_class: usize) -> bool;
+
+    /// Whether a subject with this contract serves such a setup at all. Under one that it does not, it is not even built.
+    fn serves(_contract: &Self::Contract, _setup: &Self::Setup) -> Result<(), Unsupported> {
+        Ok(())
+    }
+
+    /// Whether a subject with this contract is asked for such an op at all: engines make no others.
+    fn asks(contract: &Self::Contract, op: &Self::Op) -> bool {
+        let kind = Self::op_kind(op);
+        let mut classes = Self::OUTCOME_CLASSES.iter().enumerate();
+        classes.any(|(class, known)| known.effect != Effect::Skipped && Self::permits(contract, kind, class))
+    }
 }
 
 /// One class of outcomes, as counted in run files.

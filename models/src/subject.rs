@@ -12,7 +12,8 @@ pub trait Subject<C: Component>: Sized {
     /// What its documentation claims.
     const CONTRACT: C::Contract;
 
-    /// Builds the subject. `Err` when it cannot serve such a setup at all: the trace is then moot for this subject.
+    /// Builds the subject, with a setup that its contract serves. `Err` when it cannot all the same, because the host refuses
+    /// the room, say: nothing is judged then.
     fn new(setup: &C::Setup) -> Result<Self, Unsupported>;
 
     /// Returns to a state equal to [`Subject::new`] and says `true`, or says `false` and is rebuilt. Building a subject for
@@ -65,7 +66,7 @@ impl Health {
     }
 }
 
-/// A setup that a subject cannot serve.
+/// A setup that a contract does not serve, or a subject cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsupported(
     /// Why, in a few words.
@@ -109,7 +110,7 @@ pub struct Row<C: Component> {
     pub health: Health,
     /// What its documentation claims.
     pub contract: C::Contract,
-    /// Builds the subject.
+    /// Builds the subject; [`Row::construct`] asks the contract first.
     pub build: &'static Build<C>,
 }
 
@@ -118,6 +119,12 @@ impl<C: Component> Row<C> {
     #[must_use]
     pub const fn of<S: Subject<C> + 'static>() -> Self {
         Row { name: S::NAME, health: S::HEALTH, contract: S::CONTRACT, build: &build::<C, S> }
+    }
+
+    /// Builds the subject, if its contract serves the setup: nothing is judged by a contract that says nothing.
+    pub fn construct(&self, setup: &C::Setup) -> Result<Box<dyn AnySubject<C>>, Unsupported> {
+        C::serves(&self.contract, setup)?;
+        (self.build)(setup)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::feedback::take_reached;
 use crate::finding::{Cause, Ending};
 use crate::isolate::{self, ExtraCounters, FuzzerEnd, Isolation, Notes};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal, Runner};
-use crate::mutate::Mutator;
+use crate::mutate::{Mutator, any_of};
 use crate::random::Random;
 use crate::registry::Registry;
 use crate::target::Target;
@@ -43,6 +43,8 @@ pub struct FuzzTarget {
     registry: Registry,
     component: &'static str,
     subject: Option<String>,
+    /// The subjects that an input runs on.
+    chosen: Vec<(usize, &'static dyn Target)>,
     /// Whether every input meets new subjects: AFL++ compares the paths of two runs of one input.
     starts_anew: bool,
     /// The runners made so far, by target.
@@ -117,14 +119,17 @@ impl FuzzTarget {
             say(&format!("{SUBJECT}={subject} is no subject of {component}; see `memtwin list`"));
             std::process::exit(2);
         }
-        let Some(dialect) = registry.dialect(component) else {
-            say(&format!("this program has no subject of {component}"));
+        let chosen = chosen(registry, component, subject.as_deref());
+        let Some(cutter) = any_of(chosen.iter().map(|(_, target)| target.cutter()).collect()) else {
+            say(&format!("this program has no sound subject of {component}"));
             std::process::exit(2);
         };
         let mut target = FuzzTarget {
             registry: registry.clone(),
             component,
             subject,
+            fresh: chosen.first().map(|(_, target)| target.traces()),
+            chosen,
             starts_anew: true,
             runners: Vec::new(),
             notes: None,
@@ -132,29 +137,14 @@ impl FuzzTarget {
             counts: Box::new([0; COUNTS]),
             features: Features::Own(Box::new([0; StateMap::SIZE])),
             feeds_back: std::env::var_os(FEEDBACK).is_none_or(|value| value != "off"),
-            mutator: Mutator::new(dialect.cutter()),
-            fresh: None,
+            mutator: Mutator::new(cutter),
             donor: Vec::new(),
             mutant: Vec::new(),
         };
         // What is made once in a process is made now.
         target.run(&[]);
         target.tell_features(|_| ());
-        target.fresh = target.chosen().next().map(|(_, chosen)| chosen.traces());
         target
-    }
-
-    /// The subjects that an input runs on.
-    fn chosen(&self) -> impl Iterator<Item = (usize, &'static dyn Target)> + use<> {
-        let (subject, component) = (self.subject.clone(), self.component);
-        let all: Vec<_> = self.registry.targets().enumerate().collect();
-        all.into_iter().filter(move |(_, target)| {
-            let is_chosen = match &subject {
-                Some(subject) => target.subject() == subject,
-                None => target.is_sound(),
-            };
-            is_chosen && target.dialect().name() == component
-        })
     }
 
     /// Runs one input. Aborts on a divergence, as fuzzers expect of a finding.
@@ -166,8 +156,8 @@ impl FuzzTarget {
             }
             return;
         }
-        for (index, _) in self.chosen() {
-            self.run_on(index, bytes);
+        for chosen in 0..self.chosen.len() {
+            self.run_on(self.chosen[chosen].0, bytes);
         }
         if self.starts_anew {
             self.runners.clear();
@@ -192,7 +182,9 @@ impl FuzzTarget {
             fresh.write(u64::from(seed), 0, &mut self.donor);
         }
         self.mutator.set_donor(&self.donor);
-        self.mutator.set_parent(&input[..length]);
+        if !self.mutator.set_parent(&input[..length]) {
+            self.mutator.set_setup_of(&self.donor);
+        }
         self.mutator.mutate(&mut random, most_bytes, &mut self.mutant);
         self.take_mutant(input)
     }
@@ -200,7 +192,9 @@ impl FuzzTarget {
     /// Writes a child of two inputs; returns its length.
     pub fn cross(&mut self, parent: &[u8], donor: &[u8], child: &mut [u8], seed: u32) -> usize {
         self.mutator.set_donor(donor);
-        self.mutator.set_parent(parent);
+        if !self.mutator.set_parent(parent) {
+            self.mutator.set_setup_of(donor);
+        }
         self.mutator.cross(&mut Random::new(u64::from(seed)), child.len(), &mut self.mutant);
         self.take_mutant(child)
     }
@@ -250,6 +244,13 @@ impl FuzzTarget {
             notes.end();
         }
     }
+}
+
+/// The one subject that was asked for, or every sound one.
+fn chosen(registry: &Registry, component: &str, subject: Option<&str>) -> Vec<(usize, &'static dyn Target)> {
+    let of_component = registry.targets().enumerate().filter(|(_, target)| target.dialect().name() == component);
+    let is_chosen = |target: &dyn Target| subject.map_or(target.is_sound(), |subject| target.subject() == subject);
+    of_component.filter(|(_, target)| is_chosen(*target)).collect()
 }
 
 /// In the parent: shrinks what the child died of, files it, says how to replay it, and returns the child's exit code. After a

@@ -55,7 +55,7 @@ impl<C: Rig> Strategy for Traces<C> {
         let stream = any::<u64>().new_tree(runner)?.current();
         let mut wire = Vec::new();
         crate::engines::random::Generated::<C>::new(&self.contract).write(stream, 0, &mut wire);
-        Ok(TraceTree::new(Trace::from_wire(&wire)))
+        Ok(TraceTree::new(Trace::from_wire(&wire), &self.contract))
     }
 }
 
@@ -67,8 +67,8 @@ pub struct TraceTree<C: Rig> {
 }
 
 impl<C: Rig> TraceTree<C> {
-    fn new(trace: Trace<C>) -> Self {
-        TraceTree { shrinker: Shrinker::new(trace), candidate: None }
+    fn new(trace: Trace<C>, contract: &C::Contract) -> Self {
+        TraceTree { shrinker: Shrinker::new(trace, contract), candidate: None }
     }
 
     /// Takes the answer for the candidate, and makes the next; says whether there is one.

@@ -1,13 +1,18 @@
 //! One shrinker for every engine: on ops, on operands and on the setup. It offers candidates one at a time, and whoever asks
-//! says whether a candidate still fails in the same way; the shrinker knows no subject.
+//! says whether a candidate still fails in the same way; the shrinker knows no subject, but what its contract excludes: no
+//! candidate leads there.
 
 use crate::rig::Rig;
 use crate::trace::Trace;
 
 /// The smallest trace found that still fails. The trace itself is known to fail. `still_fails` may say no for ever once its
 /// budget is used up.
-pub(crate) fn shrink<C: Rig>(trace: &Trace<C>, still_fails: &mut dyn FnMut(&Trace<C>) -> bool) -> Trace<C> {
-    let mut shrinker = Shrinker::new(trace.clone());
+pub(crate) fn shrink<C: Rig>(
+    trace: &Trace<C>,
+    contract: &C::Contract,
+    still_fails: &mut dyn FnMut(&Trace<C>) -> bool,
+) -> Trace<C> {
+    let mut shrinker = Shrinker::new(trace.clone(), contract);
     while let Some(candidate) = shrinker.next_candidate() {
         let fails = still_fails(&candidate);
         shrinker.answer(candidate, fails);
@@ -17,6 +22,7 @@ pub(crate) fn shrink<C: Rig>(trace: &Trace<C>, still_fails: &mut dyn FnMut(&Trac
 
 /// A shrinking under way. Ends because each accepted candidate is smaller in an order without cycles.
 pub(crate) struct Shrinker<C: Rig> {
+    contract: C::Contract,
     best: Trace<C>,
     pass: Pass<C>,
     /// Whether a candidate was accepted since the passes last began anew.
@@ -42,9 +48,9 @@ enum Pass<C: Rig> {
 
 impl<C: Rig> Shrinker<C> {
     /// Begins with a trace that is known to fail.
-    pub(crate) fn new(trace: Trace<C>) -> Self {
+    pub(crate) fn new(trace: Trace<C>, contract: &C::Contract) -> Self {
         let pass = Pass::CutTail { low: 0, high: trace.ops.len() };
-        Shrinker { best: trace, pass, changed: false }
+        Shrinker { contract: *contract, best: trace, pass, changed: false }
     }
 
     /// The smallest trace so far that is known to fail.
@@ -81,7 +87,10 @@ impl<C: Rig> Shrinker<C> {
                         candidate.ops[*end - 1] = op;
                         return Some(candidate);
                     }
-                    None if 1 < *end => self.pass = ops_pass(best, *end - 1),
+                    None if 1 < *end => {
+                        let end = *end - 1;
+                        self.pass = Pass::Ops { end, simpler: self.simpler_ops(end) };
+                    }
                     None => self.begin_next_pass(),
                 },
                 Pass::CutTail { .. } | Pass::RemoveOps { .. } => self.begin_next_pass(),
@@ -111,31 +120,58 @@ impl<C: Rig> Shrinker<C> {
         }
         self.best = candidate;
         self.changed = true;
-        let best = &self.best;
-        match &mut self.pass {
-            Pass::Setup(simpler) => *simpler = C::simpler_setups(&best.setup).into_iter(),
-            Pass::Together(simpler) => *simpler = C::simpler_together(&best.setup, &best.ops).into_iter(),
-            Pass::Ops { end, simpler } => *simpler = C::simpler_ops(&best.setup, &best.ops[*end - 1]).into_iter(),
+        match self.pass {
+            Pass::Setup(_) => self.pass = Pass::Setup(self.simpler_setups()),
+            Pass::Together(_) => self.pass = Pass::Together(self.simpler_together()),
+            Pass::Ops { end, .. } => self.pass = Pass::Ops { end, simpler: self.simpler_ops(end) },
             Pass::CutTail { .. } | Pass::RemoveOps { .. } | Pass::Done => {}
         }
     }
 
     fn begin_next_pass(&mut self) {
-        let best = &mut self.best;
         self.pass = match &self.pass {
             Pass::CutTail { high, .. } => {
-                best.ops.truncate(*high);
-                remove_pass(best)
+                self.best.ops.truncate(*high);
+                remove_pass(&self.best)
             }
-            Pass::RemoveOps { .. } => Pass::Setup(C::simpler_setups(&best.setup).into_iter()),
-            Pass::Setup(_) => Pass::Together(C::simpler_together(&best.setup, &best.ops).into_iter()),
-            Pass::Together(_) if !best.ops.is_empty() => ops_pass(best, best.ops.len()),
+            Pass::RemoveOps { .. } => Pass::Setup(self.simpler_setups()),
+            Pass::Setup(_) => Pass::Together(self.simpler_together()),
+            Pass::Together(_) if !self.best.ops.is_empty() => {
+                let end = self.best.ops.len();
+                Pass::Ops { end, simpler: self.simpler_ops(end) }
+            }
             Pass::Together(_) | Pass::Ops { .. } if self.changed => {
                 self.changed = false;
-                remove_pass(best)
+                remove_pass(&self.best)
             }
             Pass::Together(_) | Pass::Ops { .. } | Pass::Done => Pass::Done,
         };
+    }
+
+    fn simpler_setups(&self) -> std::vec::IntoIter<C::Setup> {
+        let mut setups = C::simpler_setups(&self.best.setup);
+        setups.retain(|setup| C::serves(&self.contract, setup).is_ok());
+        setups.into_iter()
+    }
+
+    fn simpler_together(&self) -> std::vec::IntoIter<(C::Setup, Vec<C::Op>)> {
+        let Trace { setup, ops } = &self.best;
+        let mut together = C::simpler_together(setup, ops);
+        together
+            .retain(|(setup, ops)| C::serves(&self.contract, setup).is_ok() && ops.iter().all(|op| self.may_ask(op)));
+        together.into_iter()
+    }
+
+    /// Simpler forms of the op before `end`.
+    fn simpler_ops(&self, end: usize) -> std::vec::IntoIter<C::Op> {
+        let mut simpler = C::simpler_ops(&self.best.setup, &self.best.ops[end - 1]);
+        simpler.retain(|op| self.may_ask(op));
+        simpler.into_iter()
+    }
+
+    /// What was there from the start may stay: it came from a person, and was skipped.
+    fn may_ask(&self, op: &C::Op) -> bool {
+        C::asks(&self.contract, op) || self.best.ops.contains(op)
     }
 }
 
@@ -145,8 +181,4 @@ fn prefix<C: Rig>(trace: &Trace<C>, length: usize) -> Trace<C> {
 
 fn remove_pass<C: Rig>(best: &Trace<C>) -> Pass<C> {
     Pass::RemoveOps { length: (best.ops.len() / 2).max(1), end: best.ops.len() }
-}
-
-fn ops_pass<C: Rig>(best: &Trace<C>, end: usize) -> Pass<C> {
-    Pass::Ops { end, simpler: C::simpler_ops(&best.setup, &best.ops[end - 1]).into_iter() }
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 
-/// A component with its types erased: its forms, its words, its shrinker.
+/// A component with its types erased: its forms and its words.
 pub trait Dialect: Sync {
     /// The component's name.
     fn name(&self) -> &'static str;
@@ -45,12 +45,6 @@ pub trait Dialect: Sync {
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
     /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
     fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest>;
-    /// Cuts its traces into ops.
-    fn cutter(&self) -> Box<dyn Cutter>;
-    /// All traces of at most `depth` ops over its small world.
-    fn small_traces(&self, depth: u32) -> SmallTraces;
-    /// Shrinks a trace as long as `still_fails` says yes.
-    fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8>;
 }
 
 /// A component's dialect.
@@ -144,18 +138,6 @@ impl<C: Rig> Dialect for Spoken<C> {
         let trace = Trace::<C>::from_wire(wire);
         C::rust_test(&trace.setup, &trace.ops, &mut Room::new(interrupted, trace.ops.len())?)
     }
-
-    fn cutter(&self) -> Box<dyn Cutter> {
-        Box::new(ComponentCutter::<C>::new())
-    }
-
-    fn small_traces(&self, depth: u32) -> SmallTraces {
-        SmallTraces::new::<C>(&C::small(), depth)
-    }
-
-    fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8> {
-        shrink::shrink::<C>(&Trace::from_wire(wire), &mut |trace| still_fails(&trace.to_wire())).to_wire()
-    }
 }
 
 /// A subject beside its model, with the types erased.
@@ -170,10 +152,18 @@ pub trait Target: Sync {
     fn claimed(&self) -> Vec<&'static str>;
     /// Whether the subject can show this outcome class for this op kind at all.
     fn permits(&self, op_kind: usize, outcome_class: usize) -> bool;
+    /// Whether the subject's contract serves the setup of a trace and asks for each of its ops: what engines keep to.
+    fn is_within_contract(&self, wire: &[u8]) -> bool;
     /// The batch loop.
     fn runner(&'static self) -> Box<dyn Runner>;
     /// The random engine's traces for this subject's contract.
     fn traces(&self) -> Box<dyn TraceSource>;
+    /// Cuts traces into ops, for mutants within this subject's contract.
+    fn cutter(&self) -> Box<dyn Cutter>;
+    /// All traces of at most `depth` ops over what the subject's contract leaves of its component's small world.
+    fn small_traces(&self, depth: u32) -> SmallTraces;
+    /// Shrinks a trace within the subject's contract, as long as `still_fails` says yes.
+    fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8>;
     /// Measures the subject, its model, and both, in this process. `step` moves meanwhile.
     #[doc(hidden)] // for workers
     fn speed(&'static self, step: &AtomicU32) -> Vec<Round>;
@@ -212,12 +202,30 @@ impl<C: Rig> Target for Row<C> {
         C::permits(&self.contract, op_kind, outcome_class)
     }
 
+    fn is_within_contract(&self, wire: &[u8]) -> bool {
+        let Trace { setup, ops } = Trace::<C>::from_wire(wire);
+        C::serves(&self.contract, &setup).is_ok() && ops.iter().all(|op| C::asks(&self.contract, op))
+    }
+
     fn runner(&'static self) -> Box<dyn Runner> {
         Box::new(Lockstep::<C>::new(self))
     }
 
     fn traces(&self) -> Box<dyn TraceSource> {
         Box::new(Generated::<C>::new(&self.contract))
+    }
+
+    fn cutter(&self) -> Box<dyn Cutter> {
+        Box::new(ComponentCutter::<C>::new(&self.contract))
+    }
+
+    fn small_traces(&self, depth: u32) -> SmallTraces {
+        SmallTraces::new::<C>(&C::small(), &self.contract, depth)
+    }
+
+    fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8> {
+        let still_fails = &mut |trace: &Trace<C>| still_fails(&trace.to_wire());
+        shrink::shrink::<C>(&Trace::from_wire(wire), &self.contract, still_fails).to_wire()
     }
 
     fn speed(&'static self, step: &AtomicU32) -> Vec<Round> {

@@ -11,6 +11,7 @@ mod supervisor;
 use libtest_mimic::{Arguments, Failed, Trial};
 use memtwin::campaign::{self, Budget, Event, Plan};
 use memtwin::corpus::{self, Change, Trouble};
+use memtwin::engines::Engine;
 use memtwin::finding::{Cause, Ending, Failure, FaultClass, Step};
 use memtwin::isolate::heap::CountingAllocator;
 use memtwin::isolate::{Isolation, IsolationError, Surveyed, TraceSurvey, serve_if_asked};
@@ -24,9 +25,9 @@ use memtwin::trace_files::load;
 use memtwin::{Registry, Target};
 use rogues::{
     Abort, Breakpoint, BusError, CaughtPanic, Chatter, DivideByZero, Exit0, Exit3, FORBIDDEN_FILE, Hang,
-    IllegalInstruction, KilledBySelf, Lingering, OwnThread, Panic, RaisedSegfault, ReadFile, Rogue, RunawayAllocation,
-    RunawayMmap, Segfault, SegfaultAtBuild, SegfaultAtDrop, Sleeper, Sluggish, Socket, StackOverflow, WriteFile,
-    WrongAnswer,
+    IllegalInstruction, KilledBySelf, Lingering, Narrow, OwnThread, Panic, RaisedSegfault, ReadFile, Rogue,
+    RunawayAllocation, RunawayMmap, Segfault, SegfaultAtBuild, SegfaultAtDrop, Sleeper, Sluggish, Socket,
+    StackOverflow, WriteFile, WrongAnswer,
 };
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("a_survey_goes_on_after_a_death", a_survey_goes_on_after_a_death));
     trials.push(Trial::test("a_corpus_keeps_and_names_what_kills", a_corpus_keeps_and_names_what_kills));
     trials.push(Trial::test("small_traces_find_a_rogue_once", small_traces_find_a_rogue_once));
+    trials.push(Trial::test("nothing_is_judged_outside_of_a_contract", nothing_is_judged_outside_of_a_contract));
     trials.push(Trial::test("a_killed_supervisor_leaves_whole_files_and_no_process", supervisor::killed));
     trials.push(Trial::test("an_interrupt_keeps_what_was_found", supervisor::interrupted));
     trials.push(Trial::test("a_signal_to_the_group_ends_in_order", supervisor::group_is_signalled));
@@ -91,7 +93,11 @@ const ROGUES: &[(&dyn Target, &str)] = &[
     (&Row::<GuestMemory>::of::<Rogue<WriteFile>>(), "guest_memory/forbidden_call/read"),
     (&Row::<GuestMemory>::of::<Rogue<KilledBySelf>>(), "guest_memory/forbidden_call/read"),
     (&Row::<GuestMemory>::of::<Rogue<WrongAnswer>>(), "guest_memory/memory_size/memory_size/value"),
+    (NARROW, "guest_memory/memory_size/memory_size/value"),
 ];
+
+/// The rogue whose contract excludes where it is worst.
+const NARROW: &dyn Target = &Row::<GuestMemory>::of::<Rogue<Narrow>>();
 
 /// The rogue whose failure does not repeat.
 const LINGERING: &dyn Target = &Row::<GuestMemory>::of::<Rogue<Lingering>>();
@@ -128,10 +134,8 @@ fn campaign_on(target: &'static dyn Target, out: &Path) -> Result<(RunFile, usiz
     let registry = registry();
     let index = |target: &dyn Target| registry.index_of("guest_memory", target.subject()).ok_or("not in the registry");
     let rogue = index(target)?;
-    let plan = Plan {
-        engine: memtwin::engines::Engine::Random,
-        ..Plan::new(vec![rogue, index(COMPANION)?], 7, Budget::Ops(100_000), out)
-    };
+    let plan =
+        Plan { engine: Engine::Random, ..Plan::new(vec![rogue, index(COMPANION)?], 7, Budget::Ops(100_000), out) };
     let announced = AtomicUsize::new(0);
     let listener = |event: Event<'_>| match event {
         Event::Found { target, .. } => {
@@ -333,6 +337,41 @@ fn small_traces_find_a_rogue_once() -> Result<(), Failed> {
     // Traces that share a prefix fail alike: after some dozens it is given up.
     let done = campaign::exhaust(&mut isolation, &registry, index, 2, folder.path())?;
     assert_eq!((done.is_complete, done.found.len()), (false, 1));
+    Ok(())
+}
+
+/// Whoever brings the trace: engines stay within the contract, and what a file asks for beyond it is not run.
+fn nothing_is_judged_outside_of_a_contract() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let registry = registry();
+    let index = registry.index_of("guest_memory", NARROW.subject()).ok_or("not in the registry")?;
+    let mut isolation = Isolation::start(Arc::new(AtomicBool::new(false)))?;
+    let done = campaign::exhaust(&mut isolation, &registry, index, 1, folder.path())?;
+    assert_eq!((done.counts.moot, done.counts.unsupported), (0, 0));
+    let [(signature, filed)] = &done.found[..] else { return Err(format!("{:?}", done.found).into()) };
+    assert_eq!(signature.as_str(), "guest_memory/memory_size/memory_size/value");
+    assert!(NARROW.is_within_contract(&load(&registry, &filed.path)?.wire));
+
+    for engine in [Engine::Random, Engine::Guided] {
+        let out = folder.path().join(engine.to_string());
+        let plan = Plan { engine, ..Plan::new(vec![index], 3, Budget::Ops(400_000), &out) };
+        let run = campaign::run(&registry, &plan, &Arc::new(AtomicBool::new(false)), &|_| {})?;
+        let part = part(&run, NARROW)?;
+        assert_eq!((part.findings.len(), part.unsupported, part.unconfirmed), (1, 0, 0), "{part:?}");
+        let loaded = load(&registry, Path::new(&part.findings[0].trace))?;
+        assert_eq!((loaded.dialect.op_count(&loaded.wire), NARROW.is_within_contract(&loaded.wire)), (1, true));
+    }
+
+    let trace = Trace::<GuestMemory> { setup: Setup::flat(4097), ops: vec![WRITE, READ] }.to_wire();
+    for audits in [Audits::Full, Audits::EveryStep] {
+        let ending = isolation.replay(index, &trace, audits)?;
+        let why = "the memory is larger than this implementation serves";
+        assert_eq!(ending, Some(Ending::Unsupported(why.to_owned())));
+    }
+    let told = isolation.narrate(index, &trace, 0)?;
+    assert!(matches!(told, Some((ref told, Ending::Unsupported(_))) if told.is_empty()), "{told:?}");
+    let Surveyed::All(seen) = isolation.survey(index, &[&trace])? else { return Err("interrupted".into()) };
+    assert_eq!(seen, [TraceSurvey::Reached(Vec::new())]);
     Ok(())
 }
 

@@ -24,7 +24,8 @@ pub(super) trait Misdeed: 'static {
     const NAME: &'static str;
     /// Broken ones end at their first catch, which suits those that cost seconds.
     const HEALTH: Health = Health::Sound;
-    fn at_build() {}
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    fn at_build(_setup: &Setup) {}
     fn at_drop() {}
     /// Before each op; `index` counts from 0 in each trace.
     fn before(_op: &Op, _index: u32) {}
@@ -34,10 +35,10 @@ pub(super) trait Misdeed: 'static {
 impl<M: Misdeed> Subject<GuestMemory> for Rogue<M> {
     const NAME: &'static str = M::NAME;
     const HEALTH: Health = M::HEALTH;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = M::CONTRACT;
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
-        M::at_build();
+        M::at_build(setup);
         Ok(Rogue { inner: SoftMmuSubject::new(setup)?, ops: 0, misdeed: PhantomData })
     }
 
@@ -148,7 +149,7 @@ at_each_read! {
 pub(super) struct SegfaultAtBuild;
 impl Misdeed for SegfaultAtBuild {
     const NAME: &'static str = "segfault_at_build";
-    fn at_build() {
+    fn at_build(_setup: &Setup) {
         segfault();
     }
 }
@@ -181,6 +182,29 @@ impl Misdeed for WrongAnswer {
         if op.kind() == OpKind::MemorySize {
             seen.result = Seen::Value(0xbad);
         }
+    }
+}
+
+/// Wrong where it may not be, and worse where nobody may ask it anything.
+pub(super) struct Narrow;
+impl Misdeed for Narrow {
+    const NAME: &'static str = "narrow";
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract {
+        no_devices: true,
+        no_reservations: true,
+        largest_memory_bytes: 4096,
+        ..GuestMemoryContract::STRICT
+    };
+    fn at_build(setup: &Setup) {
+        assert!(setup.devices.is_empty() && setup.memory_size <= 4096, "nobody promised that: {setup:?}");
+    }
+    fn before(op: &Op, _index: u32) {
+        let is_reservation =
+            matches!(op.kind(), OpKind::LoadReserved | OpKind::StoreConditional | OpKind::InvalidateReservation);
+        assert!(!is_reservation, "nobody promised that: {op:?}");
+    }
+    fn after(op: &Op, seen: &mut Outcome) {
+        WrongAnswer::after(op, seen);
     }
 }
 

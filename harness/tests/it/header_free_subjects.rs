@@ -7,7 +7,7 @@ use memtwin::lockstep::Audits;
 use memtwin::models::header_free::{
     Alignment, HeaderFree, Kind, Libc, MincorePlan, Mode, Op, Outcome, Route, Seen, Setup, Slot, Thread, View,
 };
-use memtwin::models::{Health, Subject};
+use memtwin::models::{Component as _, Health, Subject};
 use memtwin::random::Random;
 use memtwin::subjects::header_free::{Hardened, HardenedRealLibc, PublishedFix};
 use memtwin::trace::Trace;
@@ -125,7 +125,7 @@ fn hardened_claims_nothing_and_the_real_libc_is_claimed() {
     assert_eq!(claims("hardened"), Vec::<&str>::new());
     assert_eq!(claims("hardened_real_libc"), ["real_libc"]);
     let real = Setup { libc: Libc::Real, ..SETUP };
-    assert!(Hardened::new(&real).is_err());
+    assert!(HeaderFree::serves(&Hardened::CONTRACT, &real).is_err());
     let ops =
         [Op::LibcAlloc { slot: A, size: 64, align: Alignment::from_exponent_folded(0) }, alloc(B, Kind::Malloc, 64)];
     assert_eq!(answers::<HardenedRealLibc>(&real, &ops), answers::<Hardened>(&SETUP, &ops));

@@ -6,6 +6,7 @@ mod brk_heap_forms;
 mod brk_heap_subjects;
 mod campaigns;
 mod command_line;
+mod contracts;
 mod corpus_tools;
 mod crashes;
 mod determinism;

@@ -31,7 +31,7 @@ fn trace(target: &dyn Target, index: u64) -> Vec<u8> {
 fn mutants_are_canonical_traces_and_differ() {
     for target in targets() {
         let dialect = target.dialect();
-        let mut mutator = Mutator::new(dialect.cutter());
+        let mut mutator = Mutator::new(target.cutter());
         let mut random = Random::new(1);
         let mut lengths = BTreeSet::new();
         let mut mutants = BTreeSet::new();
@@ -40,7 +40,7 @@ fn mutants_are_canonical_traces_and_differ() {
         let (parent, donor) = (trace(target, 0), trace(target, 1));
         for number in 0..500 {
             mutator.set_donor(&donor);
-            mutator.set_parent(&parent);
+            assert!(mutator.set_parent(&parent));
             if number % 4 == 0 {
                 mutator.cross(&mut random, MAX_MUTANT_BYTES, &mut wire);
             } else {
@@ -67,12 +67,12 @@ fn mutants_are_canonical_traces_and_differ() {
 fn ops_under_another_setup_still_decode() {
     for target in targets() {
         let dialect = target.dialect();
-        let mut mutator = Mutator::new(dialect.cutter());
+        let mut mutator = Mutator::new(target.cutter());
         let mut random = Random::new(2);
         let mut wire = Vec::new();
         for index in (0..64 * 40).step_by(64) {
             mutator.set_donor(&trace(target, index + 64));
-            mutator.set_parent(&trace(target, index));
+            assert!(mutator.set_parent(&trace(target, index)));
             mutator.set_setup_of(&trace(target, index + 128));
             mutator.mutate(&mut random, MAX_MUTANT_BYTES, &mut wire);
             let canonical = dialect.canonical(&wire);
@@ -111,7 +111,7 @@ fn what_one_engine_kept_raises_another_from_the_start() {
     const TRACES: u64 = 2000;
     const FEW: u64 = 64;
     for target in targets() {
-        let engine = || Guided::new(target.traces(), Mutator::new(target.dialect().cutter()));
+        let engine = || Guided::new(target.traces(), Mutator::new(target.cutter()));
         let mut first = engine();
         let long = reached(target, &mut first, TRACES);
         let alone = reached(target, &mut engine(), FEW);

@@ -1,6 +1,7 @@
 //! What a guest-memory implementation may claim for itself. The strict contract claims nothing.
 
-use crate::{Contract, Freedom};
+use super::Setup;
+use crate::{Contract, Freedom, Unsupported};
 
 /// The freedoms that an implementation's documentation claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,22 @@ pub struct GuestMemoryContract {
     pub no_dump: bool,
     /// The largest memory that can be built, in bytes.
     pub largest_memory_bytes: u64,
+}
+
+impl GuestMemoryContract {
+    /// Whether a memory with this contract can be built with such a setup.
+    pub(super) fn serves(&self, setup: &Setup) -> Result<(), Unsupported> {
+        if self.largest_memory_bytes < setup.memory_size {
+            return Err(Unsupported("the memory is larger than this implementation serves"));
+        }
+        if self.no_devices && !setup.devices.is_empty() {
+            return Err(Unsupported("this implementation has no devices"));
+        }
+        if self.no_strict_alignment && setup.strict_alignment {
+            return Err(Unsupported("this implementation has no strict alignment"));
+        }
+        Ok(())
+    }
 }
 
 impl Contract for GuestMemoryContract {

@@ -18,7 +18,7 @@ pub use op::{GuestAddress, MAX_TRANSFER_BYTES, OWNERS, Op, OpKind, Owner, Transf
 pub use outcome::{Error, Outcome, POISON, Seen, View};
 pub use setup::{DUMP_LIMIT_BYTES, DeviceSetup, EDGES, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, SHARDS, Setup};
 
-use crate::{Component, Contract as _, Effect, Law, OutcomeClass};
+use crate::{Component, Contract as _, Effect, Law, OutcomeClass, Unsupported};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,10 @@ impl Component for GuestMemory {
 
     fn permits(contract: &GuestMemoryContract, op_kind: usize, outcome_class: usize) -> bool {
         outcome::permits(contract, OpKind::ALL[op_kind], outcome_class)
+    }
+
+    fn serves(contract: &GuestMemoryContract, setup: &Setup) -> Result<(), Unsupported> {
+        contract.serves(setup)
     }
 }
 

@@ -19,7 +19,7 @@ pub use setup::{
     SLAB_BYTES, SUPERSLAB_MAGIC, Setup, TINY_CLASSES_BYTES, forged_header,
 };
 
-use crate::{Component, Law, OutcomeClass};
+use crate::{Component, Law, OutcomeClass, Unsupported};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,5 +50,10 @@ impl Component for HeaderFree {
 
     fn permits(_contract: &HeaderFreeContract, op_kind: usize, outcome_class: usize) -> bool {
         outcome::permits(OpKind::ALL[op_kind], outcome_class)
+    }
+
+    fn serves(contract: &HeaderFreeContract, setup: &Setup) -> Result<(), Unsupported> {
+        let is_served = contract.real_libc || setup.libc == Libc::Ledger;
+        if is_served { Ok(()) } else { Err(Unsupported("libc is simulated here")) }
     }
 }

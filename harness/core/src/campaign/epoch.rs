@@ -222,7 +222,7 @@ pub(crate) fn shrink_wire(
     let dialect = target.dialect();
     let mut runs_left = if class == Some(FaultClass::Hang) { SHRINK_RUNS_OF_A_HANG } else { SHRINK_RUNS };
     let mut error = None;
-    let small = dialect.shrink(wire, &mut |candidate| {
+    let small = target.shrink(wire, &mut |candidate| {
         if runs_left == 0 || error.is_some() {
             return false;
         }

@@ -42,7 +42,7 @@ pub fn exhaust(
     let target = registry.get(index).unwrap_or_else(|| unreachable!("the caller chose from this registry"));
     let dialect = target.dialect();
     must_be_folder(out)?;
-    let traces = dialect.small_traces(depth).count().ok_or(CampaignError::TooDeep { depth })?;
+    let traces = target.small_traces(depth).count().ok_or(CampaignError::TooDeep { depth })?;
     let (mut found, mut unconfirmed, mut failures): (Vec<(Signature, Filed)>, _, _) = (Vec::new(), 0, 0);
     let (mut first, mut not_judged) = (0, Vec::new());
     isolation.clear_counts();

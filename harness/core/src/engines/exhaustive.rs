@@ -1,6 +1,6 @@
 //! The exhaustive engine: all traces of at most so many ops over a component's small world, so that small cases have no hole.
 //! Every prefix of a trace is a trace of its own, audited in full at its end. Traces of one start come in a row, so that
-//! subjects are reset and not rebuilt. It draws nothing and keeps nothing.
+//! subjects are reset and not rebuilt. It draws nothing and keeps nothing, and leaves out what a contract excludes.
 
 use super::TraceSource;
 use crate::rig::{Rig, Small};
@@ -24,7 +24,11 @@ struct EncodedStart {
 }
 
 impl SmallTraces {
-    pub(crate) fn new<C: Rig>(small: &Small<C>, depth: u32) -> Self {
+    pub(crate) fn new<C: Rig>(small: &Small<C>, contract: &C::Contract, depth: u32) -> Self {
+        let is_within = |start: &&crate::rig::Start<C>| {
+            C::serves(contract, &start.setup).is_ok() && start.opening.iter().all(|op| C::asks(contract, op))
+        };
+        let asked: Vec<_> = small.ops.iter().filter(|op| C::asks(contract, op)).collect();
         let encode = |start: &crate::rig::Start<C>| {
             let head = Trace::<C> { setup: start.setup.clone(), ops: start.opening.clone() }.to_wire();
             let edges = C::edges(&start.setup);
@@ -35,12 +39,12 @@ impl SmallTraces {
                 writer.finish();
                 bytes
             };
-            EncodedStart { head, ops: small.ops.iter().map(encode_op).collect() }
+            EncodedStart { head, ops: asked.iter().map(|op| encode_op(op)).collect() }
         };
         SmallTraces {
-            starts: small.starts.iter().map(encode).collect(),
+            starts: small.starts.iter().filter(is_within).map(encode).collect(),
             depth,
-            of_a_start: count(small.ops.len() as u64, depth),
+            of_a_start: count(asked.len() as u64, depth),
         }
     }
 
@@ -66,16 +70,15 @@ impl TraceSource for SmallTraces {
         wire.extend_from_slice(&start.head);
         let ops = start.ops.len() as u64;
         let mut rank = index % of_a_start;
-        let mut place = 1_u64;
-        for _ in 0..self.depth {
-            if rank < place {
-                break;
-            }
+        // The number of traces of one length.
+        let (mut length, mut place) = (0, 1_u64);
+        while length < self.depth && place <= rank {
             rank -= place;
             place *= ops;
+            length += 1;
         }
-        // The rank among the traces of one length is a number whose digits are the ops.
-        while 1 < place {
+        // The rank among them is a number whose digits are the ops.
+        for _ in 0..length {
             place /= ops;
             #[allow(clippy::cast_possible_truncation)] // below the number of ops
             wire.extend_from_slice(&start.ops[(rank / place) as usize]);
@@ -88,7 +91,8 @@ impl TraceSource for SmallTraces {
 mod tests {
     use super::*;
     use crate::rig::Start;
-    use memtwin_models::guest_memory::{GuestMemory, Op, Owner, Setup};
+    use memtwin_models::Contract as _;
+    use memtwin_models::guest_memory::{DeviceSetup, GuestMemory, GuestMemoryContract, Op, Owner, Setup};
     use std::collections::BTreeSet;
 
     #[test]
@@ -96,7 +100,7 @@ mod tests {
         let op = |index| Op::MemorySize { owner: Owner::new_folded(index) };
         let start = |size| Start { setup: Setup::flat(size), opening: vec![op(3)] };
         let small = Small::<GuestMemory> { starts: vec![start(16), start(32)], ops: vec![op(0), op(1), op(2)] };
-        let mut traces = SmallTraces::new(&small, 3);
+        let mut traces = SmallTraces::new(&small, &GuestMemoryContract::STRICT, 3);
         let count = traces.count().unwrap();
         assert_eq!(count, 2 * (1 + 3 + 9 + 27));
         let mut wire = Vec::new();
@@ -114,6 +118,32 @@ mod tests {
         assert_eq!(last, (32, 4));
         traces.write(0, count, &mut wire);
         assert!(wire.is_empty());
+    }
+
+    #[test]
+    fn what_a_contract_excludes_is_left_out() {
+        let owner = Owner::new_folded(0);
+        let start = |setup, opening| Start { setup, opening };
+        let device = DeviceSetup { base: 0, size: 8, faulty_register: None };
+        let small = Small::<GuestMemory> {
+            starts: vec![
+                start(Setup { devices: vec![device], ..Setup::flat(16) }, Vec::new()),
+                start(Setup::flat(16), vec![Op::Dump { owner }]),
+                start(Setup::flat(32), vec![Op::MemorySize { owner }]),
+            ],
+            ops: vec![Op::MemorySize { owner }, Op::Dump { owner }],
+        };
+        let contract = GuestMemoryContract { no_devices: true, no_dump: true, ..GuestMemoryContract::STRICT };
+        let mut traces = SmallTraces::new(&small, &contract, 2);
+        assert_eq!(traces.count(), Some(3));
+        for (index, length) in (0..).zip(1..=3) {
+            let mut wire = Vec::new();
+            traces.write(0, index, &mut wire);
+            let trace = Trace { setup: Setup::flat(32), ops: vec![Op::MemorySize { owner }; length] };
+            assert_eq!(Trace::<GuestMemory>::from_wire(&wire), trace);
+        }
+        let contract = GuestMemoryContract { largest_memory_bytes: 15, ..contract };
+        assert_eq!(SmallTraces::new(&small, &contract, 2).count(), Some(0));
     }
 
     #[test]

@@ -97,8 +97,8 @@ impl Guided {
         }
         let parent = self.parent(&mut random);
         self.chosen[parent] += 1;
-        self.mutator.set_parent(&self.kept[parent].wire);
-        if random.one_in(OTHER_SETUP_ONE_IN) {
+        let is_served = self.mutator.set_parent(&self.kept[parent].wire);
+        if random.one_in(OTHER_SETUP_ONE_IN) || !is_served {
             self.fresh.write(stream, number * GROUP_TRACES, &mut self.scratch);
             self.mutator.set_setup_of(&self.scratch);
         }

@@ -134,7 +134,7 @@ fn note_end(shared: &Shared, ops: u64, ended: &Ended) {
 fn exhaust(shared: &mut Shared, target: &'static dyn Target) {
     let job = shared.job;
     let mut runner = target.runner();
-    let mut traces = target.dialect().small_traces(job.depth);
+    let mut traces = target.small_traces(job.depth);
     let mut wire = Vec::new();
     for index in job.first_trace..job.end_trace {
         traces.write(0, index, &mut wire);
@@ -164,7 +164,7 @@ impl Feed {
         if engine == Engine::Random {
             return Feed::Random(target.traces());
         }
-        let mut guided = Guided::new(target.traces(), Mutator::new(target.dialect().cutter()));
+        let mut guided = Guided::new(target.traces(), Mutator::new(target.cutter()));
         kept::from(shared, 0).into_iter().for_each(|kept| guided.adopt(kept));
         Feed::Guided(Box::new(guided), Box::new([0; StateMap::SIZE]))
     }

@@ -88,7 +88,7 @@ pub enum Ended {
         /// Why.
         reason: &'static str,
     },
-    /// The subject cannot serve the setup.
+    /// The subject's contract does not serve the setup, or the subject cannot.
     Unsupported(&'static str),
     /// A law was broken.
     Diverged {
@@ -186,7 +186,7 @@ impl<C: Rig> Lockstep<C> {
             Some(subject) => subject,
             vacant => {
                 journal.at(Step::Construct);
-                match (self.row.build)(setup) {
+                match self.row.construct(setup) {
                     Ok(subject) => vacant.insert(subject),
                     Err(unsupported) => return Ended::Unsupported(unsupported.0),
                 }

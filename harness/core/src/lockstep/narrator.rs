@@ -45,7 +45,7 @@ impl<'a> Narrator<'a> {
 pub(crate) fn narrate<C: Rig>(row: &Row<C>, wire: &[u8], narrator: &mut Narrator<'_>) -> Ended {
     let trace = Trace::<C>::from_wire(wire);
     narrator.at(Step::Construct);
-    let mut subject = match (row.build)(&trace.setup) {
+    let mut subject = match row.construct(&trace.setup) {
         Ok(subject) => subject,
         Err(unsupported) => return Ended::Unsupported(unsupported.0),
     };

@@ -100,7 +100,7 @@ impl<C: Rig> Group<C> {
             row,
             wires,
             ops: traces.iter().map(Vec::len).sum(),
-            subject: (row.build)(&setup).ok()?,
+            subject: row.construct(&setup).ok()?,
             seen: C::Outcome::default(),
             model: C::Model::new(&setup, &row.contract),
             shown: Vec::new(),
@@ -168,7 +168,7 @@ impl<C: Rig> Group<C> {
 
     fn reset(&mut self) {
         if !self.subject.reset(&self.setup)
-            && let Ok(new) = (self.row.build)(&self.setup)
+            && let Ok(new) = self.row.construct(&self.setup)
         {
             self.subject = new;
         }

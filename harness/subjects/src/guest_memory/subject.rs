@@ -83,15 +83,6 @@ impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
     const CONTRACT: GuestMemoryContract = V::CONTRACT;
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
-        if setup.memory_size > V::CONTRACT.largest_memory_bytes {
-            return Err(Unsupported("the memory is larger than this implementation serves"));
-        }
-        if V::CONTRACT.no_devices && !setup.devices.is_empty() {
-            return Err(Unsupported("this implementation has no devices"));
-        }
-        if V::CONTRACT.no_strict_alignment && setup.strict_alignment {
-            return Err(Unsupported("this implementation has no strict alignment"));
-        }
         let devices = Arc::new(RecordedDevices::new(setup));
         let machine = V::build(setup, &devices)?;
         Ok(Adapter { machine, devices, setup: setup.clone(), footprint: Footprint::new(), restored: Vec::new() })

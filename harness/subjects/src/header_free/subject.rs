@@ -5,7 +5,7 @@ use super::allocator::Allocator;
 use super::deviation::Deviation;
 use super::layout::{FOREIGN, is_free_for_all};
 use memtwin_models::header_free::{
-    Alignment, HEADER_BYTES, HeaderFree, HeaderFreeContract, Kind, Libc, MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES,
+    Alignment, HEADER_BYTES, HeaderFree, HeaderFreeContract, Kind, MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES,
     Protection, Route, SLOTS, Seen, Setup, Side, Slot, View, forged_header,
 };
 use memtwin_models::{Health, Payload, Subject, Unsupported};
@@ -51,9 +51,6 @@ impl<D: Deviation> Subject<HeaderFree> for Program<D> {
     const CONTRACT: HeaderFreeContract = D::CONTRACT;
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
-        if setup.libc == Libc::Real && !D::CONTRACT.real_libc {
-            return Err(Unsupported("libc is simulated here"));
-        }
         Ok(Program { allocator: Allocator::new(setup)?, setup: setup.clone(), slots: [None; SLOTS as usize] })
     }
 

@@ -1,11 +1,15 @@
 //! Mutation of traces op by op, one for every engine. It works on wire bytes that it knows the borders of: an op is a slice,
 //! and because addresses on the wire are relative to the edges of the setup, an op of one trace means the like in another,
-//! and a byte a little larger is an operand a little further from the same edge. Refused: any knowledge of a component.
+//! and a byte a little larger is an operand a little further from the same edge. Refused: any knowledge of a component. What
+//! no subject serves and what none is asked for comes into no mutant.
+
+mod cutter;
+
+pub(crate) use cutter::ComponentCutter;
+pub use cutter::{Cutter, any_of};
 
 use crate::random::Random;
-use crate::rig::Rig;
-use crate::trace::{read_setup, write_setup};
-use memtwin_models::wire::{MAX_WIRE_BYTES, Reader, Writer};
+use memtwin_models::wire::MAX_WIRE_BYTES;
 
 /// The most ops of a mutant.
 pub const MAX_OPS: usize = 1024;
@@ -13,58 +17,6 @@ pub const MAX_OPS: usize = 1024;
 pub const MAX_MUTANT_BYTES: usize = MAX_WIRE_BYTES / 2;
 /// The most times that one op is repeated.
 const MAX_REPEATS: u32 = 300;
-
-/// Knows where the ops of a component's traces begin and end.
-pub trait Cutter {
-    /// Reads the setup of a trace, under which ops are read from now on; returns where the ops begin and writes the
-    /// setup's canonical bytes.
-    fn set_setup(&mut self, wire: &[u8], setup: &mut Vec<u8>) -> usize;
-    /// The end of each op, in order.
-    fn cut(&self, wire: &[u8], start: usize, ends: &mut Vec<u32>);
-    /// Reads one op from any bytes and appends its canonical bytes.
-    fn recode(&self, op: &[u8], wire: &mut Vec<u8>);
-}
-
-/// The cutter of a component.
-pub(crate) struct ComponentCutter<C: Rig> {
-    edges: Option<C::Edges>,
-}
-
-impl<C: Rig> ComponentCutter<C> {
-    pub(crate) fn new() -> Self {
-        ComponentCutter { edges: None }
-    }
-}
-
-impl<C: Rig> Cutter for ComponentCutter<C> {
-    fn set_setup(&mut self, wire: &[u8], setup_wire: &mut Vec<u8>) -> usize {
-        let mut reader = Reader::new(wire);
-        let setup = read_setup::<C>(&mut reader);
-        self.edges = Some(C::edges(&setup));
-        setup_wire.clear();
-        write_setup::<C>(&setup, setup_wire);
-        reader.position()
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // positions are below MAX_WIRE_BYTES
-    fn cut(&self, wire: &[u8], start: usize, ends: &mut Vec<u32>) {
-        ends.clear();
-        let Some(edges) = &self.edges else { return };
-        let mut reader = Reader::at(wire, start);
-        while ends.len() < MAX_OPS && C::read_op(edges, &mut reader).is_some() {
-            ends.push(reader.position() as u32);
-        }
-    }
-
-    fn recode(&self, op: &[u8], wire: &mut Vec<u8>) {
-        let Some(edges) = &self.edges else { return };
-        if let Some(op) = C::read_op(edges, &mut Reader::new(op)) {
-            let mut writer = Writer::new(wire);
-            C::write_op(edges, &op, &mut writer);
-            writer.finish();
-        }
-    }
-}
 
 /// Where an op of the mutant lies.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +26,12 @@ struct Piece {
     end: u32,
 }
 
+impl Piece {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.start as usize..self.end as usize]
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Buffer {
     Parent,
@@ -81,11 +39,24 @@ enum Buffer {
     Edited,
 }
 
-/// A trace with the borders of its ops.
+/// The ops of a trace.
 #[derive(Debug, Default)]
 struct Cut {
-    wire: Vec<u8>,
+    ops: Vec<u8>,
     pieces: Vec<Piece>,
+}
+
+impl Cut {
+    /// Takes the ops of a trace, whose setup the cutter knows and which begin at `start`.
+    fn take(&mut self, source: Buffer, wire: &[u8], start: usize, cutter: &dyn Cutter, ends: &mut Vec<u32>) {
+        cutter.cut(wire, start, &mut self.ops, ends);
+        self.pieces.clear();
+        let mut start = 0;
+        for &end in &*ends {
+            self.pieces.push(Piece { source, start, end });
+            start = end;
+        }
+    }
 }
 
 /// Makes mutants of one trace, with ops of another.
@@ -124,31 +95,37 @@ impl Mutator {
 
     /// The trace whose ops are lent. Only then comes the parent: what is read last is the setup of both.
     pub fn set_donor(&mut self, wire: &[u8]) {
-        self.scratch.clone_from(&self.setup);
-        let start = self.cutter.set_setup(wire, &mut self.setup);
-        self.donor.wire.clear();
-        self.donor.wire.extend_from_slice(wire);
-        self.cutter.cut(wire, start, &mut self.ends);
-        pieces(Buffer::Donor, start, &self.ends, &mut self.donor.pieces);
-        // The parent's setup again.
-        std::mem::swap(&mut self.setup, &mut self.scratch);
+        let start = self.cutter.set_setup(wire, &mut self.scratch);
+        self.donor.take(Buffer::Donor, wire, start, &*self.cutter, &mut self.ends);
         if !self.setup.is_empty() {
             self.cutter.set_setup(&self.setup, &mut self.scratch);
         }
     }
 
-    /// The trace that mutants are made of.
-    pub fn set_parent(&mut self, wire: &[u8]) {
+    /// The trace that mutants are made of. Says whether its setup is served: where it is not, mutants need that of another.
+    #[must_use]
+    pub fn set_parent(&mut self, wire: &[u8]) -> bool {
         let start = self.cutter.set_setup(wire, &mut self.setup);
-        self.parent.wire.clear();
-        self.parent.wire.extend_from_slice(wire);
-        self.cutter.cut(wire, start, &mut self.ends);
-        pieces(Buffer::Parent, start, &self.ends, &mut self.parent.pieces);
+        self.parent.take(Buffer::Parent, wire, start, &*self.cutter, &mut self.ends);
+        self.leave_out_unasked();
+        self.cutter.serves()
     }
 
-    /// The setup of another trace takes the place of the parent's; the ops stay and mean the like.
+    /// The setup of another trace takes the place of the parent's, if a subject serves it; the ops stay and mean the like.
     pub fn set_setup_of(&mut self, wire: &[u8]) {
-        self.cutter.set_setup(wire, &mut self.setup);
+        self.cutter.set_setup(wire, &mut self.scratch);
+        if self.cutter.serves() {
+            std::mem::swap(&mut self.setup, &mut self.scratch);
+            self.leave_out_unasked();
+        } else {
+            self.cutter.set_setup(&self.setup, &mut self.scratch);
+        }
+    }
+
+    /// The parent's ops that no subject is asked for go.
+    fn leave_out_unasked(&mut self) {
+        let Mutator { parent: Cut { ops, pieces, .. }, cutter, .. } = self;
+        pieces.retain(|piece| cutter.asks(piece.of(ops)));
     }
 
     /// Writes a mutant of at most so many bytes: a few changes, of which each takes, gives or moves ops, or edits one.
@@ -184,17 +161,23 @@ impl Mutator {
     }
 
     fn bytes(&self, piece: Piece) -> &[u8] {
-        let source = match piece.source {
-            Buffer::Parent => &self.parent.wire,
-            Buffer::Donor => &self.donor.wire,
+        piece.of(match piece.source {
+            Buffer::Parent => &self.parent.ops,
+            Buffer::Donor => &self.donor.ops,
             Buffer::Edited => &self.edited,
-        };
-        &source[piece.start as usize..piece.end as usize]
+        })
+    }
+
+    /// Appends the bytes of an op of the mutant to what is being edited.
+    fn copy(&mut self, index: usize) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.extend_from_slice(self.bytes(self.mutant[index]));
+        self.scratch = scratch;
     }
 
     fn change(&mut self, random: &mut Random) {
         if self.mutant.is_empty() {
-            self.mutant.clone_from(&self.donor.pieces);
+            self.lend(0..self.donor.pieces.len(), 0);
             return;
         }
         match random.below(16) {
@@ -244,7 +227,7 @@ impl Mutator {
         }
         self.mutant.truncate(position(random, self.mutant.len() + 1));
         let from = position(random, self.donor.pieces.len());
-        self.mutant.extend_from_slice(&self.donor.pieces[from..]);
+        self.lend(from..self.donor.pieces.len(), self.mutant.len());
     }
 
     fn insert(&mut self, random: &mut Random) {
@@ -253,16 +236,21 @@ impl Mutator {
         }
         let range = range_of(random, self.donor.pieces.len());
         let place = position(random, self.mutant.len() + 1);
-        let copy = self.donor.pieces[range].to_vec();
-        self.mutant.splice(place..place, copy);
+        self.lend(range, place);
+    }
+
+    /// Puts these ops of the donor into the mutant, those of them that a subject is asked for.
+    fn lend(&mut self, range: std::ops::Range<usize>, place: usize) {
+        let Mutator { donor: Cut { ops, pieces, .. }, cutter, mutant, .. } = self;
+        let lent = pieces[range].iter().filter(|piece| cutter.asks(piece.of(ops)));
+        mutant.splice(place..place, lent.copied());
     }
 
     /// One byte of one op a little larger or smaller, with a bit turned, or anything.
     fn nudge(&mut self, random: &mut Random) {
         let index = position(random, self.mutant.len());
         self.scratch.clear();
-        let piece = self.mutant[index];
-        append(&mut self.scratch, &self.parent.wire, &self.donor.wire, &self.edited, piece);
+        self.copy(index);
         let place = position(random, self.scratch.len());
         let byte = &mut self.scratch[place];
         #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
@@ -280,10 +268,9 @@ impl Mutator {
     fn borrow_operand(&mut self, random: &mut Random) {
         let (index, lender) = (position(random, self.mutant.len()), position(random, self.mutant.len()));
         self.scratch.clear();
-        let (piece, lent) = (self.mutant[index], self.mutant[lender]);
-        append(&mut self.scratch, &self.parent.wire, &self.donor.wire, &self.edited, piece);
+        self.copy(index);
         let own = self.scratch.len();
-        append(&mut self.scratch, &self.parent.wire, &self.donor.wire, &self.edited, lent);
+        self.copy(lender);
         let common = own.min(self.scratch.len() - own);
         let from = position(random, common);
         self.scratch.copy_within(own + from..own + common, from);
@@ -291,30 +278,15 @@ impl Mutator {
         self.take_edited(index);
     }
 
+    /// The op stays as it was where no subject is asked for what became of it.
     #[allow(clippy::cast_possible_truncation)] // far below MAX_WIRE_BYTES
     fn take_edited(&mut self, index: usize) {
+        if !self.cutter.asks(&self.scratch) {
+            return;
+        }
         let start = self.edited.len() as u32;
         self.cutter.recode(&self.scratch, &mut self.edited);
         self.mutant[index] = Piece { source: Buffer::Edited, start, end: self.edited.len() as u32 };
-    }
-}
-
-fn append(scratch: &mut Vec<u8>, parent: &[u8], donor: &[u8], edited: &[u8], piece: Piece) {
-    let source = match piece.source {
-        Buffer::Parent => parent,
-        Buffer::Donor => donor,
-        Buffer::Edited => edited,
-    };
-    scratch.extend_from_slice(&source[piece.start as usize..piece.end as usize]);
-}
-
-#[allow(clippy::cast_possible_truncation)] // positions are below MAX_WIRE_BYTES
-fn pieces(source: Buffer, start: usize, ends: &[u32], pieces: &mut Vec<Piece>) {
-    pieces.clear();
-    let mut start = start as u32;
-    for &end in ends {
-        pieces.push(Piece { source, start, end });
-        start = end;
     }
 }
 
