@@ -17,7 +17,7 @@ pub enum Ending {
         /// Why.
         reason: String,
     },
-    /// The subject cannot serve the setup.
+    /// The subject's contract does not serve the setup, or the subject cannot.
     Unsupported(String),
     /// The subject diverged or faulted.
     Failed(Failure),

@@ -31,6 +31,7 @@ pub mod text;
 mod threads;
 pub mod trace;
 pub mod trace_files;
+mod vacuity;
 
 pub use memtwin_models as models;
 pub use memtwin_wild as wild;

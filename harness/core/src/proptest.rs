@@ -8,6 +8,7 @@ use crate::rig::Rig;
 use crate::shrink::Shrinker;
 use crate::target::Target as _;
 use crate::trace::{Header, Trace};
+use crate::vacuity::{self, Allowed, Ran};
 use ::proptest::arbitrary::any;
 use ::proptest::strategy::{NewTree, Strategy, ValueTree};
 use ::proptest::test_runner::{TestCaseError, TestError, TestRunner};
@@ -115,12 +116,13 @@ pub fn check<C: Rig, S: Subject<C> + 'static>(config: &ProptestConfig) {
     let config = ProptestConfig { max_shrink_iters: MOST_CANDIDATES, failure_persistence: None, ..config.clone() };
     // Rows live as long as the process; a test makes one.
     let target: &'static Row<C> = Box::leak(Box::new(Row::of::<S>()));
+    let ran = Cell::new(Ran::default());
     let agreed = Cell::new(0_u32);
     let wanted: RefCell<Option<Signature>> = RefCell::new(None);
     let drawn_ops = Cell::new(0);
     let result = TestRunner::new(config).run(&traces::<C>(S::CONTRACT), |trace| {
         let wire = trace.to_wire();
-        let failure = match run(target, &wire) {
+        let failure = match run(target, &wire, &ran) {
             Err(failure) => failure,
             Ok(Ended::Agreed) => {
                 agreed.set(agreed.get() + 1);
@@ -141,12 +143,16 @@ pub fn check<C: Rig, S: Subject<C> + 'static>(config: &ProptestConfig) {
         }
     });
     match result {
-        Ok(()) => assert!(
-            0 < agreed.get(),
-            "{} judged no trace of {} to its end: its contract promises setups that it does not serve",
-            target.name(),
-            C::NAME
-        ),
+        Ok(()) => {
+            let name = target.name();
+            assert!(
+                0 < agreed.get(),
+                "{name} judged no trace of {} to its end: its contract promises setups that it does not serve",
+                C::NAME
+            );
+            let shortfalls = vacuity::shortfalls(&ran.get(), Allowed::Half);
+            assert!(shortfalls.is_empty(), "{name} agreed, and that is not enough: {}", shortfalls.join("; "));
+        }
         Err(TestError::Fail(signature, trace)) => {
             let header = Header {
                 subject: Some(S::NAME.to_owned()),
@@ -169,7 +175,7 @@ pub fn check<C: Rig, S: Subject<C> + 'static>(config: &ProptestConfig) {
 }
 
 /// Runs one trace on a fresh subject; a divergence and a panic are failures alike.
-fn run<C: Rig>(row: &'static Row<C>, wire: &[u8]) -> Result<Ended, Failure> {
+fn run<C: Rig>(row: &'static Row<C>, wire: &[u8], ran: &Cell<Ran>) -> Result<Ended, Failure> {
     let step = AtomicU32::new(0);
     let mut counts = Box::new([0; COUNTS]);
     let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -177,9 +183,19 @@ fn run<C: Rig>(row: &'static Row<C>, wire: &[u8]) -> Result<Ended, Failure> {
         let mut runner = Lockstep::new(row);
         let ended = runner.run(wire, Audits::Full, &mut journal);
         runner.finish(&mut journal);
-        ended
+        (ended, journal.ops)
     }));
-    match ended {
+    if let Ok((ended, ops)) = ended {
+        let Ran { traces, moot, unsupported, ops: before, skipped } = ran.get();
+        ran.set(Ran {
+            traces: traces + 1,
+            moot: moot + u64::from(matches!(ended, Ended::Moot { .. })),
+            unsupported: unsupported + u64::from(matches!(ended, Ended::Unsupported(_))),
+            ops: before + ops,
+            skipped: skipped + vacuity::skipped(C::OUTCOME_CLASSES, &counts),
+        });
+    }
+    match ended.map(|(ended, _)| ended) {
         Ok(Ended::Diverged { step, divergence }) => Err(Failure { step, cause: Cause::from(&divergence) }),
         Ok(ended) => Ok(ended),
         Err(payload) => {

@@ -45,6 +45,8 @@ pub trait Dialect: Sync {
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
     /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
     fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest>;
+    /// Whether its small world has a start.
+    fn has_small_world(&self) -> bool;
 }
 
 /// A component's dialect.
@@ -137,6 +139,10 @@ impl<C: Rig> Dialect for Spoken<C> {
     fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest> {
         let trace = Trace::<C>::from_wire(wire);
         C::rust_test(&trace.setup, &trace.ops, &mut Room::new(interrupted, trace.ops.len())?)
+    }
+
+    fn has_small_world(&self) -> bool {
+        !C::small().starts.is_empty()
     }
 }
 

@@ -29,7 +29,7 @@ struct Wrong<M> {
 
 trait Mistake: 'static {
     const NAME: &'static str;
-    fn refuses() -> bool {
+    fn refuses(_setup: &Setup) -> bool {
         false
     }
     fn after(_op: &Op, _seen: &mut Outcome) {}
@@ -41,7 +41,7 @@ impl<M: Mistake> Subject<GuestMemory> for Wrong<M> {
     const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
-        if M::refuses() {
+        if M::refuses(setup) {
             return Err(Unsupported("nothing is served"));
         }
         Ok(Wrong { inner: SoftMmuSubject::new(setup)?, mistake: PhantomData })
@@ -83,8 +83,19 @@ struct Idle;
 impl Mistake for Idle {
     const NAME: &'static str = "idle";
 
-    fn refuses() -> bool {
+    fn refuses(_setup: &Setup) -> bool {
         true
+    }
+}
+
+/// Serves less than half of what it promises.
+struct Lazy;
+
+impl Mistake for Lazy {
+    const NAME: &'static str = "lazy";
+
+    fn refuses(setup: &Setup) -> bool {
+        4096 <= setup.memory_size
     }
 }
 
@@ -124,6 +135,13 @@ fn a_panic_of_the_subject_is_a_failure_like_any_other() {
 fn a_test_that_judged_nothing_fails() {
     let complaint = complaint::<Idle>();
     assert!(complaint.contains("judged no trace"), "{complaint}");
+}
+
+#[test]
+fn a_test_that_judged_little_fails() {
+    let complaint = complaint::<Lazy>();
+    assert!(complaint.starts_with("guest_memory/lazy agreed, and that is not enough: 0 of "), "{complaint}");
+    assert!(complaint.ends_with("at most half of them may be so"), "{complaint}");
 }
 
 #[test]

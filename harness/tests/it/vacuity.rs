@@ -72,6 +72,33 @@ fn nothing_judged_is_said() {
     }
 }
 
+/// A trace that is judged here and there is as good as its greater part.
+#[test]
+fn traces_that_are_mostly_moot_or_skipped_are_not_judged() {
+    let room = Room::new();
+    let header = HEADER.replace("0x10000", "0x200000");
+    let (dump, size) = (r#"{"op":"dump","owner":0}"#, r#"{"op":"memory_size","owner":0}"#);
+    let heap = r#"{"memtwin":1,"component":"brk_heap","setup":{"bss_bytes":16,"frames":64},"subject":"hardened"}"#;
+    let (raw, verify) = (r#"{"op":"raw_brk","request":{"at":"0x402000"}}"#, r#"{"op":"verify","slot":0}"#);
+    let alloc = r#"{"op":"alloc","slot":0,"size":"0x40","align":"0x1"}"#;
+    for (name, lines, is_judged) in [
+        ("skipped", [&header, dump, dump, size], false),
+        ("half", [&header, dump, size, ""], true),
+        ("moot", [heap, alloc, raw, verify], false),
+        ("late", [heap, alloc, alloc, raw], true),
+    ] {
+        let trace = room.file(&format!("{name}.jsonl"), lines.join("\n"));
+        let trace = trace.to_str().unwrap();
+        for arguments in [&["replay", trace][..], &["replay", "--in-process", trace], &["regress", trace]] {
+            let output = room.run(arguments);
+            let [said, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+            let code = if is_judged { 0 } else { 2 };
+            assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}{errors}");
+            assert_eq!(errors.contains("error: nothing was judged"), !is_judged, "{arguments:?}: {said}{errors}");
+        }
+    }
+}
+
 #[test]
 fn a_file_is_no_folder_to_write_to() {
     let room = Room::new();

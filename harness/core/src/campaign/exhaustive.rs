@@ -8,6 +8,8 @@ use crate::finding::{Cause, Ending, Signature};
 use crate::isolate::{BatchEnd, Counts, Isolation};
 use crate::lockstep::Audits;
 use crate::registry::Registry;
+use crate::target::Target;
+use crate::vacuity::{self, Allowed, Ran};
 use std::path::Path;
 
 /// A subject is given up after this many traces that fail or are not judged: each costs a process, and traces that share a prefix fail alike.
@@ -28,6 +30,8 @@ pub struct Exhausted {
     pub not_judged: Vec<String>,
     /// Whether every trace ran: no interrupt, and not too many failures.
     pub is_complete: bool,
+    /// Where agreement says too little.
+    pub shortfalls: Vec<String>,
 }
 
 /// Runs all traces of at most `depth` ops over the component's small world on one target. A Broken one is given up at the
@@ -89,5 +93,22 @@ pub fn exhaust(
         }
     };
     let is_complete = is_complete && not_judged.is_empty();
-    Ok(Exhausted { traces, counts: isolation.counts(), found, unconfirmed, not_judged, is_complete })
+    let counts = isolation.counts();
+    let shortfalls = if traces == 0 { vec![nothing_left(target)] } else { shortfalls(target, &counts) };
+    Ok(Exhausted { traces, counts, found, unconfirmed, not_judged, is_complete, shortfalls })
+}
+
+fn nothing_left(target: &dyn Target) -> String {
+    let component = target.dialect().name();
+    if target.dialect().has_small_world() {
+        format!("the contract leaves nothing of {component}'s small world")
+    } else {
+        format!("{component} has no small world to exhaust")
+    }
+}
+
+fn shortfalls(target: &dyn Target, counts: &Counts) -> Vec<String> {
+    let Counts { traces, ops, moot, unsupported, ref outcomes, .. } = *counts;
+    let skipped = vacuity::skipped(target.dialect().outcome_classes(), outcomes);
+    vacuity::shortfalls(&Ran { traces, moot, unsupported, ops, skipped }, Allowed::Half)
 }

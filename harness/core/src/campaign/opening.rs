@@ -56,6 +56,7 @@ pub(super) fn run(
                     opening.kept.push(Kept { wire: wire.clone(), reached });
                 }
             }
+            TraceSurvey::Unjudged(_) => {}
             TraceSurvey::NotJudged(why) => {
                 let number = format!("corpus-{number}");
                 opening.not_judged.push(runner.not_judged(index, target, wire, &number, why)?);

@@ -1,8 +1,10 @@
 //! How a campaign fills its run file: findings, outcome counts, and where a pass says too little.
 
 use super::result::Found;
+use super::tally::Sum;
 use crate::lockstep::{CLASSES, COUNTS};
 use crate::target::Target;
+use crate::vacuity::{self, Allowed, Ran};
 use memtwin_models::Effect;
 use std::collections::BTreeMap;
 
@@ -33,26 +35,17 @@ pub(super) fn outcome_table(target: &dyn Target, counts: &[u64; COUNTS]) -> BTre
     dialect.op_kinds().iter().enumerate().map(row).collect()
 }
 
-/// Where a pass says too little: no op, failures that did not repeat, too many moot traces, or an op kind that hardly ever succeeded or failed although the
-/// contract permits both.
-pub(super) fn shortfalls(
-    target: &dyn Target,
-    counts: &[u64; COUNTS],
-    ops: u64,
-    traces: u64,
-    moot: u64,
-    unconfirmed: u64,
-) -> Vec<String> {
-    let mut shortfalls = Vec::new();
-    if ops == 0 {
-        shortfalls.push("no op ran: an agreement over nothing says nothing".to_owned());
-    }
+/// Where a pass says too little: not enough was judged, failures did not repeat, or an op kind hardly ever succeeded or
+/// failed although the contract permits both.
+pub(super) fn shortfalls(target: &dyn Target, sum: &Sum) -> Vec<String> {
+    let Sum { traces, ops, moot, unsupported, unconfirmed, outcomes: counts, .. } = sum;
+    let (ops, unconfirmed) = (*ops, *unconfirmed);
+    let skipped = vacuity::skipped(target.dialect().outcome_classes(), counts);
+    let ran = Ran { traces: *traces, moot: *moot, unsupported: *unsupported, ops, skipped };
+    let mut shortfalls = vacuity::shortfalls(&ran, Allowed::OneInAHundred);
     if 0 < unconfirmed {
         let what = "failures did not repeat on a fresh subject: something outlives its reset, or chance has a part in it; see the unconfirmed traces";
         shortfalls.push(format!("{unconfirmed} {what}"));
-    }
-    if traces < moot.saturating_mul(100) {
-        shortfalls.push(format!("{moot} of {traces} traces are moot; at most one in a hundred may be"));
     }
     let floor = ops / FLOOR_FROM_OPS * FLOOR;
     let dialect = target.dialect();

@@ -118,6 +118,9 @@ fn tell_speed(measured: &Speed) -> std::io::Result<()> {
             [subject.alone, subject.model, subject.lockstep, subject.isolated].map(millions);
         let ratio = words((subject.ratio, 2));
         writeln!(out, "  {name:<30} {alone:>14} {model:>6} {lockstep:>9} {isolated:>9}  {ratio}")?;
+        if subject.ratio.is_none() {
+            writeln!(out, "    not measured: it died, or most of what it ran is moot, not served or skipped")?;
+        }
     }
     for canary in &measured.canaries {
         let name = format!("{}/{}", canary.component, canary.subject);

@@ -1,7 +1,7 @@
 //! `memtwin corpus`: minimise, merge, check or migrate a folder of engines' inputs.
 
 use super::{Context, Exit, Failed};
-use crate::corpus::{self, Change, LeftAlone, Size, Trouble};
+use crate::corpus::{self, Change, LeftAlone, Size, Trouble, Unjudged};
 use crate::isolate::Isolation;
 use crate::text;
 use crate::trace::TraceError;
@@ -79,7 +79,7 @@ impl Corpus {
                     };
                     line(&mut out, &text)?;
                 }
-                let exit = troubles(&mut out, &done.troubles)?;
+                let exit = troubles(&mut out, &done.troubles, done.unjudged)?;
                 left_alone(&mut out, &done.left_alone)?;
                 let (before, after) = (words(done.before), words(done.after));
                 let became = if *dry_run { "would become" } else { "became" };
@@ -92,7 +92,7 @@ impl Corpus {
                 if *dry_run {
                     done.added.iter().try_for_each(|path| named(&mut out, "would write", path))?;
                 }
-                let exit = troubles(&mut out, &done.troubles)?;
+                let exit = troubles(&mut out, &done.troubles, done.unjudged)?;
                 left_alone(&mut out, &done.left_alone)?;
                 let (added, looked_at) = (done.added.len(), done.looked_at);
                 let were = if *dry_run { "would be" } else { "were" };
@@ -139,7 +139,7 @@ fn words(size: Size) -> String {
     format!("{} file{} of {} bytes", size.files, if size.files == 1 { "" } else { "s" }, size.bytes)
 }
 
-fn troubles(out: &mut impl io::Write, troubles: &[Trouble]) -> io::Result<Exit> {
+fn troubles(out: &mut impl io::Write, troubles: &[Trouble], unjudged: Unjudged) -> io::Result<Exit> {
     for trouble in troubles {
         match trouble {
             Trouble::Unreadable(error) => line(out, &format!("does not decode, kept: {error}"))?,
@@ -152,7 +152,12 @@ fn troubles(out: &mut impl io::Write, troubles: &[Trouble]) -> io::Result<Exit> 
             }
         }
     }
-    Ok(if troubles.is_empty() { Exit::Clean } else { Exit::Finding })
+    let Unjudged { ran, files } = unjudged;
+    if unjudged.is_too_much() {
+        writeln!(out, "not enough: no sound subject judges {files} of {ran} files; at most half of them may be so")?;
+    }
+    let is_clean = troubles.is_empty() && !unjudged.is_too_much();
+    Ok(if is_clean { Exit::Clean } else { Exit::Finding })
 }
 
 fn unreadable(out: &mut impl io::Write, errors: &[TraceError]) -> io::Result<Exit> {

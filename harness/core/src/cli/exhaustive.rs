@@ -35,6 +35,7 @@ impl Exhaustive {
         let mut isolation = Isolation::start(Arc::clone(&context.interrupted))?;
         let mut is_clean = true;
         let (mut sound, mut broken, mut caught, mut not_judged, mut traces) = (0_usize, 0_usize, 0_usize, 0_usize, 0);
+        let mut why = None;
         for index in select::targets(registry, &self.targets, self.broken)? {
             let Some(target) = registry.get(index) else { continue };
             let started = Instant::now();
@@ -46,16 +47,17 @@ impl Exhaustive {
             show(&screen, target, &done, started.elapsed().as_secs_f64())?;
             traces += done.counts.traces;
             not_judged += done.not_judged.len();
+            why = why.or_else(|| done.shortfalls.first().cloned());
             if target.is_sound() {
                 sound += 1;
-                is_clean &= done.found.is_empty() && done.unconfirmed == 0 && 0 < done.counts.ops;
+                is_clean &= is_as_expected(target, &done);
             } else {
                 broken += 1;
                 caught += usize::from(!done.found.is_empty());
             }
         }
         if traces == 0 && not_judged == 0 {
-            return Err("nothing ran: no component among these has a small world to exhaust".into());
+            return Err(format!("nothing ran: {}", why.unwrap_or_default()).into());
         }
         let style = if is_clean { GOOD } else { BAD };
         let verdict = if is_clean { "all sound subjects agree" } else { "not all sound subjects agree" };
@@ -76,9 +78,14 @@ impl Exhaustive {
     }
 }
 
+fn is_as_expected(target: &dyn Target, done: &Exhausted) -> bool {
+    done.found.is_empty() == target.is_sound()
+        && done.unconfirmed == 0
+        && (!target.is_sound() || done.shortfalls.is_empty())
+}
+
 fn show(screen: &Screen, target: &'static dyn Target, done: &Exhausted, seconds: f64) -> std::io::Result<()> {
-    let is_good = done.found.is_empty() == target.is_sound() && done.unconfirmed == 0 && 0 < done.counts.ops;
-    let (mark, style) = match (is_good, target.is_sound()) {
+    let (mark, style) = match (is_as_expected(target, done), target.is_sound()) {
         (true, _) => ("✓", GOOD),
         (false, true) => ("✗", BAD),
         (false, false) => ("·", DIM),
@@ -105,8 +112,8 @@ fn show(screen: &Screen, target: &'static dyn Target, done: &Exhausted, seconds:
     for what in &done.not_judged {
         screen.line(&format!("    not judged: {}", line(what)))?;
     }
-    if counts.ops == 0 {
-        screen.line("    not enough: no op ran, and an agreement over nothing says nothing")?;
+    if done.found.is_empty() {
+        done.shortfalls.iter().try_for_each(|shortfall| screen.line(&format!("    not enough: {shortfall}")))?;
     }
     if 0 < done.unconfirmed {
         screen.line(&format!("    {} failures did not repeat on a fresh subject", done.unconfirmed))?;

@@ -4,10 +4,11 @@ use super::screen::{self, BAD, DIM, GOOD, remark};
 use super::{Context, Exit, Failed, select};
 use crate::finding::Ending;
 use crate::isolate::{Isolation, IsolationError};
-use crate::lockstep::{Audits, COUNTS, Ended, Journal};
+use crate::lockstep::{Audits, COUNTS, Journal};
 use crate::target::Target;
 use crate::text::line;
 use crate::trace_files::{Loaded, find_traces, load};
+use crate::vacuity;
 use clap::Args;
 use memtwin_models::StateMap;
 use serde_json::json;
@@ -48,7 +49,7 @@ enum Verdict {
     Passed,
     /// Not as expected.
     Failed,
-    /// The subject cannot serve the setup: nothing was judged.
+    /// Nothing was judged, or not much: the setup is not served, or most ops are moot or skipped.
     Skipped,
     /// Something outside of memtwin ended its workers, or it took too long.
     NotJudged,
@@ -93,7 +94,9 @@ impl Replay {
             writeln!(anstream::stdout(), "{style}{passed} passed, {failed} failed, {skipped} skipped{left}{style:#}")?;
         }
         if passed + failed + not_judged == 0 {
-            return Err("nothing was judged: no subject serves these traces".into());
+            return Err(
+                "nothing was judged: no subject serves these traces, or most of their ops are moot or skipped".into()
+            );
         }
         Ok(match (failed, not_judged) {
             (0, 0) => Exit::Clean,
@@ -136,9 +139,9 @@ fn replay(
     loaded: &Loaded,
 ) -> Result<Option<Row>, Failed> {
     let Some(target) = context.registry.get(index) else { return Err("no such target".into()) };
-    let ending = match isolation {
+    let (ending, skipped) = match isolation {
         Some(isolation) => match isolation.replay(index, &loaded.wire, Audits::Full) {
-            Ok(Some(ending)) => ending,
+            Ok(Some(ending)) => (ending, isolation.skipped()),
             Ok(None) => return Ok(None),
             Err(IsolationError::NotJudged { why }) => return Ok(Some(not_judged(target, loaded, why))),
             Err(error) => return Err(error.into()),
@@ -158,10 +161,11 @@ fn replay(
         (Ending::Failed(_), None) => false,
         (Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_), expected) => expected.is_none(),
     };
-    let verdict = match (as_expected, &ending) {
-        (false, _) => Verdict::Failed,
-        (true, Ending::Unsupported(_)) => Verdict::Skipped,
-        (true, Ending::Agreed | Ending::Moot { .. } | Ending::Failed(_)) => Verdict::Passed,
+    let ops = loaded.dialect.op_count(&loaded.wire) as u64;
+    let (verdict, seen) = match (as_expected, vacuity::of_one(&ending, ops, skipped)) {
+        (false, _) => (Verdict::Failed, seen),
+        (true, Some(why)) => (Verdict::Skipped, Some(why)),
+        (true, None) => (Verdict::Passed, seen),
     };
     let agreement = || "agreement".to_owned();
     Ok(Some(Row {
@@ -183,20 +187,13 @@ fn not_judged(target: &dyn Target, loaded: &Loaded, why: String) -> Row {
     }
 }
 
-/// Runs one trace in this process, as under a debugger.
-fn run_here(target: &'static dyn Target, wire: &[u8]) -> Ending {
+/// Runs one trace in this process, as under a debugger; also says how many ops were skipped.
+fn run_here(target: &'static dyn Target, wire: &[u8]) -> (Ending, u64) {
     let step = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);
     let mut journal = Journal { step: &step, counts: &mut counts, features: Some(&mut features), ops: 0 };
     let mut runner = target.runner();
     let ended = runner.run(wire, Audits::Full, &mut journal);
     runner.finish(&mut journal);
-    match ended {
-        Ended::Agreed => Ending::Agreed,
-        Ended::Moot { op, reason } => Ending::Moot { op, reason: reason.to_owned() },
-        Ended::Unsupported(reason) => Ending::Unsupported(reason.to_owned()),
-        Ended::Diverged { step, divergence } => {
-            Ending::Failed(crate::finding::Failure { step, cause: (&divergence).into() })
-        }
-    }
+    (ended.into(), vacuity::skipped(target.dialect().outcome_classes(), &counts))
 }

@@ -19,8 +19,18 @@ struct Covered {
     traces: Vec<u32>,
 }
 
-/// What one trace reaches on each subject.
-pub(super) struct Footprint(Vec<Vec<Reached>>);
+/// What one trace reaches on each subject, and whether one of them judges it.
+pub(super) struct Footprint {
+    reached: Vec<Vec<Reached>>,
+    pub(super) is_judged: bool,
+}
+
+impl Footprint {
+    /// Whether no subject runs it at all: then nothing says what it is worth.
+    pub(super) fn is_of_nobody(&self) -> bool {
+        !self.is_judged && self.reached.iter().all(Vec::is_empty)
+    }
+}
 
 impl Cover {
     pub(super) fn new(registry: &Registry, dialect: &dyn Dialect) -> Result<Self, CorpusError> {
@@ -42,7 +52,8 @@ impl Cover {
         inputs: &[Loaded],
     ) -> Result<Option<Vec<Result<Footprint, Trouble>>>, IsolationError> {
         let wires: Vec<&[u8]> = inputs.iter().map(|input| input.wire.as_slice()).collect();
-        let mut footprints: Vec<_> = inputs.iter().map(|_| Ok(Footprint(Vec::new()))).collect();
+        let mut footprints: Vec<_> =
+            inputs.iter().map(|_| Ok(Footprint { reached: Vec::new(), is_judged: false })).collect();
         for subject in &self.subjects {
             let seen = match isolation.survey(subject.index, &wires)? {
                 Surveyed::All(seen) => seen,
@@ -50,7 +61,11 @@ impl Cover {
             };
             for ((input, footprint), seen) in inputs.iter().zip(&mut footprints).zip(seen) {
                 match (seen, &mut *footprint) {
-                    (TraceSurvey::Reached(reached), Ok(Footprint(all))) => all.push(reached),
+                    (TraceSurvey::Reached(reached), Ok(footprint)) => {
+                        footprint.reached.push(reached);
+                        footprint.is_judged = true;
+                    }
+                    (TraceSurvey::Unjudged(reached), Ok(footprint)) => footprint.reached.push(reached),
                     (TraceSurvey::Failed(failure), Ok(_)) => {
                         let signature = input.dialect.signature(&input.wire, &failure).to_string();
                         let (path, target) = (input.path.clone(), subject.target.name());
@@ -79,20 +94,20 @@ impl Cover {
     }
 
     fn pairs<'a>(&'a self, footprint: &'a Footprint) -> impl Iterator<Item = u32> + 'a {
-        let subjects = self.subjects.iter().zip(&footprint.0);
+        let subjects = self.subjects.iter().zip(&footprint.reached);
         subjects.flat_map(|(subject, reached)| reached.iter().map(|&pair| subject.traces[usize::from(pair)]))
     }
 
     /// Keeps a trace.
     pub(super) fn add(&mut self, footprint: &Footprint) {
-        for (subject, reached) in self.subjects.iter_mut().zip(&footprint.0) {
+        for (subject, reached) in self.subjects.iter_mut().zip(&footprint.reached) {
             reached.iter().for_each(|&pair| subject.traces[usize::from(pair)] += 1);
         }
     }
 
     /// A kept trace goes.
     pub(super) fn remove(&mut self, footprint: &Footprint) {
-        for (subject, reached) in self.subjects.iter_mut().zip(&footprint.0) {
+        for (subject, reached) in self.subjects.iter_mut().zip(&footprint.reached) {
             reached.iter().for_each(|&pair| subject.traces[usize::from(pair)] -= 1);
         }
     }

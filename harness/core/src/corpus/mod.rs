@@ -13,8 +13,9 @@ use crate::registry::Registry;
 use crate::target::Dialect;
 use crate::trace::TraceError;
 use crate::trace_files::{Loaded, component_of, load};
+use crate::vacuity;
 pub(crate) use carry::carry_chosen;
-use cover::Cover;
+use cover::{Cover, Footprint};
 use inputs::Inputs;
 pub use inputs::LeftAlone;
 use std::collections::BTreeMap;
@@ -106,6 +107,8 @@ pub struct Minimized {
     pub deleted: Vec<PathBuf>,
     /// Files that were kept without being run to their end.
     pub troubles: Vec<Trouble>,
+    /// How many of the files that ran no sound subject judges. What none serves is kept.
+    pub unjudged: Unjudged,
     /// What was not looked at.
     pub left_alone: LeftAlone,
 }
@@ -119,6 +122,8 @@ pub struct Merged {
     pub added: Vec<PathBuf>,
     /// Files of either side that could not be used.
     pub troubles: Vec<Trouble>,
+    /// How many of the files that ran no sound subject judges.
+    pub unjudged: Unjudged,
     /// What was not looked at on either side.
     pub left_alone: LeftAlone,
 }
@@ -145,6 +150,15 @@ pub struct Migrated {
     pub unreadable: Vec<TraceError>,
     /// What was not looked at.
     pub left_alone: LeftAlone,
+}
+
+/// How many files ran, and how many of them no sound subject judges, because it does not serve them, or because most of
+/// their ops are moot or skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Unjudged {
+    pub ran: usize,
+    pub files: usize,
 }
 
 /// A number of files, and of bytes in their wire form.
@@ -208,7 +222,9 @@ pub fn minimize(
         let Some(footprints) = cover.survey(isolation, &inputs)? else { return Ok(None) };
         let mut kept = Vec::new();
         for (input, footprint) in inputs.into_iter().zip(footprints) {
+            footprint.iter().for_each(|footprint| minimized.unjudged.add(footprint));
             match footprint {
+                Ok(footprint) if footprint.is_of_nobody() => minimized.after.add(&input),
                 Ok(footprint) if is_chosen(&input) || cover.is_new(&footprint) => {
                     cover.add(&footprint);
                     kept.push((input, footprint));
@@ -284,6 +300,7 @@ pub fn merge(
         for (inputs, is_addition) in [(known, false), (inputs, true)] {
             let Some(footprints) = cover.survey(isolation, &inputs)? else { return Ok(None) };
             for (input, footprint) in inputs.into_iter().zip(footprints) {
+                footprint.iter().for_each(|footprint| merged.unjudged.add(footprint));
                 match footprint {
                     Ok(footprint) if cover.is_new(&footprint) => {
                         cover.add(&footprint);
@@ -345,6 +362,19 @@ fn size(inputs: &[Loaded]) -> Size {
     let mut size = Size::default();
     inputs.iter().for_each(|input| size.add(input));
     size
+}
+
+impl Unjudged {
+    fn add(&mut self, footprint: &Footprint) {
+        self.ran += 1;
+        self.files += usize::from(!footprint.is_judged);
+    }
+
+    /// Whether what was seen of the corpus says too little.
+    #[must_use]
+    pub fn is_too_much(self) -> bool {
+        vacuity::is_most(self.files as u64, self.ran as u64)
+    }
 }
 
 impl Size {

@@ -268,6 +268,12 @@ impl Isolation {
         self.run_worker()
     }
 
+    /// How many ops the subject skipped in the trace that was replayed last.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.shared.get().skipped.load(Ordering::Relaxed).min(MOST_COUNTED)
+    }
+
     /// Runs one trace and returns what the narrator wrote of the ops from number `first` on, with how the worker ended.
     pub fn narrate(
         &mut self,
@@ -327,6 +333,7 @@ impl Isolation {
         shared.fault.is_stack_overflow = 0;
         shared.fault.is_from_elsewhere = 0;
         shared.output_length.store(0, Ordering::Relaxed);
+        shared.skipped.store(0, Ordering::Relaxed);
         shared.message.set("");
     }
 }

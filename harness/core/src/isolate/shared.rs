@@ -73,6 +73,8 @@ pub(super) struct Shared {
     pub traces: AtomicU64,
     pub moot: AtomicU64,
     pub unsupported: AtomicU64,
+    /// Ops that were skipped in the one trace of a replay.
+    pub skipped: AtomicU64,
     pub wire_length: AtomicU32,
     // How it ended.
     pub report: AtomicU32,

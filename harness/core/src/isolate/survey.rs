@@ -9,6 +9,7 @@ use crate::feedback::{Kept, Reached, take_reached};
 use crate::finding::{Ending, Failure};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal};
 use crate::target::Target;
+use crate::vacuity;
 use memtwin_models::StateMap;
 use memtwin_models::wire::MAX_WIRE_BYTES;
 use std::sync::atomic::Ordering;
@@ -19,8 +20,10 @@ const _: () = assert!(MAX_WIRE_BYTES + 8 <= KEPT_BYTES);
 /// What a trace did on one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TraceSurvey {
-    /// It came to its end, or became moot, or its setup is not served; this is what it reached.
+    /// It was judged, most of it at least; this is what it reached.
     Reached(Vec<Reached>),
+    /// Its setup is not served, or most of its ops are moot or skipped; this is what it reached all the same.
+    Unjudged(Vec<Reached>),
     /// It failed.
     Failed(Failure),
     /// It was not judged; this is why.
@@ -56,7 +59,7 @@ impl Isolation {
                 Ok(None) => return Ok(Surveyed::Interrupted),
                 Ok(Some(Ending::Failed(failure))) => seen.push(TraceSurvey::Failed(failure)),
                 // The output had no room for more, or a subject wrote over it: then the first trace says nothing.
-                Ok(Some(_)) if seen.len() == before => seen.push(TraceSurvey::Reached(Vec::new())),
+                Ok(Some(_)) if seen.len() == before => seen.push(TraceSurvey::Unjudged(Vec::new())),
                 Ok(Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_))) => {}
             }
             seen.truncate(wires.len());
@@ -79,8 +82,10 @@ pub(super) fn run(shared: &mut Shared, target: &'static dyn Target) {
     let mut map = Box::new([0; StateMap::SIZE]);
     let mut counts = Box::new([0; COUNTS]);
     let mut new = Vec::new();
+    let dialect = target.dialect();
     for (index, kept) in (0..shared.job.end_trace).zip(kept::from(shared, 0)) {
         worker::put_on_record(shared, index, &kept.wire);
+        counts.fill(0);
         let mut journal = Journal { step: &shared.step, counts: &mut counts, features: Some(&mut map), ops: 0 };
         let ended = runner.run(&kept.wire, Audits::Full, &mut journal);
         if let Ended::Diverged { .. } = ended {
@@ -88,7 +93,9 @@ pub(super) fn run(shared: &mut Shared, target: &'static dyn Target) {
         }
         new.clear();
         new.extend(take_reached(&mut map));
-        if !write_one(shared, &new) {
+        let skipped = vacuity::skipped(dialect.outcome_classes(), &counts);
+        let is_judged = vacuity::of_one(&ended.into(), dialect.op_count(&kept.wire) as u64, skipped).is_none();
+        if !write_one(shared, &new, is_judged) {
             break;
         }
     }
@@ -96,16 +103,16 @@ pub(super) fn run(shared: &mut Shared, target: &'static dyn Target) {
     shared.report.store(Report::Done as u32, Ordering::Release);
 }
 
-/// Writes what a trace reached; says whether there was room.
+/// Writes what a trace reached, and whether it was judged; says whether there was room.
 #[allow(clippy::cast_possible_truncation)] // lengths are below OUTPUT_BYTES
-fn write_one(shared: &mut Shared, reached: &[Reached]) -> bool {
+fn write_one(shared: &mut Shared, reached: &[Reached], is_judged: bool) -> bool {
     let start = shared.output_length.load(Ordering::Acquire) as usize;
     let end = start + 4 + 2 * reached.len();
     if OUTPUT_BYTES < end {
         return false;
     }
     let (length, rest) = shared.output[start..end].split_at_mut(4);
-    length.copy_from_slice(&(reached.len() as u32).to_le_bytes());
+    length.copy_from_slice(&((reached.len() as u32) << 1 | u32::from(is_judged)).to_le_bytes());
     for (room, feature) in rest.chunks_exact_mut(2).zip(reached) {
         room.copy_from_slice(&feature.to_le_bytes());
     }
@@ -115,10 +122,11 @@ fn write_one(shared: &mut Shared, reached: &[Reached]) -> bool {
 
 /// Reads what [`write_one`] wrote.
 fn read_all(mut output: &[u8], seen: &mut Vec<TraceSurvey>) {
-    let mut next = || {
-        let length = u32::from_le_bytes(*output.split_off(..4)?.as_array()?) as usize;
-        let reached = output.split_off(..length.checked_mul(2)?)?;
-        Some(reached.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(*pair.as_array()?))).collect())
+    let next = || {
+        let number = u32::from_le_bytes(*output.split_off(..4)?.as_array()?);
+        let reached = output.split_off(..((number >> 1) as usize).checked_mul(2)?)?;
+        let reached = reached.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(*pair.as_array()?))).collect();
+        Some(if number & 1 == 0 { TraceSurvey::Unjudged(reached) } else { TraceSurvey::Reached(reached) })
     };
-    seen.extend(std::iter::from_fn(|| next().map(TraceSurvey::Reached)));
+    seen.extend(std::iter::from_fn(next));
 }

@@ -10,11 +10,15 @@ use crate::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Narrator
 use crate::mutate::Mutator;
 use crate::registry::Registry;
 use crate::target::Target;
+use crate::vacuity;
 use memtwin_models::StateMap;
 use nix::sys::resource::{Resource, setrlimit};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
+
+/// A batch ends after so many traces in a row without an op: the subject serves nothing, and the budget would last for ever.
+const MOST_IDLE_TRACES: u32 = 4096;
 
 /// Does the job in the shared and ends the process.
 pub(super) fn work(shared: &mut SharedMemory, voice: &OwnedFd, registry: &Registry) -> ! {
@@ -77,6 +81,7 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
     let mut wire = Vec::with_capacity(1 << 16);
     let mut index = job.first_trace;
     let strict = audits == Audits::EveryStep;
+    let mut idle_traces = 0;
     while shared.ops.load(Ordering::Relaxed) < job.ops_budget {
         feed.traces().write(job.stream, index, &mut wire);
         put_on_record(shared, index, &wire);
@@ -101,7 +106,8 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
             Ended::Diverged { .. } => return report(shared, &ended),
         }
         index += 1;
-        if job.deadline_nanoseconds <= super::monotonic_nanoseconds() {
+        idle_traces = if ops == 0 { idle_traces + 1 } else { 0 };
+        if idle_traces == MOST_IDLE_TRACES || job.deadline_nanoseconds <= super::monotonic_nanoseconds() {
             break;
         }
     }
@@ -206,6 +212,7 @@ fn replay(shared: &mut Shared, target: &'static dyn Target, audits: Audits) {
     if !matches!(ended, Ended::Diverged { .. }) {
         runner.finish(&mut journal);
     }
+    shared.skipped.store(vacuity::skipped(target.dialect().outcome_classes(), &counts), Ordering::Relaxed);
     report(shared, &ended);
 }
 

@@ -5,6 +5,7 @@ mod narrator;
 mod pace;
 mod told;
 
+pub use crate::vacuity::{CLASSES, COUNTS, KINDS};
 pub use narrator::Narrator;
 pub(crate) use narrator::narrate;
 pub use pace::Round;
@@ -12,19 +13,12 @@ pub(crate) use pace::{ROUNDS, STREAM, rounds};
 pub(crate) use told::Told;
 pub use told::{ByteDifference, LINE_BYTES};
 
-use crate::finding::Step;
+use crate::finding::{Ending, Failure, Step};
 use crate::rig::Rig;
 use crate::trace::read_setup;
 use memtwin_models::wire::Reader;
 use memtwin_models::{AnySubject, Depth, Divergence, Model as _, Row, StateMap, Verdict};
 use std::sync::atomic::{AtomicU32, Ordering};
-
-/// Outcome classes that a component may have at most.
-pub const CLASSES: usize = 16;
-/// Op kinds that a component may have at most.
-pub const KINDS: usize = 64;
-/// Counters: op kinds times outcome classes.
-pub const COUNTS: usize = KINDS * CLASSES;
 
 /// The random engine audits in full, and notes features, in each trace whose number is a multiple of this: both cost about
 /// as much as a fifth of the trace, and traces of one setup and mix are alike.
@@ -97,6 +91,17 @@ pub enum Ended {
         /// Which law.
         divergence: Divergence,
     },
+}
+
+impl From<Ended> for Ending {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Agreed => Ending::Agreed,
+            Ended::Moot { op, reason } => Ending::Moot { op, reason: reason.to_owned() },
+            Ended::Unsupported(reason) => Ending::Unsupported(reason.to_owned()),
+            Ended::Diverged { step, divergence } => Ending::Failed(Failure { step, cause: (&divergence).into() }),
+        }
+    }
 }
 
 /// When the state is audited.

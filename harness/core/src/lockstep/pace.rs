@@ -5,6 +5,7 @@ use super::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Runner};
 use crate::engines::TraceSource;
 use crate::rig::Rig;
 use crate::trace::Trace;
+use crate::vacuity::{is_most, skipped};
 use memtwin_models::{AnySubject, Model as _, Row};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
@@ -72,6 +73,12 @@ struct Group<C: Rig> {
     shown: Vec<Vec<C::Outcome>>,
 }
 
+/// Whether most traces of a group agree, and do not skip most of their ops: else the figures would be of nothing.
+fn is_worth_it<C: Rig>(agreed: u64, counts: &[u64; COUNTS]) -> bool {
+    let ops = counts.iter().sum();
+    0 < agreed && !is_most(TRACES - agreed, TRACES) && !is_most(skipped(C::OUTCOME_CLASSES, counts), ops)
+}
+
 /// Of so many ops of a group the outcomes are kept: each owns its buffers, up to a mebibyte.
 const SHOWN_OPS: usize = 128;
 
@@ -84,14 +91,17 @@ impl<C: Rig> Group<C> {
         step: &AtomicU32,
     ) -> Option<Self> {
         let mut wires = Vec::new();
+        let mut counts = Box::new([0; COUNTS]);
         for index in first..first + TRACES {
             let mut wire = Vec::new();
             traces.write(STREAM, index, &mut wire);
-            let mut counts = Box::new([0; COUNTS]);
             let mut journal = Journal { step, counts: &mut counts, features: None, ops: 0 };
             if runner.run(&wire, Audits::Sample, &mut journal) == Ended::Agreed {
                 wires.push(wire);
             }
+        }
+        if !is_worth_it::<C>(wires.len() as u64, &counts) {
+            return None;
         }
         let decoded: Vec<Trace<C>> = wires.iter().map(|wire| Trace::from_wire(wire)).collect();
         let setup = decoded.first()?.setup.clone();

@@ -13,8 +13,8 @@ pub(super) enum Seen {
     Agreed,
     /// From some op on the contract says nothing: why.
     Moot(String),
-    /// The subject cannot serve the setup: why.
-    Unsupported(String),
+    /// The setup is not served, or most ops were moot or skipped: nothing was judged, or not much, and this is why.
+    Unjudged(String),
     /// It failed with this signature.
     Failed(String),
 }
@@ -74,7 +74,7 @@ pub(super) fn is_as_expected(seen: &Seen, expected: Option<&str>) -> bool {
         Seen::Failed(signature) => expected == Some(signature.as_str()),
         Seen::Agreed => expected.is_none(),
         // These depend on the trace and the contract alone: a second look shows the same.
-        Seen::Moot(_) | Seen::Unsupported(_) => true,
+        Seen::Moot(_) | Seen::Unjudged(_) => true,
     }
 }
 
@@ -97,15 +97,15 @@ pub(super) fn judge(judged: &Judged) -> Judgement {
         // A known defect that no longer shows must be seen; that sound code was mended is good news.
         (Seen::Agreed, Some(_)) => (Status::Fixed, !judged.is_sound, None),
         (Seen::Moot(reason), Some(_)) => (Status::Gone, true, Some(format!("moot: {reason}"))),
-        (Seen::Unsupported(reason), Some(_)) => (Status::Gone, true, Some(format!("unsupported: {reason}"))),
+        (Seen::Unjudged(why), Some(_)) => (Status::Gone, true, Some(why.clone())),
         (Seen::Agreed | Seen::Moot(_), None) => match judged.earlier {
             Some(Earlier::Failed(_)) => (Status::Fixed, false, None),
             Some(Earlier::Agreed | Earlier::NotJudged) | None => (Status::Passed, false, None),
         },
-        (Seen::Unsupported(reason), None) => {
+        (Seen::Unjudged(why), None) => {
             let was_judged = matches!(judged.earlier, Some(Earlier::Agreed | Earlier::Failed(_)));
             let status = if was_judged { Status::Gone } else { Status::Skipped };
-            (status, false, Some(format!("unsupported: {reason}")))
+            (status, false, Some(why.clone()))
         }
     }
 }
@@ -155,15 +155,15 @@ mod tests {
         check(&expecting(false, Seen::Agreed), Status::Fixed, true);
         check(&expecting(true, Seen::Agreed), Status::Fixed, false);
         check(&expecting(false, Seen::Moot("m".into())), Status::Gone, true);
-        check(&expecting(true, Seen::Unsupported("u".into())), Status::Gone, true);
+        check(&expecting(true, Seen::Unjudged("u".into())), Status::Gone, true);
     }
 
     #[test]
     fn what_is_not_served_is_skipped_or_gone() {
-        let unsupported = sound(Seen::Unsupported("u".into()));
-        check(&unsupported, Status::Skipped, false);
-        check(&Judged { earlier: Some(Earlier::NotJudged), ..unsupported.clone() }, Status::Skipped, false);
-        check(&Judged { earlier: Some(Earlier::Agreed), ..unsupported }, Status::Gone, false);
+        let unjudged = sound(Seen::Unjudged("u".into()));
+        check(&unjudged, Status::Skipped, false);
+        check(&Judged { earlier: Some(Earlier::NotJudged), ..unjudged.clone() }, Status::Skipped, false);
+        check(&Judged { earlier: Some(Earlier::Agreed), ..unjudged }, Status::Gone, false);
     }
 
     #[test]

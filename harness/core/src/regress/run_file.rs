@@ -27,7 +27,7 @@ impl Row<'_> {
     fn signature(&self) -> Option<&str> {
         match self.judged.seen.iter().find(|seen| matches!(seen, Seen::Failed(_))) {
             Some(Seen::Failed(signature)) => Some(signature),
-            Some(Seen::Agreed | Seen::Moot(_) | Seen::Unsupported(_)) | None => None,
+            Some(Seen::Agreed | Seen::Moot(_) | Seen::Unjudged(_)) | None => None,
         }
     }
 
@@ -169,7 +169,7 @@ fn subject(target: &dyn Target, rows: &[&Row<'_>], findings: Vec<Finding>) -> Su
         traces: rows.len() as u64,
         ops: rows.iter().map(|row| row.judged.ops as u64).sum(),
         moot: count(|seen| matches!(seen, Seen::Moot(_))),
-        unsupported: count(|seen| matches!(seen, Seen::Unsupported(_))),
+        unsupported: count(|seen| matches!(seen, Seen::Unjudged(_))),
         unconfirmed: 0,
         not_judged: 0,
         seconds: 0.0,

@@ -13,6 +13,7 @@ use crate::target::Target;
 use crate::threads::in_threads;
 use crate::trace::TraceError;
 use crate::trace_files::{Loaded, load};
+use crate::vacuity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -124,7 +125,7 @@ pub(super) fn judge_all(
 fn failed(seen: &[Seen]) -> Option<&str> {
     match seen.first() {
         Some(Seen::Failed(signature)) => Some(signature),
-        Some(Seen::Agreed | Seen::Moot(_) | Seen::Unsupported(_)) | None => None,
+        Some(Seen::Agreed | Seen::Moot(_) | Seen::Unjudged(_)) | None => None,
     }
 }
 
@@ -137,13 +138,13 @@ fn run_job(isolation: &mut Isolation, job: &Job<'_>) -> Result<Option<Judged>, I
         if judged.seen.is_empty() {
             (judged.step, judged.ops) = extent(job, &ending);
         }
-        let seen = match ending {
-            Ending::Agreed => Seen::Agreed,
-            Ending::Moot { op, reason } => Seen::Moot(format!("from op {op} on: {reason}")),
-            Ending::Unsupported(reason) => Seen::Unsupported(reason),
-            Ending::Failed(failure) => {
-                Seen::Failed(job.loaded.dialect.signature(&job.loaded.wire, &failure).to_string())
-            }
+        let Loaded { dialect, wire, .. } = &*job.loaded;
+        let seen = match (vacuity::of_one(&ending, dialect.op_count(wire) as u64, isolation.skipped()), ending) {
+            (None, Ending::Failed(failure)) => Seen::Failed(dialect.signature(wire, &failure).to_string()),
+            (None, Ending::Moot { op, reason }) => Seen::Moot(format!("from op {op} on: {reason}")),
+            (None, Ending::Agreed) => Seen::Agreed,
+            (Some(why), _) => Seen::Unjudged(why),
+            (None, Ending::Unsupported(reason)) => Seen::Unjudged(reason),
         };
         let is_enough = judged.seen.is_empty() && is_as_expected(&seen, job.expected());
         judged.seen.push(seen);
