@@ -6,6 +6,7 @@ use memtwin::engines::guided::Guided;
 use memtwin::models::brk_heap::{BrkHeap, BrkHeapContract};
 use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, Op, Owner, Setup};
 use memtwin::models::header_free::{HeaderFree, HeaderFreeContract};
+use memtwin::models::heap::{Calls, Heap, HeapContract};
 use memtwin::models::page_walk::{PageWalk, PageWalkContract};
 use memtwin::models::temp_map::{TempMap, TempMapContract};
 use memtwin::models::{Contract, Health, Row, Unsupported};
@@ -27,6 +28,24 @@ const fn row<C: Rig>(contract: C::Contract) -> Row<C> {
 
 fn leaked<C: Rig>(contracts: impl IntoIterator<Item = C::Contract>) -> Vec<&'static dyn Target> {
     contracts.into_iter().map(|contract| &*Box::leak(Box::new(row::<C>(contract))) as &dyn Target).collect()
+}
+
+/// A heap that claims one freedom; of a number something that other heaps go beyond.
+fn heap_that_claims(freedom: &str) -> HeapContract {
+    let strict = HeapContract::STRICT;
+    match freedom {
+        "calls" => HeapContract { calls: Calls::ALL.without(Calls::OF_C), ..strict },
+        "smallest_bytes" => HeapContract { smallest_bytes: 512, ..strict },
+        "largest_bytes" => HeapContract { largest_bytes: 0x2000, ..strict },
+        "region_align" => HeapContract { region_align: 64, ..strict },
+        "smallest_extend" => HeapContract { smallest_extend: 256, ..strict },
+        "largest_align" => HeapContract { largest_align: 4096, ..strict },
+        "largest_size" => HeapContract { largest_size: 0x1000, ..strict },
+        "block_overhead" | "region_overhead" | "waste" | "kept_bytes" | "min_alignment" => {
+            strict.claim(&format!("{freedom}=32")).unwrap()
+        }
+        _ => strict.claim(freedom).unwrap(),
+    }
 }
 
 /// Each freedom alone; those with a number, with a small one.
@@ -51,6 +70,7 @@ static ALONE: LazyLock<Vec<&'static dyn Target>> = LazyLock::new(|| {
             BrkHeapContract { overhead_bytes: 16, ..brk },
         ]),
         leaked::<HeaderFree>([HeaderFreeContract { real_libc: true }, HeaderFreeContract::STRICT]),
+        leaked::<Heap>(HeapContract::FREEDOMS.iter().map(|freedom| heap_that_claims(freedom.name))),
         leaked::<PageWalk>([PageWalkContract { no_memory: true }]),
         leaked::<TempMap>([TempMapContract { private_window: true }]),
     ]
@@ -78,6 +98,7 @@ fn demanding(target: &dyn Target) -> Box<dyn memtwin::engines::TraceSource> {
             leaked::<GuestMemory>([GuestMemoryContract::STRICT]),
             leaked::<BrkHeap>([BrkHeapContract::STRICT]),
             leaked::<HeaderFree>([HeaderFreeContract { real_libc: true }]),
+            leaked::<Heap>([HeapContract::STRICT]),
             leaked::<PageWalk>([PageWalkContract::STRICT]),
             leaked::<TempMap>([TempMapContract::STRICT]),
         ];
@@ -115,16 +136,9 @@ fn some_of_what_others_draw_is_not() {
         })
     };
     let excluding: BTreeSet<_> = ALONE.iter().filter(is_narrow).flat_map(|target| target.claimed()).collect();
-    let expected = [
-        "largest_memory_bytes",
-        "no_devices",
-        "no_dump",
-        "no_memory",
-        "no_raw_brk",
-        "no_reservations",
-        "no_strict_alignment",
-    ];
-    assert_eq!(excluding.into_iter().collect::<Vec<_>>(), expected);
+    let expected = "calls largest_align largest_bytes largest_memory_bytes largest_size no_devices no_dump no_memory \
+                    no_raw_brk no_reservations no_reuse no_strict_alignment region_align smallest_bytes smallest_extend";
+    assert_eq!(excluding.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 
 #[test]

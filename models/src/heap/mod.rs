@@ -24,7 +24,7 @@ pub use setup::{
 };
 pub use shown::{Shown, Window};
 
-use crate::{Component, Law, OutcomeClass};
+use crate::{Component, Law, OutcomeClass, Unsupported};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,5 +55,13 @@ impl Component for Heap {
 
     fn permits(contract: &HeapContract, op_kind: usize, outcome_class: usize) -> bool {
         outcome::permits(contract, OpKind::ALL[op_kind], outcome_class)
+    }
+
+    fn serves(contract: &HeapContract, setup: &Setup) -> Result<(), Unsupported> {
+        contract.serves(setup)
+    }
+
+    fn asks(contract: &HeapContract, op: &Op) -> bool {
+        contract.asks(op)
     }
 }

@@ -3,7 +3,7 @@
 //! subjects are reset and not rebuilt. It draws nothing and keeps nothing, and leaves out what a contract excludes.
 
 use super::TraceSource;
-use crate::rig::{Rig, Small};
+use crate::rig::{Rig, Small, Start};
 use crate::trace::Trace;
 use memtwin_models::wire::Writer;
 
@@ -25,12 +25,11 @@ struct EncodedStart {
 
 impl SmallTraces {
     pub(crate) fn new<C: Rig>(small: &Small<C>, contract: &C::Contract, depth: u32) -> Self {
-        let is_within = |start: &&crate::rig::Start<C>| {
-            C::serves(contract, &start.setup).is_ok() && start.opening.iter().all(|op| C::asks(contract, op))
-        };
-        let asked: Vec<_> = small.ops.iter().filter(|op| C::asks(contract, op)).collect();
-        let encode = |start: &crate::rig::Start<C>| {
-            let head = Trace::<C> { setup: start.setup.clone(), ops: start.opening.clone() }.to_wire();
+        let is_served = |start: &&Start<C>| C::serves(contract, &start.setup).is_ok();
+        let asked = |ops: &[C::Op]| ops.iter().filter(|op| C::asks(contract, op)).cloned().collect::<Vec<_>>();
+        let ops = asked(&small.ops);
+        let encode = |start: &Start<C>| {
+            let head = Trace::<C> { setup: start.setup.clone(), ops: asked(&start.opening) }.to_wire();
             let edges = C::edges(&start.setup);
             let encode_op = |op: &C::Op| {
                 let mut bytes = Vec::new();
@@ -39,12 +38,12 @@ impl SmallTraces {
                 writer.finish();
                 bytes
             };
-            EncodedStart { head, ops: asked.iter().map(|op| encode_op(op)).collect() }
+            EncodedStart { head, ops: ops.iter().map(encode_op).collect() }
         };
         SmallTraces {
-            starts: small.starts.iter().filter(is_within).map(encode).collect(),
+            starts: small.starts.iter().filter(is_served).map(encode).collect(),
             depth,
-            of_a_start: count(asked.len() as u64, depth),
+            of_a_start: count(ops.len() as u64, depth),
         }
     }
 
@@ -90,7 +89,6 @@ impl TraceSource for SmallTraces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rig::Start;
     use memtwin_models::Contract as _;
     use memtwin_models::guest_memory::{DeviceSetup, GuestMemory, GuestMemoryContract, Op, Owner, Setup};
     use std::collections::BTreeSet;
@@ -128,8 +126,7 @@ mod tests {
         let small = Small::<GuestMemory> {
             starts: vec![
                 start(Setup { devices: vec![device], ..Setup::flat(16) }, Vec::new()),
-                start(Setup::flat(16), vec![Op::Dump { owner }]),
-                start(Setup::flat(32), vec![Op::MemorySize { owner }]),
+                start(Setup::flat(32), vec![Op::Dump { owner }, Op::MemorySize { owner }]),
             ],
             ops: vec![Op::MemorySize { owner }, Op::Dump { owner }],
         };
