@@ -136,12 +136,12 @@ mod tests {
                 };
                 let meeting = kept.iter().any(|other| meets(&other));
                 prop_assert_eq!(occupied.take(start, end), meeting);
+                if start < end {
+                    kept.push((start, end));
+                }
                 if meeting {
                     // As the model does: blocks that overlap end the trace.
                     break;
-                }
-                if start < end {
-                    kept.push((start, end));
                 }
             }
             for (start, end) in kept {
