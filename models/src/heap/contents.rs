@@ -34,11 +34,11 @@ const fn inverse(odd: u64) -> u64 {
 pub struct Stamp(u64);
 
 impl Stamp {
-    /// The write with this number to this slot.
+    /// The write with this number to this slot. No stamp is zero: that is what fresh memory looks like.
     #[inline]
     #[must_use]
     pub const fn new(number: u64, slot: usize) -> Self {
-        Stamp((number << SLOT_BITS | slot as u64).wrapping_mul(MIXER))
+        Stamp(((number + 1) << SLOT_BITS | slot as u64).wrapping_mul(MIXER))
     }
 
     /// The slot that a stamp would have been written to.
@@ -106,8 +106,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stamp_names_its_slot(number in 0..1_u64 << 40, slot in 0..4096_u16) {
-            prop_assert_eq!(Stamp::slot(Stamp::new(number, slot.into()).bits()), slot);
+        fn a_stamp_names_its_slot_and_is_not_zero(number in 0..1_u64 << 40, slot in 0..4096_u16) {
+            let stamp = Stamp::new(number, slot.into());
+            prop_assert_eq!(Stamp::slot(stamp.bits()), slot);
+            prop_assert_ne!(stamp.bits(), 0);
         }
 
         #[test]
