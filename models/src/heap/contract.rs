@@ -125,7 +125,8 @@ impl Claim for u64 {
 impl Claim for Calls {
     /// The calls that are missing, separated by `+`.
     fn claim(&mut self, name: &str, value: Option<&str>) -> Result<(), String> {
-        for missing in value.unwrap_or_default().split('+').filter(|missing| !missing.is_empty()) {
+        let missing = value.ok_or_else(|| format!("{name} names the calls that are missing: {name}=trim+memalign"))?;
+        for missing in missing.split('+') {
             let kind = OpKind::NAMES.iter().position(|known| *known == missing);
             let kind = kind.ok_or_else(|| format!("{name}: there is no call {missing:?}"))?;
             *self = self.without(Calls::of(&[OpKind::ALL[kind]]));

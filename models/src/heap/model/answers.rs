@@ -130,7 +130,8 @@ impl HeapModel {
         if is_open || (self.freed && self.aligned && contract.keeps_padding) {
             return false;
         }
-        needed(contract, size, align) <= self.regions.largest_gap(contract, &self.blocks)
+        let needed = needed(contract, size, align).saturating_add(contract.kept_bytes);
+        needed <= self.regions.largest_gap(contract, &self.blocks)
     }
 
     /// Judges a block, and where it lies.

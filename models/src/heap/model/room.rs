@@ -116,7 +116,8 @@ impl Regions {
                 continue;
             }
             self.sorted.clear();
-            self.sorted.extend(blocks.iter().map(|(_, block)| (block.address, block.end())));
+            // A block of no bytes has its address to itself.
+            self.sorted.extend(blocks.iter().map(|(_, block)| (block.address, block.end().max(block.address + 1))));
             self.sorted.push((end, end));
             self.sorted.sort_unstable();
             let mut free_from = start;
