@@ -22,6 +22,9 @@ mod marks;
 mod occupied;
 mod picture;
 mod room;
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation)] // the arenas of tests are small
+mod tests;
 mod words;
 
 use super::contents::SPARE_BYTES;
