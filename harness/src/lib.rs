@@ -30,7 +30,11 @@
 pub mod cli;
 #[cfg(feature = "report")]
 pub mod export;
+#[cfg(feature = "heap")]
+mod libraries;
 
+#[cfg(feature = "heap")]
+pub use libraries::MALLOC_LIBRARIES;
 pub use memtwin_core::*;
 #[cfg(feature = "heap")]
 pub use memtwin_heap as heap;
@@ -46,7 +50,10 @@ pub use memtwin_witness as witness;
 #[must_use]
 pub fn built_in() -> Registry {
     use subjects::{brk_heap, guest_memory, header_free, heap, page_walk, temp_map};
-    Registry::new()
+    let registry = Registry::new();
+    #[cfg(feature = "heap")]
+    let registry = registry.with_loader(MALLOC_LIBRARIES);
+    registry
         .with_all(guest_memory::ROWS)
         .with_all(guest_memory::defects::ROWS)
         .with_all(brk_heap::ROWS)

@@ -24,7 +24,7 @@ pub mod wire;
 
 pub use payload::Payload;
 pub use state_map::StateMap;
-pub use subject::{AnySubject, Build, Health, Row, Subject, Unsupported};
+pub use subject::{AnySubject, Build, Health, Origin, Row, Subject, Unsupported};
 pub use verdict::{Divergence, Law, Verdict};
 
 use picture::{ByteRows, Picture};

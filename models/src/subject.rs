@@ -112,13 +112,28 @@ pub struct Row<C: Component> {
     pub contract: C::Contract,
     /// Builds the subject; [`Row::construct`] asks the contract first.
     pub build: &'static Build<C>,
+    /// Where its code comes from, if it is not part of the program.
+    pub origin: Option<&'static Origin>,
+}
+
+/// A shared library that a subject is made of, as traces name it: by what it is, not by where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The name of its file.
+    pub file: String,
+    /// The build id that its linker left in it, in hexadecimal digits, if it did.
+    pub build_id: Option<String>,
+    /// What the names of its functions begin with.
+    pub prefix: String,
+    /// The contract that it is held to, as on the command line.
+    pub contract: String,
 }
 
 impl<C: Component> Row<C> {
     /// The row of subject `S`: `Row::<GuestMemory>::of::<MyMemory>()`.
     #[must_use]
     pub const fn of<S: Subject<C> + 'static>() -> Self {
-        Row { name: S::NAME, health: S::HEALTH, contract: S::CONTRACT, build: &build::<C, S> }
+        Row { name: S::NAME, health: S::HEALTH, contract: S::CONTRACT, build: &build::<C, S>, origin: None }
     }
 
     /// Builds the subject, if its contract serves the setup: nothing is judged by a contract that says nothing.
@@ -134,8 +149,9 @@ fn build<C: Component, S: Subject<C> + 'static>(setup: &C::Setup) -> Result<Box<
 
 impl<C: Component> fmt::Debug for Row<C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Row { name, health, contract, build: _ } = self;
+        let Row { name, health, contract, build: _, origin } = self;
         let mut row = formatter.debug_struct("Row");
-        row.field("name", name).field("health", health).field("contract", contract).finish_non_exhaustive()
+        row.field("name", name).field("health", health).field("contract", contract).field("origin", origin);
+        row.finish_non_exhaustive()
     }
 }

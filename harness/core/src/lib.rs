@@ -15,6 +15,7 @@ pub mod files;
 pub mod finding;
 pub mod fuzz_target;
 pub mod isolate;
+pub mod library;
 pub mod limits;
 pub mod lockstep;
 pub mod mutate;

@@ -1,5 +1,6 @@
 //! The one list of everything. Tables, fuzz targets, CI matrices and reports are derived from it or tested against it.
 
+use crate::library::{self, Found, Request};
 use crate::target::{Dialect, Target};
 use memtwin_models::brk_heap::BrkHeap;
 use memtwin_models::guest_memory::GuestMemory;
@@ -59,10 +60,23 @@ impl Listed for TempMap {
     }
 }
 
+/// Makes subjects of shared libraries, for one component.
+pub trait Loader: Sync {
+    /// The registry with a subject more.
+    ///
+    /// # Errors
+    /// In words that name the library, when it is none of this component.
+    fn add(&self, registry: Registry, library: &Found) -> Result<Registry, String>;
+}
+
 /// The targets that a program knows.
 #[derive(Clone, Default)]
 pub struct Registry {
     targets: Vec<&'static dyn Target>,
+    /// What makes subjects of libraries.
+    loader: Option<&'static dyn Loader>,
+    /// The targets that are libraries.
+    libraries: Vec<usize>,
 }
 
 impl Registry {
@@ -87,10 +101,43 @@ impl Registry {
         self
     }
 
+    /// The same registry, able to make subjects of libraries.
+    #[must_use]
+    pub fn with_loader(mut self, loader: &'static dyn Loader) -> Self {
+        self.loader = Some(loader);
+        self
+    }
+
+    /// The same registry with a subject made of a library, which zygotes are told of.
+    ///
+    /// # Errors
+    /// In words that name the library.
+    pub fn with_library(&self, request: &Request) -> Result<Self, String> {
+        let found = request.find()?;
+        let loader = self.loader.ok_or("this program makes no subjects of libraries")?;
+        let mut more = loader.add(self.clone(), &found)?;
+        more.libraries.extend(self.targets.len()..more.targets.len());
+        library::tell_zygotes(&found.request);
+        Ok(more)
+    }
+
+    /// The same registry with the libraries that a zygote's environment names.
+    pub(crate) fn with_environment(&self) -> Self {
+        let requests = library::of_environment();
+        let more = requests.iter().try_fold(self.clone(), |registry, request| registry.with_library(request));
+        more.unwrap_or_else(|_| self.clone())
+    }
+
+    /// The targets that were made of libraries.
+    #[must_use]
+    pub fn libraries(&self) -> &[usize] {
+        &self.libraries
+    }
+
     /// These targets, and no others.
     #[must_use]
     pub fn of(targets: &[&'static dyn Target]) -> Self {
-        Registry { targets: targets.to_vec() }
+        Registry { targets: targets.to_vec(), ..Registry::default() }
     }
 
     /// Every target, in the order of the list.

@@ -11,7 +11,7 @@ use crate::rig::rust_test::{NoTest, Room, TestBody};
 use crate::rig::{Incident, Rig};
 use crate::shrink;
 use crate::trace::{Header, Trace, TraceError, parse, print};
-use memtwin_models::{Contract as _, Health, Law, OutcomeClass, Row};
+use memtwin_models::{Contract as _, Health, Law, Origin, OutcomeClass, Row};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::Path;
@@ -156,6 +156,8 @@ pub trait Target: Sync {
     fn health(&self) -> Health;
     /// The freedoms that the subject claims.
     fn claimed(&self) -> Vec<&'static str>;
+    /// The library that the subject is made of, if it is made of one.
+    fn origin(&self) -> Option<&'static Origin>;
     /// Whether the subject can show this outcome class for this op kind at all.
     fn permits(&self, op_kind: usize, outcome_class: usize) -> bool;
     /// Whether the subject's contract serves the setup of a trace and asks for each of its ops: what engines keep to.
@@ -202,6 +204,10 @@ impl<C: Rig> Target for Row<C> {
 
     fn claimed(&self) -> Vec<&'static str> {
         self.contract.claimed()
+    }
+
+    fn origin(&self) -> Option<&'static Origin> {
+        self.origin
     }
 
     fn permits(&self, op_kind: usize, outcome_class: usize) -> bool {

@@ -41,6 +41,7 @@ impl Regions {
         let length = NonZeroUsize::new(MAPPED_BYTES).ok_or(refused)?;
         let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_NORESERVE | MapFlags::MAP_FIXED_NOREPLACE;
         // Where the host has nothing: odd multiples, so that an address there is aligned as its nominal one is.
+        #[allow(clippy::cast_possible_truncation)] // 2⁴⁰, and addresses have 64 bits
         let places = (0..PLACES).map(|place| (FIRST_PLACE + 2 * place) * ARENA_BASE as usize);
         let mapped = places.filter_map(|base| {
             let start = NonZeroUsize::new(base - 2 * PAGE_BYTES)?;

@@ -170,6 +170,8 @@ freedoms! {
     waste: u64 = 16,
         "A block may need so many sixteenths of the room that it asks for: 32 where sizes are rounded up to powers of two; \
          strictly 16.";
+    most_threads: u64 = 4,
+        "More threads than so many are not served; strictly up to 4 are.";
     kept_bytes: u64 = 0,
         "So many bytes may stay in the allocator's own use when nothing is live; strictly none.";
     min_alignment: u64 = 0,
@@ -219,6 +221,7 @@ impl HeapContract {
         usable_is_a_hint: true,
         realloc_forgets_usable: true,
         any_alignment: true,
+        zero_size_unaligned: true,
         unbounded: true,
         ..Self::LIBRARY
     };
@@ -258,6 +261,9 @@ impl HeapContract {
     /// # Errors
     /// Which part of the setup it does not serve.
     pub fn serves(&self, setup: &Setup) -> Result<(), Unsupported> {
+        if self.most_threads < setup.threads.into() {
+            return Err(Unsupported("the contract serves fewer threads"));
+        }
         if self.own_memory {
             return Ok(());
         }

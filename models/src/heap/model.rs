@@ -27,7 +27,7 @@ mod room;
 mod tests;
 mod words;
 
-use super::contents::SPARE_BYTES;
+use super::contents::{SPARE_BYTES, is_too_much_to_touch};
 use super::laws::{ANSWER, BOOKS, CONTENTS, ERRNO, INVALID, KEPT, OVER_READ, REDZONE, USABLE, ZEROED};
 use super::op::{MAX_WRITTEN_BYTES, Op, OpKind};
 use super::operands::{SLOTS, Slot};
@@ -322,6 +322,9 @@ impl HeapModel {
     /// A call that changes a block's size.
     fn change(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
         let Some(old) = self.blocks.get(slot).copied() else { return expect(Seen::Vacant, seen) };
+        if is_too_much_to_touch(old.size) {
+            return expect(Seen::Vacant, seen);
+        }
         // A block of no bytes is not asked for: the program asks for one.
         let request = Request { size: request.size.map(|size| size.max(1)), ..request };
         let Some(address) = self.answered(request, Some(slot), seen)? else { return self.look_at(&seen.shown, &KEPT) };

@@ -17,7 +17,8 @@ const VIEW_BYTES: usize = SLOTS as usize * 256;
 pub enum Seen {
     /// The subject does not have this call.
     Skipped,
-    /// The language cannot say the request: no `Layout` is so large. Nothing was called.
+    /// The language cannot say the request, for no `Layout` is so large; or the block is to be zeroed and is too much to
+    /// touch. Nothing was called.
     Unaskable,
     /// A block at this address.
     Block(u64),
@@ -27,7 +28,7 @@ pub enum Seen {
     Invalid,
     /// It is done: free, write, verify, batches, trim, a thread's begin and end.
     Done,
-    /// The slot is empty, or there is nothing to do, so the program did nothing.
+    /// The slot is empty, there is nothing to do, or the block is too much to touch: the program did nothing.
     Vacant,
     /// A number of bytes: the usable size, or the size of the largest block.
     Bytes(u64),

@@ -11,6 +11,7 @@ mod exhaustive;
 mod explain;
 mod fuzz;
 mod known;
+mod libraries;
 mod list;
 mod regress;
 mod replay;
@@ -63,6 +64,8 @@ What a run finds goes below target/memtwin/ unless --out says otherwise.";
 struct Arguments<V: Subcommand> {
     #[command(subcommand)]
     verb: Option<V>,
+    #[command(flatten)]
+    libraries: libraries::Libraries,
 }
 
 /// What a program can do: the verbs of [`Verb`], alone or with more.
@@ -132,7 +135,9 @@ pub fn main(registry: &Registry) -> ExitCode {
 /// The `main` of a program with these subjects and verbs.
 #[must_use]
 pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
-    isolate::serve_if_asked(registry);
+    if isolate::is_zygote() {
+        isolate::serve_if_asked(&registry.with_environment());
+    }
     if let Err(why) = has_room() {
         screen::complain(&why);
         return ExitCode::from(Exit::CouldNotRun as u8);
@@ -140,6 +145,13 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
     let arguments = match arguments::parse::<Arguments<V>>() {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
+    };
+    let registry = match arguments.libraries.added_to(registry) {
+        Ok(registry) => registry,
+        Err(why) => {
+            screen::complain(&why);
+            return ExitCode::from(Exit::CouldNotRun as u8);
+        }
     };
     let interrupts = match isolate::interrupts() {
         Ok(interrupts) => interrupts,
@@ -151,7 +163,8 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
     if isolate::has_address_sanitizer() {
         screen::remark("built with AddressSanitizer: subjects run without the sandbox");
     }
-    let context = Context { registry, interrupted: Arc::clone(&interrupts.flag), command: Arguments::<V>::command() };
+    let context =
+        Context { registry: &registry, interrupted: Arc::clone(&interrupts.flag), command: Arguments::<V>::command() };
     let result = arguments.verb.unwrap_or_else(V::unasked).run(&context);
     isolate::take_disturbances().iter().for_each(|what| screen::remark(what));
     match result {

@@ -7,7 +7,10 @@ use crate::registry::Registry;
 /// for. An empty list stands for every component.
 pub fn targets(registry: &Registry, names: &[String], broken: bool) -> Result<Vec<usize>, Failed> {
     let mut chosen = Vec::new();
-    let all = || registry.targets().enumerate();
+    let libraries = registry.libraries();
+    // Who names a library means it, and not the subjects beside it.
+    let is_meant = move |index: &usize| libraries.is_empty() || libraries.contains(index);
+    let all = || registry.targets().enumerate().filter(move |(index, _)| is_meant(index));
     if names.is_empty() {
         chosen.extend(all().filter(|(_, target)| broken || target.is_sound()).map(|(index, _)| index));
     }

@@ -35,6 +35,13 @@ fn note(text: String) {
     }
 }
 
+fn note_once(text: String) {
+    let is_known = NOTES.lock().unwrap_or_else(PoisonError::into_inner).contains(&text);
+    if !is_known {
+        note(text);
+    }
+}
+
 /// What a job began with.
 struct Checkpoint {
     job: JobRecord,
@@ -95,6 +102,7 @@ impl Isolation {
                 return Ok(None);
             }
             self.has_run(reason)?;
+            self.note_refused_call();
             let Some(signal) = self.killed_by_something_else(reason, status) else {
                 return Ok(Some(self.ending(reason, status, &self.zygote.heard())));
             };
@@ -110,6 +118,14 @@ impl Isolation {
             note(format!("something outside of memtwin killed a worker (signal {signal}); its job was run again"));
             killed_traces.push(trace);
             checkpoint.restore(self.shared.get_mut());
+        }
+    }
+
+    /// A library asked for something that the sandbox refuses, and was told so: no finding, and worth a line.
+    fn note_refused_call(&self) {
+        let call = self.shared.get().refused_call.swap(0, Ordering::Relaxed);
+        if let Some(call) = call.checked_sub(1) {
+            note_once(format!("a library made system call {call}, which the sandbox answers with EPERM"));
         }
     }
 

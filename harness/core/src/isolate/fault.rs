@@ -5,7 +5,7 @@ use memtwin_wild as wild;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 /// Sent to a worker that hangs, so that it notes where.
 pub(super) const HANG_SIGNAL: Signal = Signal::SIGPROF;
@@ -66,7 +66,36 @@ fn note_stack() {
     STACK_LOW.store(high.saturating_sub(size + STACK_GAP_BYTES), Ordering::Relaxed);
 }
 
+/// Whether a system call that the sandbox refuses is answered with EPERM, and the subject goes on: libraries ask for much that
+/// they can do without.
+static ANSWERS_REFUSALS: AtomicBool = AtomicBool::new(false);
+
+/// From now on a refused system call is put on record and answered with EPERM.
+pub(super) fn answer_refusals() {
+    ANSWERS_REFUSALS.store(true, Ordering::Relaxed);
+}
+
+/// Answers a system call that was refused, if that is wanted.
+fn answered(signal: libc::c_int, context: *mut libc::c_void) -> bool {
+    if signal != libc::SIGSYS || !ANSWERS_REFUSALS.load(Ordering::Relaxed) {
+        return false;
+    }
+    // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction), and takes it back as it is left.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    let result = &mut context.uc_mcontext.gregs[libc::REG_RAX as usize];
+    let call = *result;
+    *result = i64::from(-libc::EPERM);
+    // SAFETY: the shared is mapped for the life of the process; a number is stored.
+    if let Some(shared) = unsafe { SLOT.load(Ordering::Relaxed).as_ref() } {
+        shared.refused_call.store(u32::try_from(call + 1).unwrap_or(0), Ordering::Relaxed);
+    }
+    true
+}
+
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    if answered(signal, context) {
+        return;
+    }
     // From here on a second fault has its way at once.
     for handled in HANDLED {
         // SAFETY: restoring the default action is async-signal-safe (man 7 signal-safety).

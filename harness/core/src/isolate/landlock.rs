@@ -33,7 +33,7 @@ fn restrict() -> Result<(), RulesetError> {
     let read = AccessFs::from_read(NEWEST) & !AccessFs::Execute;
     // The program and what lies beside it: whoever names frames reads it.
     let program = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
-    let readable = READABLE.iter().map(PathBuf::from).chain(program);
+    let readable = READABLE.iter().map(PathBuf::from).chain(program).chain(crate::library::paths());
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?

@@ -31,7 +31,7 @@ pub(crate) use shared::KEPT_BYTES;
 pub(crate) use supervised::{FuzzerEnd, Notes, supervise};
 pub use survey::{Surveyed, TraceSurvey};
 pub(crate) use window::reserve as reserve_windows;
-pub use zygote::serve_if_asked;
+pub use zygote::{is_zygote, serve_if_asked};
 
 use crate::engines::Engine;
 use crate::feedback::Kept;

@@ -155,6 +155,7 @@ fn spawn(launch: &Launch, kept: [RawFd; 3], voice: &UnixStream) -> io::Result<Ch
     let mut command = Command::new(&launch.program);
     command.args(&launch.arguments);
     command.env(zygote::VARIABLE, kept.map(|descriptor| descriptor.to_string()).join(","));
+    command.envs(crate::library::environment());
     command.stdin(standard()?).stdout(standard()?).stderr(standard()?);
     // Signals to the supervisor's group are for the supervisor, which ends its workers in order.
     command.process_group(0);

@@ -56,6 +56,11 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_statx,
     libc::SYS_lseek,
     libc::SYS_readlink,
+    libc::SYS_access,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    // which processor and node this is: allocators that keep memory apart for each
+    libc::SYS_getcpu,
 ];
 
 /// What a thread shares with its process. A clone without them would be a process of its own, which nobody watches.
@@ -98,6 +103,7 @@ fn allowed() -> Result<BpfProgram, BackendError> {
     let read_limit = |process| SeccompRule::new(vec![condition(0, EQUAL, process)?, null(2)?]);
     rules.insert(libc::SYS_prlimit64, vec![read_limit(0)?, read_limit(own)?]);
     let read_only = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
+    rules.insert(libc::SYS_open, vec![rule(&[(1, masked(read_only), bits(libc::O_RDONLY))])?]);
     rules.insert(libc::SYS_openat, vec![rule(&[(2, masked(read_only), bits(libc::O_RDONLY))])?]);
     SeccompFilter::new(rules, SeccompAction::Trap, SeccompAction::Allow, TargetArch::x86_64)?.try_into()
 }

@@ -84,6 +84,8 @@ pub(super) struct Shared {
     pub law_place: u64,
     pub message: Text<1024>,
     pub fault: FaultRecord,
+    /// The last system call that was refused and answered, plus one; 0 where there was none.
+    pub refused_call: AtomicU32,
     pub output_length: AtomicU32,
     pub counts: [u64; COUNTS],
     pub features: [u8; StateMap::SIZE],

@@ -36,12 +36,15 @@ pub(super) fn work(shared: &mut SharedMemory, voice: &OwnedFd, registry: &Regist
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
         fault::note_panic(&format!("{text}{place}"));
     }));
+    let Some(target) = registry.get(shared.job.target as usize) else { exit() };
+    if target.origin().is_some() {
+        fault::answer_refusals();
+    }
     // A subject never runs without its sandbox, except under AddressSanitizer, which needs more system calls than it.
     if !super::has_address_sanitizer() && !sandbox::enter() {
         shared.report.store(Report::NoSandbox as u32, Ordering::Release);
         exit();
     }
-    let Some(target) = registry.get(shared.job.target as usize) else { exit() };
     heap::limit(shared.job.heap_limit_bytes);
     let unwound = catch_unwind(AssertUnwindSafe(|| match kind {
         JobKind::Campaign => campaign(shared, target, audits, engine),

@@ -34,6 +34,12 @@ const RUNAWAY_BYTES: u64 = 256 << 20;
 pub(super) const FORK: u8 = b'f';
 pub(super) const CANCEL: u8 = b'c';
 
+/// Whether this process was started as a zygote.
+#[must_use]
+pub fn is_zygote() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 /// Serves as a zygote, and never returns, if the environment asks for it. Call it first in `main`, before any thread.
 pub fn serve_if_asked(registry: &Registry) {
     let Ok(descriptors) = std::env::var(VARIABLE) else { return };

@@ -8,12 +8,13 @@ use memtwin_models::heap::{
 };
 
 pub(super) fn draw_setup(contract: &HeapContract, random: &mut Random) -> Setup {
-    if contract.own_memory { draw_program(random) } else { draw_arena(contract, random) }
+    if contract.own_memory { draw_program(contract, random) } else { draw_arena(contract, random) }
 }
 
 /// What a heap with memory of its own can feel: threads, and a system that refuses.
-fn draw_program(random: &mut Random) -> Setup {
-    let threads = if random.one_in(4) { 2 + random.below(u32::from(MAX_THREADS) - 1) } else { 1 };
+fn draw_program(contract: &HeapContract, random: &mut Random) -> Setup {
+    let most = u32::try_from(contract.most_threads).unwrap_or(u32::MAX).min(MAX_THREADS.into());
+    let threads = if 1 < most && random.one_in(4) { 2 + random.below(most - 1) } else { 1 };
     let fault = random.one_in(6).then(|| Fault {
         request: random.choose(&[Request::Map, Request::Map, Request::Map, Request::Unmap, Request::Advise]),
         after: random.magnitude(7).to_le_bytes()[0].into(),

@@ -127,6 +127,9 @@ fn what_is_not_served_is_said() {
         second: Some(super::super::super::SecondRegion { gap_bytes: 8, bytes: 40 }),
         ..setup()
     };
+    let threads = Setup { threads: 3, ..setup.clone() };
+    let served = |most| with(&format!("most_threads={most}")).serves(&threads);
+    assert_eq!((served(3), served(2).map_err(|why| why.0)), (Ok(()), Err("the contract serves fewer threads")));
     for (claim, part) in [
         ("smallest_bytes=41", "smaller"),
         ("largest_bytes=255", "larger"),
@@ -170,7 +173,14 @@ fn what_is_not_asked_for_is_neither_larger_nor_less() {
 #[test]
 fn every_freedom_is_claimed_by_its_name_and_looked_at_here() {
     let in_cases: Vec<&str> = cases().iter().map(|case| case.claim).collect();
-    let elsewhere = ["realloc_forgets_usable", "smallest_bytes", "largest_bytes", "region_align", "smallest_extend"];
+    let elsewhere = [
+        "realloc_forgets_usable",
+        "smallest_bytes",
+        "largest_bytes",
+        "region_align",
+        "smallest_extend",
+        "most_threads",
+    ];
     for freedom in HeapContract::FREEDOMS {
         let is_looked_at = in_cases.iter().chain(&elsewhere).any(|claim| claim.split('=').next() == Some(freedom.name));
         assert!(is_looked_at, "{} is in no test", freedom.name);
