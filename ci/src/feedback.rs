@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 const DEFECTS: [(&str, [&str; 2]); 5] = [
     ("guest_memory", ["GM-04", "GM-09"]),
     ("brk_heap", ["BH-08", "BH-11"]),
+    ("heap", ["HP-14", "HP-16"]),
     ("header_free", ["HF-11", "HF-12"]),
     ("page_walk", ["PW-19", "PW-20"]),
     ("temp_map", ["TM-08", "TM-11"]),

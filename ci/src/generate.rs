@@ -9,6 +9,7 @@ use std::io::Write as _;
 /// The components in the order they come, with what each is; those that the registry does not know yet are to follow.
 const COMPONENTS: &[(&str, &str)] = &[
     ("guest_memory", "scalar and bulk access to sharded guest memory, with devices, reservations, dump and restore"),
+    ("heap", "any allocator, in Rust or C: arenas, `GlobalAlloc`, malloc libraries"),
     ("brk_heap", "a bump allocator on `brk` in a simulated process, registers included"),
     ("header_free", "an allocator that routes a `free` by the header before the block"),
     ("page_walk", "guest page tables that a hostile guest writes, and reads by guest virtual address"),

@@ -3,6 +3,7 @@
 //! It is taken with the block and not given back with it (linked_list_allocator 0.10.1).
 
 use super::super::deviation::Deviation;
+use super::super::free_list::GRAIN_BYTES;
 use memtwin_models::Health;
 
 /// The deviation.
@@ -14,6 +15,6 @@ impl Deviation for Hp10 {
         Health::defect("HP-10", "what is left behind a block and is small is lost when the block is freed");
 
     fn split(left: usize) -> usize {
-        if left < 64 { 0 } else { left }
+        if left < 2 * GRAIN_BYTES { 0 } else { left }
     }
 }
