@@ -25,7 +25,10 @@ mod room;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the arenas of tests are small
 mod tests;
+mod told;
 mod words;
+
+pub use told::ToldBlock;
 
 use super::contents::{SPARE_BYTES, is_too_much_to_touch};
 use super::laws::{ANSWER, BOOKS, CONTENTS, ERRNO, INVALID, KEPT, OVER_READ, REDZONE, USABLE, ZEROED};

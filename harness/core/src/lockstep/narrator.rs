@@ -81,11 +81,11 @@ fn play<C: Rig>(row: &Row<C>, trace: &Trace<C>, subject: &mut dyn AnySubject<C>,
             Verdict::Agree => {}
             Verdict::Diverge(divergence) => {
                 let ops = &ops[..=position];
-                let scene =
-                    Scene { setup, ops, succeeded: &succeeded, seen: &seen, view: None, divergence: &divergence };
+                let (succeeded, seen, model, divergence) = (&succeeded, &seen, &model, &divergence);
+                let scene = Scene { setup, ops, succeeded, seen, model, view: None, divergence };
                 let bytes = rows.and_then(|rows| ByteDifference::of(&rows));
                 narrator.tell(&Told::Place { state: None, scene: C::scene(&scene), bytes, picture: None });
-                return Ended::Diverged { step: Step::Op(index), divergence };
+                return Ended::Diverged { step: Step::Op(index), divergence: *divergence };
             }
             Verdict::Moot(reason) => return Ended::Moot { op: index, reason },
         }
@@ -99,11 +99,11 @@ fn play<C: Rig>(row: &Row<C>, trace: &Trace<C>, subject: &mut dyn AnySubject<C>,
         Verdict::Moot(reason) => Ended::Moot { op: ops.len() as u32, reason },
         Verdict::Diverge(divergence) => {
             let bytes = model.state_rows(&view).and_then(|rows| ByteDifference::of(&rows));
-            let view = Some(&view);
-            let scene = Scene { setup, ops, succeeded: &succeeded, seen: &seen, view, divergence: &divergence };
+            let (view, succeeded, seen, model, divergence) = (Some(&view), &succeeded, &seen, &model, &divergence);
+            let scene = Scene { setup, ops, succeeded, seen, model, view, divergence };
             let (state, picture) = (Some(C::state_words(&scene)), Some(model.picture(None)));
             narrator.tell(&Told::Place { state, scene: C::scene(&scene), bytes, picture });
-            Ended::Diverged { step: Step::Audit, divergence }
+            Ended::Diverged { step: Step::Audit, divergence: *divergence }
         }
     }
 }

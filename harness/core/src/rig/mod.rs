@@ -169,6 +169,8 @@ pub struct Scene<'a, C: Component> {
     pub succeeded: &'a [bool],
     /// What was seen of the last op; stale at an audit.
     pub seen: &'a C::Outcome,
+    /// The model, as it was when it said so.
+    pub model: &'a C::Model,
     /// The view, at an audit.
     pub view: Option<&'a C::View>,
     /// The divergence.

@@ -123,7 +123,7 @@ impl Block {
     }
 
     /// The bits of the stamp that the block begins with, if it is long enough for one.
-    fn leading_stamp(&self) -> Option<u64> {
+    pub(super) fn leading_stamp(&self) -> Option<u64> {
         (8 <= self.head.kept && 8 <= self.head.length).then_some(self.head.stamp.bits())
     }
 }

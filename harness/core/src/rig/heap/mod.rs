@@ -1,7 +1,9 @@
 //! The rig of heaps.
 
 mod belief;
+mod diagnosis;
 mod generate;
+mod scene;
 mod setups;
 mod simplify;
 mod sizes;
@@ -13,13 +15,11 @@ mod words;
 
 pub use generate::HeapGenerator;
 
-use crate::rig::{Explain, Export, Rig};
+use crate::rig::{Export, Rig};
 use memtwin_models::heap::Heap;
 
 impl Rig for Heap {
     type Generator = HeapGenerator;
 }
-
-impl Explain for Heap {}
 
 impl Export for Heap {}

@@ -1,0 +1,131 @@
+//! What is probably wrong with a heap, from the ops and the failure alone: what its laws' hints cannot say.
+
+use crate::finding::{Cause, FaultClass, Step};
+use crate::rig::Incident;
+use memtwin_models::Law;
+use memtwin_models::heap::{Heap, Op, Size, Slot, laws};
+
+/// The largest size that C and Rust allow.
+const PTRDIFF_MAX: u64 = u64::MAX >> 1;
+/// What every block of a malloc is aligned to on 64-bit machines, in bytes.
+const MALLOC_ALIGN: u64 = 16;
+
+pub(super) fn diagnose(incident: &Incident<'_, Heap>) -> Option<String> {
+    let ops = match incident.failure.step {
+        Step::Op(_) => incident.ops,
+        Step::Construct | Step::Audit | Step::Teardown => &[],
+    };
+    match &incident.failure.cause {
+        Cause::Law { place, .. } => diagnose_law(incident.law?, ops, place.unwrap_or(0)),
+        Cause::Fault(fault) if fault.class == FaultClass::Segfault => diagnose_fault(ops),
+        Cause::Fault(_) => None,
+    }
+}
+
+fn diagnose_law(law: &Law, ops: &[Op], place: u64) -> Option<String> {
+    let last = ops.last()?;
+    let size = last.asked_bytes();
+    if *law == laws::ALIGNED {
+        let align = last.asked_align().filter(|align| align.is_power_of_two())?;
+        return Some(if align <= MALLOC_ALIGN {
+            format!(
+                "Probably blocks of this size are not aligned to {}, which their size or the call demands.",
+                Size(align)
+            )
+        } else if size.is_some_and(|size| size < align) {
+            "Probably a path for small sizes does not look at the alignment, which is larger than the size here."
+                .to_owned()
+        } else {
+            "Probably the alignment is rounded, capped, or applied before a header is added.".to_owned()
+        });
+    }
+    if *law == laws::REFUSAL {
+        let words = if size.is_none() && matches!(last, Op::Calloc { .. } | Op::Reallocarray { .. }) {
+            "The product of count and size is larger than any number. Probably it is computed without looking at the \
+             overflow, and a far smaller block is given."
+        } else if size.is_some_and(|size| PTRDIFF_MAX < size) {
+            "The size is larger than any block may be. Probably adding a header or rounding up goes round the end of \
+             the numbers, and a far smaller block is given."
+        } else if matches!(last, Op::Largest { .. }) {
+            "A larger block than the largest that is found would fit. Probably neighbours that are free are not \
+             joined, or the end of a gap is not used."
+        } else {
+            return None;
+        };
+        return Some(words.to_owned());
+    }
+    if *law == laws::DISJOINT && is_change(last) {
+        return Some(
+            "Probably the block was enlarged where it is, without looking whether what lies behind it is free, and \
+             how much of it."
+                .to_owned(),
+        );
+    }
+    if *law == laws::KEPT {
+        let old = last.slot().and_then(|slot| size_before(ops, slot));
+        return Some(match (old, size) {
+            (Some(old), Some(size)) if size < old => {
+                format!(
+                    "The block became smaller, and byte {} is another. Probably the wrong bytes were copied.",
+                    Size(place)
+                )
+            }
+            _ if place == 0 => {
+                "Not even the first byte was kept: probably the copy begins elsewhere, or was forgotten.".to_owned()
+            }
+            _ => format!(
+                "The first {} bytes were kept, those behind them were not. Probably fewer bytes were copied than the \
+                 program may use.",
+                Size(place)
+            ),
+        });
+    }
+    if *law == laws::ZEROED && matches!(last, Op::Relayout { .. }) {
+        return Some(format!(
+            "Byte {} of a block that grew is not zero. Probably zeros are written from a rounded size on, not from \
+             the old one.",
+            Size(place)
+        ));
+    }
+    if *law == laws::REDZONE && matches!(last, Op::Extend { .. } | Op::AddRegion) {
+        return Some(
+            "Probably books are written for memory that is new, beyond its end, or where they do not fit into it."
+                .to_owned(),
+        );
+    }
+    if *law == laws::LEAK && ops.iter().any(|op| op.asked_align().is_some_and(|align| MALLOC_ALIGN < align)) {
+        return Some(
+            "Memory that was freed does not come back whole. Probably the padding in front of aligned blocks, or what \
+             was cut off behind them, is not given back."
+                .to_owned(),
+        );
+    }
+    None
+}
+
+/// A pointer that a call was given led nowhere.
+fn diagnose_fault(ops: &[Op]) -> Option<String> {
+    let (last, before) = ops.split_last()?;
+    let slot = last.slot()?;
+    let made = before.iter().rfind(|op| op.slot() == Some(slot) && op.asked_bytes().is_some())?;
+    let is_aligned = made.asked_align().is_some_and(|align| align.is_power_of_two() && MALLOC_ALIGN < align);
+    let takes = is_change(last) || matches!(last, Op::Free { .. } | Op::UsableSize { .. });
+    (is_aligned && takes).then(|| {
+        "The call was given a block with a large alignment. Probably what belongs to it is looked for where it lies \
+         for other blocks: at the begin of a page or a chunk, or right in front of the block."
+            .to_owned()
+    })
+}
+
+fn is_change(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Realloc { .. } | Op::Reallocarray { .. } | Op::Relayout { .. } | Op::PushString { .. } | Op::PushVec { .. }
+    )
+}
+
+/// The size that the slot's block was asked for with before the last op, if one call says it.
+fn size_before(ops: &[Op], slot: Slot) -> Option<u64> {
+    let (_, before) = ops.split_last()?;
+    before.iter().rfind(|op| op.slot() == Some(slot) && op.asked_bytes().is_some())?.asked_bytes()
+}
