@@ -17,23 +17,6 @@ pub enum Get {
     AllocZeroed { size: usize, align: usize },
 }
 
-impl Get {
-    /// The bytes that are to be zero; none where a product overflows.
-    #[inline]
-    pub(crate) fn zeroed_bytes(self) -> Option<u64> {
-        let bytes = match self {
-            Get::Calloc { count, size } => count.checked_mul(size),
-            Get::AllocZeroed { size, .. } => Some(size),
-            Get::Malloc { .. }
-            | Get::PosixMemalign { .. }
-            | Get::AlignedAlloc { .. }
-            | Get::Memalign { .. }
-            | Get::Alloc { .. } => None,
-        };
-        bytes.map(|bytes| bytes as u64)
-    }
-}
-
 /// A call that changes a block.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)] // the arguments of the call

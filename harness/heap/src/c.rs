@@ -2,12 +2,10 @@
 
 use crate::Malloc;
 use crate::allocator::{Allocator, Answer, Change, Get, Live};
-use memtwin_models::heap::{HeapContract, OpKind, Setup};
+use memtwin_models::heap::{HeapContract, OpKind, Setup, UNANSWERED_BYTES};
 use memtwin_models::{Health, Unsupported};
 use std::ptr;
 
-/// Sizes from here on are not touched, whatever was answered.
-const UNTOUCHABLE_BYTES: usize = 1 << 47;
 /// No call of a malloc sets this error: what it becomes was changed.
 const ERRNO_BEFORE_FREE: i32 = libc::EXDEV;
 /// What `malloc` aligns to on this platform.
@@ -111,7 +109,7 @@ impl<M: Malloc> Allocator for Family<M> {
 
     #[inline]
     fn can_touch(&self, _block: *mut u8, bytes: usize) -> bool {
-        bytes < UNTOUCHABLE_BYTES
+        (bytes as u64) < UNANSWERED_BYTES
     }
 
     #[inline]

@@ -4,10 +4,10 @@
 use crate::allocator::{Allocator, Answer, Change, Get, Live, natural_align};
 use crate::memory::{bytes_mut, first_other, load};
 use crate::slots::{Held, Slots};
-use memtwin_models::heap::contents::{END_BYTES, SPARE_BYTES, Stamp, filled, is_too_much_to_touch};
+use memtwin_models::heap::contents::{END_BYTES, SPARE_BYTES, Stamp, filled};
 use memtwin_models::heap::{
-    Alignment, FreedBy, Heap, HeapContract, Held as HeldBytes, MAX_WRITTEN_BYTES, MEASURED_REPEATS, Op, Order, Outcome,
-    SLOTS, Seen, Setup, Shown, Slot, Unit, View, WARM_UP_REPEATS, Window,
+    Alignment, FreedBy, Heap, HeapContract, Held as HeldBytes, MAX_WRITTEN_BYTES, MEASURED_REPEATS, MOST_TOUCHED_BYTES,
+    Op, Order, Outcome, SLOTS, Seen, Setup, Shown, Slot, Unit, View, WARM_UP_REPEATS, Window,
 };
 use memtwin_models::{Health, Subject, Unsupported};
 
@@ -201,9 +201,6 @@ impl<A: Allocator> Program<A> {
     #[inline]
     fn get(&mut self, slot: Slot, call: Get, seen: &mut Outcome) -> Seen {
         self.show_and_free(slot, seen);
-        if call.zeroed_bytes().is_some_and(is_too_much_to_touch) {
-            return Seen::Unaskable;
-        }
         let answer = self.allocator.get(call);
         seen.errno = self.allocator.errno();
         let (size, align, zeroed) = match call {
@@ -299,14 +296,13 @@ impl<A: Allocator> Program<A> {
 
     fn change(&mut self, slot: Slot, call: Change, seen: &mut Outcome) -> Seen {
         let Some(held) = self.slots.get(slot) else { return Seen::Vacant };
-        if is_too_much_to_touch(held.size as u64) {
+        let wanted = match call {
+            Change::Realloc { size } | Change::Relayout { size, .. } => size,
+            // A product that overflows is refused.
+            Change::Reallocarray { count, size } => count.checked_mul(size).unwrap_or(0),
+        };
+        if MOST_TOUCHED_BYTES < held.size.min(wanted) as u64 {
             return Seen::Vacant;
-        }
-        if let Change::Relayout { size, zeroed: true, .. } = call
-            && is_too_much_to_touch(size as u64)
-        {
-            show(&self.allocator, slot, held, held.granted, &mut seen.shown);
-            return Seen::Unaskable;
         }
         // SAFETY: the block is in the slot.
         let answer = unsafe { self.allocator.change(held.live(), call) };

@@ -12,19 +12,6 @@ pub const STAMP_BYTES: usize = 8;
 /// How many bytes behind a block that moved the program looks at, in search of what lay behind its old place.
 pub const SPARE_BYTES: u64 = 128;
 
-/// The program asks for no zeroed block of more than this, and changes the size of none: the allocator might touch all of
-/// it, and the host has no memory for that.
-pub const MOST_TOUCHED_BYTES: u64 = 64 << 20;
-/// A block of so many bytes or more is not there to be touched, whatever was answered: it may be asked for.
-pub const UNTOUCHABLE_BYTES: u64 = 1 << 47;
-
-/// Whether all of a block of this size may have to be touched, and the host has no memory for it.
-#[inline]
-#[must_use]
-pub const fn is_too_much_to_touch(bytes: u64) -> bool {
-    MOST_TOUCHED_BYTES < bytes && bytes < UNTOUCHABLE_BYTES
-}
-
 /// Odd, so that multiplication can be undone (the golden ratio's bits, as in Knuth, volume 3, section 6.4).
 const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// `MIXER * UNMIXER == 1` modulo 2⁶⁴.

@@ -1,6 +1,6 @@
 //! What an allocator may claim for itself. The strict contract claims nothing.
 
-use super::op::{Op, OpKind};
+use super::op::{MOST_TOUCHED_BYTES, Op, OpKind, UNANSWERED_BYTES};
 use super::setup::{MAX_REGION_BYTES, Setup};
 use crate::{Contract, Freedom, Unsupported};
 
@@ -253,7 +253,12 @@ impl HeapContract {
             true
         };
         let size = op.asked_bytes().unwrap_or(0);
-        self.has(op.kind()) && align <= self.largest_align && size <= self.largest_size && extends
+        let writes_much = op.is_zeroed() && MOST_TOUCHED_BYTES < size && size < UNANSWERED_BYTES;
+        self.has(op.kind())
+            && align <= self.largest_align
+            && size <= self.largest_size
+            && extends
+            && !(self.own_memory && writes_much)
     }
 
     /// Whether a subject with this contract serves the setup.

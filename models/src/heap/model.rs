@@ -9,6 +9,7 @@
 //!   answered with a block is a block. After the system has refused it something, it may refuse anything in this trace.
 //! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract states.
 //! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1 byte.
+//! - A block of more than 64 MiB is not given another size that large: all of it might be copied. The program does nothing.
 //! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17, 7.22.3.1).
 //!
 //! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the answer, the
@@ -30,9 +31,9 @@ mod words;
 
 pub use told::ToldBlock;
 
-use super::contents::{SPARE_BYTES, is_too_much_to_touch};
+use super::contents::SPARE_BYTES;
 use super::laws::{ANSWER, BOOKS, CONTENTS, ERRNO, INVALID, KEPT, OVER_READ, REDZONE, USABLE, ZEROED};
-use super::op::{MAX_WRITTEN_BYTES, Op, OpKind};
+use super::op::{MAX_WRITTEN_BYTES, MOST_TOUCHED_BYTES, Op, OpKind};
 use super::operands::{SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
@@ -325,11 +326,11 @@ impl HeapModel {
     /// A call that changes a block's size.
     fn change(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
         let Some(old) = self.blocks.get(slot).copied() else { return expect(Seen::Vacant, seen) };
-        if is_too_much_to_touch(old.size) {
-            return expect(Seen::Vacant, seen);
-        }
         // A block of no bytes is not asked for: the program asks for one.
         let request = Request { size: request.size.map(|size| size.max(1)), ..request };
+        if moves_much(old.size, request) {
+            return expect(Seen::Vacant, seen);
+        }
         let Some(address) = self.answered(request, Some(slot), seen)? else { return self.look_at(&seen.shown, &KEPT) };
         self.moved(slot, old, address, request, seen)?;
         if let Some(block) = self.blocks.get_mut(slot) {
@@ -436,6 +437,11 @@ impl HeapModel {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Whether so much might be copied that the program does not change the block at all.
+fn moves_much(old_size: u64, request: Request) -> bool {
+    MOST_TOUCHED_BYTES < old_size.min(request.size.unwrap_or(0))
 }
 
 fn expect(result: Seen, seen: &Outcome) -> Judged {

@@ -15,6 +15,11 @@ use serde::{Deserialize, Serialize};
 
 /// The most bytes that a program writes to a block with one op.
 pub const MAX_WRITTEN_BYTES: u32 = 1 << 16;
+/// A block of more than so many bytes is not given another size that large, and a heap with memory of its own is not asked for
+/// one that holds zeros: it may copy or write all of it.
+pub const MOST_TOUCHED_BYTES: u64 = 64 << 20;
+/// Larger blocks are answered by nobody.
+pub const UNANSWERED_BYTES: u64 = 1 << 47;
 /// Repeats of a cycle before anything is measured, while caches fill.
 pub const WARM_UP_REPEATS: u32 = 8;
 /// Repeats of a cycle that are measured.
@@ -154,6 +159,12 @@ impl Op {
             | Op::ThreadStart
             | Op::ThreadExit => None,
         }
+    }
+
+    /// Whether the block that the op asks for is to hold zeros.
+    #[must_use]
+    pub const fn is_zeroed(&self) -> bool {
+        matches!(self, Op::Calloc { .. } | Op::AllocZeroed { .. } | Op::Relayout { zeroed: true, .. })
     }
 
     /// The alignment in bytes that the op names.

@@ -17,8 +17,7 @@ const VIEW_BYTES: usize = SLOTS as usize * 256;
 pub enum Seen {
     /// The subject does not have this call.
     Skipped,
-    /// The language cannot say the request, for no `Layout` is so large; or the block is to be zeroed and is too much to
-    /// touch. Nothing was called.
+    /// The language cannot say the request: no `Layout` is so large. Nothing was called.
     Unaskable,
     /// A block at this address.
     Block(u64),

@@ -1,7 +1,6 @@
 //! Requests for a block and how their answers are judged: when null is right, and where a block may lie. What is in a block is
 //! judged elsewhere.
 
-use super::super::contents::is_too_much_to_touch;
 use super::super::laws::{ALIGNED, ANSWER, DISJOINT, ERRNO, INSIDE, REFUSAL};
 use super::super::operands::Slot;
 use super::super::outcome::{Outcome, Seen};
@@ -73,7 +72,6 @@ impl HeapModel {
                     request.size.zip(request.align).is_some_and(|(size, align)| size.is_multiple_of(align));
                 if is_multiple { self.refused(request, None).map(|()| None) } else { Ok(None) }
             }
-            Seen::Unaskable if request.zeroed && request.size.is_some_and(is_too_much_to_touch) => Ok(None),
             // What no `Layout` can say is not asked for.
             Seen::Unaskable => {
                 // Of no bytes one is asked for.

@@ -2,8 +2,8 @@
 
 use super::super::op::Op;
 use super::super::operands::Slot;
-use super::HeapModel;
 use super::answers::Request;
+use super::{HeapModel, moves_much};
 use crate::allocation::{Size, Unit};
 
 /// What the model allows for an op in its present state.
@@ -80,10 +80,14 @@ fn memory(model: &HeapModel, request: Request, more: &str) -> String {
 }
 
 fn change(model: &HeapModel, slot: Slot, request: Request) -> String {
+    let request = Request { size: request.size.map(|size| size.max(1)), ..request };
     held(model, slot, |number, size| {
+        if moves_much(size, request) {
+            return "nothing: so large a block is not changed, because all of it might be copied".to_owned();
+        }
         let zeroed = if request.zeroed { " and zeros behind them" } else { "" };
         let more = format!(", with the bytes of block {number}, up to {size} of them{zeroed}");
-        memory(model, Request { size: request.size.map(|size| size.max(1)), ..request }, &more)
+        memory(model, request, &more)
     })
 }
 

@@ -3,12 +3,13 @@
 
 use super::belief::Belief;
 use super::setups::draw_setup;
-use super::sizes::{GIANT_BYTES, Sizes};
+use super::sizes::Sizes;
 use crate::random::Random;
 use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
 use memtwin_models::heap::{
-    Alignment, AnyAlignment, FreedBy, Heap, HeapContract, MAX_REGION_BYTES, Op, OpKind, Order, SLOTS, Setup, Size, Slot,
+    Alignment, AnyAlignment, FreedBy, Heap, HeapContract, MAX_REGION_BYTES, Op, OpKind, Order, SLOTS, Setup, Size,
+    Slot, UNANSWERED_BYTES,
 };
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
@@ -26,13 +27,11 @@ const GETTERS: [OpKind; 7] = [
 ];
 /// What a heap with memory of its own is believed to hold before blocks become small, in bytes.
 const MOST_LIVE_BYTES: u64 = 4 << 20;
-/// One trace in so many begins with a cycle, which is thousands of calls.
-const CYCLE_ONE_IN: u32 = 128;
+/// One trace in so many begins with a cycle, which is hundreds or thousands of calls.
+const CYCLE_ONE_IN: u32 = 12;
 /// One trace in so many trims: each time is several system calls.
 const TRIMS_ONE_IN: u32 = 16;
-/// Larger blocks are not believed to be answered by anybody.
-const MOST_ANSWERED_BYTES: u64 = 1 << 47;
-/// Blocks that are zeroed are looked at as a whole, so those that may be answered are no larger than this, in bytes.
+/// Blocks that are zeroed cost as much as they are large, so those that may be answered are no larger than this, in bytes.
 const MOST_ZEROED_BYTES: u64 = 1 << 21;
 /// Alignments that no call may take.
 const BAD_ALIGNMENTS: [u64; 16] =
@@ -159,12 +158,12 @@ impl HeapGenerator {
         self.kinds.fill(&weights, OpKind::ALL);
         self.planned_count = 0;
         let has_all = self.contract.has(OpKind::Largest) && self.contract.has(OpKind::FreeAll);
-        if let Some(getter) = getter.filter(|_| has_all && random.one_in(2)) {
-            self.planned = [OpKind::Largest, OpKind::FreeAll, getter];
-            self.planned_count = 3;
-        } else if self.contract.has(OpKind::Cycle) && random.one_in(CYCLE_ONE_IN) {
+        if self.contract.has(OpKind::Cycle) && random.one_in(CYCLE_ONE_IN) {
             self.planned[0] = OpKind::Cycle;
             self.planned_count = 1;
+        } else if let Some(getter) = getter.filter(|_| has_all && random.one_in(2)) {
+            self.planned = [OpKind::Largest, OpKind::FreeAll, getter];
+            self.planned_count = 3;
         }
     }
 
@@ -203,12 +202,6 @@ impl HeapGenerator {
             OpKind::AllocZeroed => {
                 let align = self.alignment(short);
                 Op::AllocZeroed { slot, size: self.get(slot, align.bytes(), true, random), align }
-            }
-            OpKind::Relayout | OpKind::Realloc | OpKind::Reallocarray | OpKind::PushString | OpKind::PushVec
-                if self.contract.has(OpKind::Free) && self.belief.holds(slot, GIANT_BYTES) =>
-            {
-                self.belief.free(slot);
-                Op::Free { slot }
             }
             OpKind::Relayout => {
                 let (align, zeroed) = (self.alignment(short), few & 1 != 0);
@@ -265,7 +258,7 @@ impl HeapGenerator {
             }
             OpKind::Trim => Op::Trim,
             OpKind::Cycle => {
-                let count = short.max(1);
+                let count = (short >> (pick % 8)).max(1);
                 let fair = (self.room / 2 / u64::from(count)).clamp(1, 0x8000);
                 let size = Size(self.plain_size(fair, random));
                 let by = if self.has_threads && few < 128 { FreedBy::NewThread } else { FreedBy::Owner };
@@ -298,8 +291,8 @@ impl HeapGenerator {
         if !self.contract.own_memory {
             return size;
         }
-        let is_full = MOST_LIVE_BYTES < live && size < MOST_ANSWERED_BYTES;
-        if is_full || zeroed && (MOST_ZEROED_BYTES..MOST_ANSWERED_BYTES).contains(&size) { size & 0x1ff } else { size }
+        let is_full = MOST_LIVE_BYTES < live && size < UNANSWERED_BYTES;
+        if is_full || zeroed && (MOST_ZEROED_BYTES..UNANSWERED_BYTES).contains(&size) { size & 0x1ff } else { size }
     }
 
     /// The size of a new block for a slot.
@@ -325,13 +318,13 @@ impl HeapGenerator {
 
     #[inline]
     fn has_room(&self, size: u64) -> bool {
-        size < MOST_ANSWERED_BYTES && size <= self.room.saturating_sub(self.belief.live_bytes())
+        size < UNANSWERED_BYTES && size <= self.room.saturating_sub(self.belief.live_bytes())
     }
 
     /// A size that many blocks are asked for with: an ordinary one, or one that nobody answers.
     fn plain_size(&self, most: u64, random: &mut Random) -> u64 {
         let size = self.size(16, false, random);
-        if most < size && size < MOST_ANSWERED_BYTES { size % most } else { size }
+        if most < size && size < UNANSWERED_BYTES { size % most } else { size }
     }
 
     /// A size as a product, which now and then is larger than any number, or than any block.
@@ -342,7 +335,9 @@ impl HeapGenerator {
             let count = limit / unit + 1 + u64::from(pick % 2);
             return if rare & 2 == 0 { (Size(count), Size(unit)) } else { (Size(unit), Size(count)) };
         }
-        let count = [1, 1, 2, 3, 4, 7, 16, size.max(1)][usize::from(pick % 8)];
+        // What a huge size loses when it is divided might make of it one that may be answered.
+        let count =
+            if size < UNANSWERED_BYTES { [1, 1, 2, 3, 4, 7, 16, size.max(1)][usize::from(pick % 8)] } else { 1 };
         (Size(count), Size(size / count))
     }
 

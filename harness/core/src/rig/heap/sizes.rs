@@ -5,9 +5,6 @@ use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
 use memtwin_models::heap::Setup;
 
-/// Blocks of at least so many bytes are never touched as a whole, so their size is not changed either: that may copy
-/// them.
-pub(super) const GIANT_BYTES: u32 = 64 << 20;
 /// The largest size that C and Rust allow.
 const PTRDIFF_MAX: u64 = u64::MAX >> 1;
 

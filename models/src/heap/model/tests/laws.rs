@@ -181,7 +181,10 @@ fn a_heap_with_memory_of_its_own_refuses_what_is_huge() {
     bench().diverges(&malloc(A, 1 << 29), &laws::REFUSAL, None, null);
     // Once much is live, and once the system has refused something, it may refuse anything.
     let live = bench().agrees(&malloc(A, 1 << 40), answers(Seen::Block(0x7000_0000_0000)));
-    live.agrees(&malloc(B, 8), null);
+    let live = live.agrees(&malloc(B, 8), null);
+    // All of it might be copied.
+    let live = live.agrees(&realloc(A, 1 << 41), answers(Seen::Vacant));
+    live.diverges(&realloc(A, 64 << 20), &laws::ANSWER, None, answers(Seen::Vacant));
     let refused = bench().agrees(&malloc(A, 8), |seen| {
         null(seen);
         seen.system_refused = true;
