@@ -476,7 +476,10 @@ impl<A: Allocator> Program<A> {
                 got += 1;
             }
             self.free_cycled(got, size, by);
-            self.allocator.trim();
+            // Giving memory back takes system calls, and is of no use where nobody can tell how much is held.
+            if self.allocator.held_bytes().is_some() {
+                self.allocator.trim();
+            }
             if let (Some(measured), Some(held)) = (repeat.checked_sub(WARM_UP_REPEATS), self.allocator.held_bytes()) {
                 let half = usize::from(MEASURED_REPEATS / 2 <= measured);
                 most[half] = most[half].max(held);
