@@ -301,14 +301,14 @@ impl HeapModel {
     /// Whether the bytes that the program looked at are those that it wrote.
     #[inline]
     fn look(&self, seen: &Outcome) -> Judged {
-        self.look_at(&seen.shown, &CONTENTS)
+        self.look_at(&seen.shown, &CONTENTS, "bytes")
     }
 
-    fn look_at(&self, shown: &Shown, law: &'static Law) -> Judged {
+    fn look_at(&self, shown: &Shown, law: &'static Law, field: &'static str) -> Judged {
         for (window, bytes) in shown.iter() {
             let Some(block) = self.blocks.get(window.slot) else { continue };
             if let Some(offset) = block.first_difference(window, bytes) {
-                return Err(Verdict::diverge_at(law, "bytes", offset));
+                return Err(Verdict::diverge_at(law, field, offset));
             }
         }
         Ok(())
@@ -331,7 +331,9 @@ impl HeapModel {
         if moves_much(old.size, request) {
             return expect(Seen::Vacant, seen);
         }
-        let Some(address) = self.answered(request, Some(slot), seen)? else { return self.look_at(&seen.shown, &KEPT) };
+        let Some(address) = self.answered(request, Some(slot), seen)? else {
+            return self.look_at(&seen.shown, &KEPT, "old_bytes");
+        };
         self.moved(slot, old, address, request, seen)?;
         if let Some(block) = self.blocks.get_mut(slot) {
             block.align = request.align.unwrap_or(old.align);
@@ -429,7 +431,7 @@ impl HeapModel {
         if let Some(address) = view.stray_byte {
             return Err(Verdict::diverge_at(&REDZONE, "memory", address));
         }
-        self.look_at(&view.shown, &CONTENTS)?;
+        self.look_at(&view.shown, &CONTENTS, "bytes")?;
         match view.live_blocks {
             Some(blocks) if blocks != self.blocks.live().len() as u64 => {
                 Err(Verdict::diverge_at(&BOOKS, "live_blocks", blocks))

@@ -16,13 +16,13 @@ pub(super) fn diagnose(incident: &Incident<'_, Heap>) -> Option<String> {
         Step::Construct | Step::Audit | Step::Teardown => &[],
     };
     match &incident.failure.cause {
-        Cause::Law { place, .. } => diagnose_law(incident.law?, ops, place.unwrap_or(0)),
+        Cause::Law { place, field, .. } => diagnose_law(incident.law?, field, ops, place.unwrap_or(0)),
         Cause::Fault(fault) if fault.class == FaultClass::Segfault => diagnose_fault(ops),
         Cause::Fault(_) => None,
     }
 }
 
-fn diagnose_law(law: &Law, ops: &[Op], place: u64) -> Option<String> {
+fn diagnose_law(law: &Law, field: &str, ops: &[Op], place: u64) -> Option<String> {
     let last = ops.last()?;
     let size = last.asked_bytes();
     if *law == laws::ALIGNED {
@@ -63,21 +63,23 @@ fn diagnose_law(law: &Law, ops: &[Op], place: u64) -> Option<String> {
     }
     if *law == laws::KEPT {
         let old = last.slot().and_then(|slot| size_before(ops, slot));
-        return Some(match (old, size) {
-            (Some(old), Some(size)) if size < old => {
-                format!(
-                    "The block became smaller, and byte {} is another. Probably the wrong bytes were copied.",
-                    Size(place)
-                )
-            }
-            _ if place == 0 => {
-                "Not even the first byte was kept: probably the copy begins elsewhere, or was forgotten.".to_owned()
-            }
-            _ => format!(
-                "The first {} bytes were kept, those behind them were not. Probably fewer bytes were copied than the \
-                 program may use.",
+        return Some(if field == "old_bytes" {
+            "The call was refused, and the block that it should have left alone has other bytes. Probably it was \
+             freed, or changed, before it was known that there is no memory."
+                .to_owned()
+        } else if size.zip(old).is_some_and(|(size, old)| size < old) {
+            format!(
+                "The block became smaller, and byte {} is another. Probably the wrong bytes were copied.",
                 Size(place)
-            ),
+            )
+        } else if place == 0 {
+            "Not even the first byte was kept: probably the copy begins elsewhere, or was forgotten.".to_owned()
+        } else {
+            format!(
+                "Byte {} of the block was not kept, although bytes before it were. Probably fewer bytes were copied \
+                 than the program may use.",
+                Size(place)
+            )
         });
     }
     if *law == laws::ZEROED && matches!(last, Op::Relayout { .. }) {

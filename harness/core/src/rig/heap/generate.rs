@@ -31,7 +31,8 @@ const MOST_LIVE_BYTES: u64 = 4 << 20;
 const CYCLE_ONE_IN: u32 = 12;
 /// One trace in so many trims: each time is several system calls.
 const TRIMS_ONE_IN: u32 = 16;
-/// Blocks that are zeroed cost as much as they are large, so those that may be answered are no larger than this, in bytes.
+/// Blocks that are zeroed cost as much as they are large, so those that may be answered are no larger than this, in
+/// bytes.
 const MOST_ZEROED_BYTES: u64 = 1 << 21;
 /// Alignments that no call may take.
 const BAD_ALIGNMENTS: [u64; 16] =

@@ -2,7 +2,7 @@
 //! and its end. Blocks are told by their numbers; addresses only where they are an arena's.
 
 use super::diagnosis;
-use super::words::is_nominal;
+use super::words::{count, is_nominal};
 use crate::rig::{Explain, Incident, Scene};
 use memtwin_models::heap::model::{HeapModel, ToldBlock};
 use memtwin_models::heap::{Heap, Op, Seen, Shown, Size, laws};
@@ -32,7 +32,7 @@ impl Explain for Heap {
         } else if is(&laws::REFUSAL) {
             room(scene)
         } else if is(&laws::LEAK) {
-            vec![format!("{} bytes less than the first time that nothing was live again", Size(place))]
+            vec![format!("{} less than the first time that nothing was live again", count(place))]
         } else {
             Vec::new()
         }
@@ -61,17 +61,18 @@ impl Explain for Heap {
 
 fn name(block: &ToldBlock) -> String {
     let told = if block.size < block.granted { format!(", {} usable", Size(block.granted)) } else { String::new() };
-    format!("block {} ({}, {} bytes{told})", block.number, block.slot, Size(block.size))
+    format!("block {} ({}, {}{told})", block.number, block.slot, count(block.size))
 }
 
 /// Where an offset lies in a block.
 fn place_in(block: &ToldBlock, offset: u64) -> String {
     let behind = offset.checked_sub(block.granted);
     match behind {
-        Some(behind) => format!("{} bytes behind the end of {}", Size(behind), name(block)),
+        Some(0) => format!("right behind the end of {}", name(block)),
+        Some(behind) => format!("{} behind the end of {}", count(behind), name(block)),
         None => format!(
-            "{} bytes after the begin of {}, {} before its end",
-            Size(offset),
+            "{} after the begin of {}, {} before its end",
+            count(offset),
             name(block),
             Size(block.granted - offset)
         ),
@@ -119,8 +120,8 @@ fn neighbour_bytes(scene: &Scene<'_, Heap>, place: u64) -> Vec<String> {
 fn alignment(address: u64, op: Option<&Op>) -> String {
     let at = if is_nominal(address) { format!("{address:#x}") } else { "the block".to_owned() };
     match op.and_then(Op::asked_align).filter(|align| align.is_power_of_two()) {
-        Some(align) => format!("{at} lies {} bytes beyond a multiple of {}", Size(address % align), Size(align)),
-        None => format!("{at} lies {} bytes beyond a multiple of 16", address % 16),
+        Some(align) => format!("{at} lies {} beyond a multiple of {}", count(address % align), Size(align)),
+        None => format!("{at} lies {} beyond a multiple of 16", count(address % 16)),
     }
 }
 
@@ -154,14 +155,14 @@ fn overlaps(scene: &Scene<'_, Heap>, place: u64) -> Vec<String> {
         lines.push(match address.checked_sub(other.address) {
             Some(0) => "both begin at one address".to_owned(),
             Some(inside) => format!(
-                "it begins {} bytes after the begin of that block, {} before its end",
-                Size(inside),
+                "it begins {} after the begin of that block, {} before its end",
+                count(inside),
                 Size(end.saturating_sub(address))
             ),
             None => format!(
-                "it begins {} bytes before that block and reaches {} bytes into it",
-                Size(other.address - address),
-                Size(address.saturating_add(size).saturating_sub(other.address))
+                "it begins {} before that block and reaches {} into it",
+                count(other.address - address),
+                count(address.saturating_add(size).saturating_sub(other.address))
             ),
         });
     }
@@ -186,13 +187,13 @@ fn beyond_regions(scene: &Scene<'_, Heap>, address: u64) -> Vec<String> {
     let end = address.saturating_add(size);
     let lines = (1..).zip(scene.model.regions()).map(|(number, (start, limit))| {
         if limit <= address {
-            format!("it begins {} bytes behind the end of region {number}", Size(address - limit))
+            format!("it begins {} behind the end of region {number}", count(address - limit))
         } else if end <= start {
-            format!("it ends {} bytes before region {number}", Size(start - end))
+            format!("it ends {} before region {number}", count(start - end))
         } else if address < start {
-            format!("it begins {} bytes before region {number}", Size(start - address))
+            format!("it begins {} before region {number}", count(start - address))
         } else {
-            format!("it ends {} bytes behind the end of region {number}", Size(end.saturating_sub(limit)))
+            format!("it ends {} behind the end of region {number}", count(end.saturating_sub(limit)))
         }
     });
     lines.collect()
@@ -203,13 +204,13 @@ fn behind(scene: &Scene<'_, Heap>, usable: u64) -> Vec<String> {
     let block = scene.ops.last().and_then(Op::slot).and_then(|slot| scene.model.block_of(slot));
     let Some(block) = block else { return Vec::new() };
     if usable < block.size {
-        return vec![format!("{} was asked for with {} bytes", name(&block), Size(block.size))];
+        return vec![format!("{} was asked for with {}", name(&block), count(block.size))];
     }
     let blocks = scene.model.live_blocks();
     let next = blocks.iter().find(|other| block.address < other.address);
-    let next = next.map(|next| format!("{} begins {} bytes after it", name(next), Size(next.address - block.address)));
+    let next = next.map(|next| format!("{} begins {} after it", name(next), count(next.address - block.address)));
     let region = scene.model.regions().find(|(start, end)| (*start..*end).contains(&block.address));
-    let region = region.map(|(_, end)| format!("its region ends {} bytes after its begin", Size(end - block.address)));
+    let region = region.map(|(_, end)| format!("its region ends {} after its begin", count(end - block.address)));
     next.into_iter().chain(region).collect()
 }
 
@@ -218,8 +219,9 @@ fn around(model: &HeapModel, place: u64) -> Vec<String> {
     let mut lines = Vec::new();
     for (number, (start, end)) in (1..).zip(model.regions()) {
         match (place.checked_sub(end), start.checked_sub(place)) {
-            (Some(behind), _) => lines.push(format!("{} bytes behind the end of region {number}", Size(behind))),
-            (None, Some(before)) => lines.push(format!("{} bytes before region {number}", Size(before))),
+            (Some(0), _) => lines.push(format!("right behind the end of region {number}")),
+            (Some(behind), _) => lines.push(format!("{} behind the end of region {number}", count(behind))),
+            (None, Some(before)) => lines.push(format!("{} before region {number}", count(before))),
             (None, None) => lines.push(format!("within region {number}")),
         }
     }
@@ -227,7 +229,7 @@ fn around(model: &HeapModel, place: u64) -> Vec<String> {
     let before = blocks.iter().rfind(|block| block.address <= place);
     lines.extend(before.map(|block| place_in(block, place - block.address)));
     let behind = blocks.iter().find(|block| place < block.address);
-    lines.extend(behind.map(|block| format!("{} bytes before {}", Size(block.address - place), name(block))));
+    lines.extend(behind.map(|block| format!("{} before {}", count(block.address - place), name(block))));
     lines
 }
 
@@ -235,8 +237,8 @@ fn around(model: &HeapModel, place: u64) -> Vec<String> {
 fn room(scene: &Scene<'_, Heap>) -> Vec<String> {
     let live = scene.model.live_blocks();
     let bytes: u64 = live.iter().fold(0, |sum, block| sum.saturating_add(block.size));
-    let mut lines = vec![format!("{} blocks are live, with {} bytes together", live.len(), Size(bytes))];
+    let mut lines = vec![format!("live blocks: {}, with {} together", live.len(), count(bytes))];
     let gap = scene.model.largest_gap();
-    lines.extend(gap.map(|gap| format!("the largest gap between them has {} bytes", Size(gap))));
+    lines.extend(gap.map(|gap| format!("the largest gap has {}", count(gap))));
     lines
 }

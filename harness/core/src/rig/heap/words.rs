@@ -15,12 +15,12 @@ const SHOWN_PARTS: usize = 4;
 impl Words for Heap {
     fn setup_words(setup: &Setup) -> String {
         let Setup { threads, skew_bytes: _, first_bytes, extend_bytes, second, memory_holds, fault } = setup;
-        let mut text = format!("an arena gets {} bytes at {:#x}", Size((*first_bytes).into()), setup.first_start());
+        let mut text = format!("for an arena {} at {:#x}", count((*first_bytes).into()), setup.first_start());
         if *extend_bytes != 0 {
             let _ = write!(text, ", and up to {} more", Size((*extend_bytes).into()));
         }
         if let (Some(SecondRegion { bytes, .. }), Some((start, _))) = (second, setup.second_range()) {
-            let _ = write!(text, "; a second region of {} bytes at {start:#x}", Size((*bytes).into()));
+            let _ = write!(text, "; a second region of {} at {start:#x}", count((*bytes).into()));
         }
         match memory_holds {
             Fill::Zeros => {}
@@ -61,7 +61,7 @@ impl Words for Heap {
             Seen::Invalid => "EINVAL".to_owned(),
             Seen::Done => "done".to_owned(),
             Seen::Vacant => "nothing: no block is there".to_owned(),
-            Seen::Bytes(bytes) => format!("{} bytes", Size(bytes)),
+            Seen::Bytes(bytes) => count(bytes),
             Seen::Refused => "refused".to_owned(),
         };
         if !seen.batch.is_empty() {
@@ -80,7 +80,7 @@ impl Words for Heap {
             let _ = write!(text, "; a byte outside of the arena's memory has changed at {address:#x}");
         }
         if let Some(Held { first, second }) = seen.held {
-            let _ = write!(text, "; at most {} bytes held at first, {} later", Size(first), Size(second));
+            let _ = write!(text, "; at most {} held at first, {} later", count(first), count(second));
         }
         if seen.system_refused {
             text.push_str("; the system refused a request");
@@ -95,6 +95,11 @@ impl Words for Heap {
         }
         text
     }
+}
+
+/// So many bytes.
+pub(super) fn count(bytes: u64) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{} bytes", Size(bytes)) }
 }
 
 /// Whether an address is one of an arena's nominal ones.
