@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Two defects of each component that a fuzzer finds, but not at once.
-const DEFECTS: [(&str, [&str; 2]); 5] = [
+const DEFECTS: [(&str, [&str; 2]); 6] = [
     ("guest_memory", ["GM-04", "GM-09"]),
     ("brk_heap", ["BH-08", "BH-11"]),
     ("heap", ["HP-14", "HP-16"]),

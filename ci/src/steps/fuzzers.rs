@@ -17,9 +17,10 @@ const SEED: u64 = 1337;
 /// A target that ran fewer inputs than this has shown nothing.
 const LEAST_INPUTS: u64 = 500;
 /// A defect of each component. The seeds that show it are left out, so it must be looked for.
-pub(super) const DEFECTS: [(&str, &str); 5] = [
+pub(super) const DEFECTS: [(&str, &str); 6] = [
     ("guest_memory", "GM-06"),
     ("brk_heap", "BH-08"),
+    ("heap", "HP-16"),
     ("header_free", "HF-11"),
     ("page_walk", "PW-20"),
     ("temp_map", "TM-08"),
