@@ -23,7 +23,8 @@ const GROUP: u64 = 64;
 
 /// A row that is never built.
 const fn row<C: Rig>(contract: C::Contract) -> Row<C> {
-    Row { name: "claims", health: Health::Sound, contract, build: &|_| Err(Unsupported("nothing is built here")) }
+    let build = &|_: &C::Setup| Err(Unsupported("nothing is built here"));
+    Row { name: "claims", health: Health::Sound, contract, build, origin: None }
 }
 
 fn leaked<C: Rig>(contracts: impl IntoIterator<Item = C::Contract>) -> Vec<&'static dyn Target> {
@@ -41,6 +42,7 @@ fn heap_that_claims(freedom: &str) -> HeapContract {
         "smallest_extend" => HeapContract { smallest_extend: 256, ..strict },
         "largest_align" => HeapContract { largest_align: 4096, ..strict },
         "largest_size" => HeapContract { largest_size: 0x1000, ..strict },
+        "most_threads" => HeapContract { most_threads: 1, ..strict },
         "block_overhead" | "region_overhead" | "waste" | "kept_bytes" | "min_alignment" => {
             strict.claim(&format!("{freedom}=32")).unwrap()
         }

@@ -17,6 +17,8 @@ const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// `MIXER * UNMIXER == 1` modulo 2⁶⁴.
 const UNMIXER: u64 = inverse(MIXER);
 const SLOT_BITS: u32 = 12;
+/// More writes than any process makes.
+const MOST_WRITES: u64 = 1 << 40;
 
 const fn inverse(odd: u64) -> u64 {
     // Newton's iteration doubles the number of right bits: 3, 6, 12, 24, 48, 96.
@@ -41,12 +43,13 @@ impl Stamp {
         Stamp(((number + 1) << SLOT_BITS | slot as u64).wrapping_mul(MIXER))
     }
 
-    /// The slot that a stamp would have been written to.
+    /// The slot that a stamp was written to; `None` of nearly all bits that are no stamp.
     #[inline]
     #[must_use]
     #[allow(clippy::cast_possible_truncation)] // 12 bits
-    pub const fn slot(bits: u64) -> u16 {
-        (bits.wrapping_mul(UNMIXER) & ((1 << SLOT_BITS) - 1)) as u16
+    pub const fn slot(bits: u64) -> Option<u16> {
+        let written = bits.wrapping_mul(UNMIXER);
+        if MOST_WRITES << SLOT_BITS < written { None } else { Some((written & ((1 << SLOT_BITS) - 1)) as u16) }
     }
 
     /// The stamp as a number, as its bytes are in memory.
@@ -108,7 +111,7 @@ mod tests {
         #[test]
         fn a_stamp_names_its_slot_and_is_not_zero(number in 0..1_u64 << 40, slot in 0..4096_u16) {
             let stamp = Stamp::new(number, slot.into());
-            prop_assert_eq!(Stamp::slot(stamp.bits()), slot);
+            prop_assert_eq!(Stamp::slot(stamp.bits()), Some(slot));
             prop_assert_ne!(stamp.bits(), 0);
         }
 

@@ -236,8 +236,8 @@ impl Blocks {
         while let Some(bytes) = shown[..limit].get(offset..).and_then(|rest| rest.first_chunk::<8>()) {
             let bits = u64::from_le_bytes(*bytes);
             let distance = window.offset + offset as u64;
-            let slot = Slot::new_folded(Stamp::slot(bits));
-            if slot != moved
+            if let Some(slot) = Stamp::slot(bits).map(Slot::new_folded)
+                && slot != moved
                 && let Some(block) = self.get(slot)
                 && block.leading_stamp() == Some(bits)
                 && block.address == old_address.wrapping_add(distance)
