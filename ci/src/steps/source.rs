@@ -6,8 +6,13 @@ use crate::toolchain::nightly;
 use std::sync::OnceLock;
 
 /// Manifests outside the workspace.
-const OUTSIDE: [&str; 4] =
-    ["fuzz/Cargo.toml", "fuzz/afl/Cargo.toml", "docs/own-subject/Cargo.toml", "harness/third-party/Cargo.toml"];
+const OUTSIDE: [&str; 5] = [
+    "fuzz/Cargo.toml",
+    "fuzz/afl/Cargo.toml",
+    "docs/own-heap/Cargo.toml",
+    "docs/own-subject/Cargo.toml",
+    "harness/third-party/Cargo.toml",
+];
 
 pub(super) fn format(room: &Room) -> Result<(), Trouble> {
     let component = Run::cargo(&room.root, ["fmt", "--version"]);

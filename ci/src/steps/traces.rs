@@ -25,10 +25,19 @@ pub(super) fn regress(room: &Room) -> Result<(), Trouble> {
     report.with(["--to", "html,junit,sarif,md", "-o"]).with([out.path()]).pass()
 }
 
-/// Builds and runs the example crate from its own folder. It shares nothing with the workspace but the place where
+/// Builds and runs the example crates from their own folders. They share nothing with the workspace but the place where
 /// dependencies are built.
 pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
+    example(room, "docs/own-heap", &["bump", "free_list", "own_global"])?;
+    example(room, "docs/own-subject", &["own_memory"])?;
     let folder = room.root.join("docs/own-subject");
+    let test = Run::cargo(&folder, ["test", "--release", "--quiet", "--locked", "--target-dir"]);
+    test.with([room.target()]).env("PROPTEST_RNG_SEED", "7").pass()
+}
+
+/// Each broken subject of an example crate is caught, and the others agree.
+fn example(room: &Room, folder: &str, sound: &[&str]) -> Result<(), Trouble> {
+    let folder = room.root.join(folder);
     let program = || {
         let run = Run::cargo(&folder, ["run", "--release", "--quiet", "--locked", "--target-dir"]);
         run.with([room.target()]).with(["--"])
@@ -37,10 +46,8 @@ pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
     let arguments = ["fuzz", "--broken", "--ops", "1M", "--seed", "7", "--json", "--out"];
     let text = program().with(arguments).with([out.path()]).keep()?.success()?;
     let run = run_file::parse(&text)?;
-    run_file::as_expected(&run, &["own_memory"])?;
-    program().with(["list"]).pass()?;
-    let test = Run::cargo(&folder, ["test", "--release", "--quiet", "--locked", "--target-dir"]);
-    test.with([room.target()]).env("PROPTEST_RNG_SEED", "7").pass()
+    run_file::as_expected(&run, sound)?;
+    program().with(["list"]).pass()
 }
 
 /// Builds the published crates in their workspace, and runs each beside its model.

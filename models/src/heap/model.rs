@@ -274,7 +274,7 @@ impl HeapModel {
         let align = align.unwrap_or_else(|| natural_align(size));
         let block = self.blocks.put(slot, address, size, align);
         block.fill(slot, write_number);
-        self.regions.touch(&self.contract, address, address.saturating_add(size));
+        self.regions.touch(&self.contract, address, address.saturating_add(size), align);
         self.aligned |= 1 < align;
     }
 
@@ -348,7 +348,8 @@ impl HeapModel {
         let size = request.size.unwrap_or(0);
         let was = if request.keeps_usable { old.granted.max(old.size) } else { old.size };
         self.blocks.resize(slot, address, size, was.min(size));
-        self.regions.touch(&self.contract, address, address.saturating_add(size));
+        let align = request.align.unwrap_or(old.align);
+        self.regions.touch(&self.contract, address, address.saturating_add(size), align);
         let Some(block) = self.blocks.get(slot) else { return Ok(()) };
         for (window, bytes) in seen.shown.iter().filter(|(window, _)| window.slot == slot) {
             if let Some(offset) = block.first_difference(window, bytes) {

@@ -8,6 +8,31 @@ use super::blocks::Blocks;
 /// A range of addresses, from the first to the first beyond.
 type Range = (u64, u64);
 
+/// What blocks have had of a piece.
+#[derive(Debug, Clone, Copy)]
+struct Touched {
+    low: u64,
+    high: u64,
+    /// Whether what lies before the first block may be padding, and whether what lies behind it may be.
+    goes_up: bool,
+    goes_down: bool,
+}
+
+impl Touched {
+    const NOTHING: Touched = Touched { low: u64::MAX, high: 0, goes_up: false, goes_down: false };
+
+    /// The bytes of a piece that are left for certain: behind the blocks of an allocator that goes up, before those of one
+    /// that goes down, and the fewer of both where nobody can tell.
+    fn room(&self, start: u64, end: u64) -> u64 {
+        let (before, behind) = (self.low.saturating_sub(start), end.saturating_sub(self.high));
+        match (self.goes_up, self.goes_down) {
+            (true, false) => behind,
+            (false, true) => before,
+            (true, true) | (false, false) => before.min(behind),
+        }
+    }
+}
+
 /// The regions as they are now.
 #[derive(Debug, Clone)]
 pub(super) struct Regions {
@@ -17,8 +42,8 @@ pub(super) struct Regions {
     extended: u64,
     second: Option<Range>,
     has_second: bool,
-    /// The lowest and highest addresses that blocks have had in each piece, for allocators that never use memory again.
-    touched: [Range; 3],
+    /// What blocks have had of each piece, for allocators that never use memory again.
+    touched: [Touched; 3],
     /// Room for the blocks in order.
     sorted: Vec<Range>,
 }
@@ -30,7 +55,7 @@ impl Regions {
             extended: 0,
             second: None,
             has_second: false,
-            touched: [(u64::MAX, 0); 3],
+            touched: [Touched::NOTHING; 3],
             sorted: Vec::with_capacity(usize::from(SLOTS) + 1),
         };
         regions.reset(setup);
@@ -43,7 +68,7 @@ impl Regions {
         self.extended = 0;
         self.second = setup.second_range();
         self.has_second = false;
-        self.touched = [(u64::MAX, 0); 3];
+        self.touched = [Touched::NOTHING; 3];
     }
 
     /// The end of the first region as it is now.
@@ -91,15 +116,21 @@ impl Regions {
         ]
     }
 
-    /// A block was placed; for allocators that never use memory again.
+    /// A block of this alignment was placed; for allocators that never use memory again.
     #[inline]
-    pub(super) fn touch(&mut self, contract: &HeapContract, address: u64, end: u64) {
+    pub(super) fn touch(&mut self, contract: &HeapContract, address: u64, end: u64, align: u64) {
         if !contract.no_reuse {
             return;
         }
+        // Of no bytes one was asked for.
+        let end = end.max(address + 1);
         for (piece, touched) in self.pieces(contract).into_iter().zip(&mut self.touched) {
-            if piece.is_some_and(|(low, high)| low <= address && end <= high) {
-                *touched = (touched.0.min(address), touched.1.max(end));
+            if let Some((low, high)) = piece.filter(|(low, high)| *low <= address && end <= *high) {
+                if touched.low == u64::MAX {
+                    touched.goes_up = address - low < align.saturating_add(contract.region_overhead);
+                    touched.goes_down = high - end < align;
+                }
+                (touched.low, touched.high) = (touched.low.min(address), touched.high.max(end));
             }
         }
     }
@@ -111,8 +142,8 @@ impl Regions {
         for (piece, touched) in pieces.into_iter().zip(self.touched) {
             let Some((start, end)) = piece else { continue };
             let start = start.saturating_add(contract.region_overhead);
-            if contract.no_reuse && touched.0 < touched.1 {
-                largest = largest.max(touched.0.saturating_sub(start)).max(end.saturating_sub(touched.1));
+            if contract.no_reuse && touched.low < touched.high {
+                largest = largest.max(touched.room(start, end));
                 continue;
             }
             self.sorted.clear();
