@@ -15,6 +15,7 @@ use memtwin::models::StateMap;
 use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::{GuestMemory, Op};
 use memtwin::models::header_free::HeaderFree;
+use memtwin::models::heap::Heap;
 use memtwin::models::temp_map::TempMap;
 use memtwin::rig::Rig;
 use memtwin::trace::Trace;
@@ -41,6 +42,8 @@ fn running_a_trace_allocates_nothing() {
     }
     subject_runs_without_allocating::<BrkHeap>("hardened", |_| true);
     subject_runs_without_allocating::<HeaderFree>("hardened", |_| true);
+    subject_runs_without_allocating::<Heap>("free_list", |_| true);
+    subject_runs_without_allocating::<Heap>("paged_malloc", |_| true);
     subject_runs_without_allocating::<TempMap>("hardened", |_| true);
 }
 

@@ -17,6 +17,7 @@ mod forms;
 mod guest_memory_forms;
 mod header_free_forms;
 mod header_free_subjects;
+mod heap_forms;
 mod hostile_input;
 mod lockstep;
 mod mutation;

@@ -75,6 +75,15 @@ fn header_free_stories() {
 }
 
 #[test]
+fn heap_stories() {
+    told("crashes/heap/HP-02.jsonl", &expect_file!["../stories/heap_fault.txt"]);
+    told("crashes/heap/HP-04.jsonl", &expect_file!["../stories/heap_over_read.txt"]);
+    told("crashes/heap/HP-05.jsonl", &expect_file!["../stories/heap_overlap.txt"]);
+    told("crashes/heap/HP-07.jsonl", &expect_file!["../stories/heap_usable.txt"]);
+    told("crashes/heap/HP-17.jsonl", &expect_file!["../stories/heap_refused.txt"]);
+}
+
+#[test]
 fn page_walk_stories() {
     told("crashes/page_walk/PW-01.jsonl", &expect_file!["../stories/page_walk_fault.txt"]);
     told("crashes/page_walk/PW-13.jsonl", &expect_file!["../stories/page_walk_access.txt"]);
@@ -214,12 +223,14 @@ fn drawn<C: Rig, S: Subject<C>>() -> usize {
 
 #[test]
 fn every_state_can_be_drawn_and_right_bytes_do_not_differ() {
-    use memtwin::models::{brk_heap, guest_memory, header_free, page_walk, temp_map};
+    use memtwin::models::{brk_heap, guest_memory, header_free, heap, page_walk, temp_map};
     use memtwin::subjects as of;
+    use memtwin::subjects::heap::{FreeList, deviation::Sound};
     let bytes = [
         drawn::<guest_memory::GuestMemory, of::guest_memory::SoftMmuSubject>(),
         drawn::<brk_heap::BrkHeap, of::brk_heap::Hardened>(),
         drawn::<header_free::HeaderFree, of::header_free::Hardened>(),
+        drawn::<heap::Heap, memtwin::heap::Program<memtwin::heap::Arena<FreeList<Sound>>>>(),
         drawn::<page_walk::PageWalk, of::page_walk::Hardened>(),
         drawn::<temp_map::TempMap, of::temp_map::Hardened>(),
     ];

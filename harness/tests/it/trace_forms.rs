@@ -8,6 +8,7 @@ use memtwin::models::Contract as _;
 use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::GuestMemory;
 use memtwin::models::header_free::HeaderFree;
+use memtwin::models::heap::Heap;
 use memtwin::models::page_walk::{MAX_FILLED, Op, PageWalk};
 use memtwin::models::temp_map::TempMap;
 use memtwin::models::wire::Reader;
@@ -170,6 +171,7 @@ the_laws_of! {
     guest_memory, GuestMemory, |_| (), 80;
     brk_heap, BrkHeap, |_| (), 80;
     header_free, HeaderFree, |_| (), 90;
+    heap, Heap, |_| (), 80;
     page_walk, PageWalk, cut_count, 80;
     temp_map, TempMap, |_| (), 80;
 }

@@ -90,5 +90,7 @@ fn ops() -> Vec<Op> {
         Op::Largest { align: align(4) },
         Op::Trim,
         Op::Cycle { count: 2, size: Size(100), by: FreedBy::Owner },
+        Op::ThreadStart,
+        Op::ThreadExit,
     ]
 }
