@@ -2,7 +2,7 @@
 //! the ops do.
 //!
 //! Exempt are building a subject for a new setup (traces come in groups of one setup for that reason), ops that move the
-//! whole memory (dump, restore), and the full audit of every sixteenth trace, which shows the whole memory.
+//! whole memory (dump, restore) or start threads, and the full audit of every sixteenth trace, which shows the whole memory.
 //!
 //! This test is alone in its program: the count is the process's.
 
@@ -15,7 +15,7 @@ use memtwin::models::StateMap;
 use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::{GuestMemory, Op};
 use memtwin::models::header_free::HeaderFree;
-use memtwin::models::heap::Heap;
+use memtwin::models::heap::{self, Heap};
 use memtwin::models::temp_map::TempMap;
 use memtwin::rig::Rig;
 use memtwin::trace::Trace;
@@ -42,8 +42,9 @@ fn running_a_trace_allocates_nothing() {
     }
     subject_runs_without_allocating::<BrkHeap>("hardened", |_| true);
     subject_runs_without_allocating::<HeaderFree>("hardened", |_| true);
-    subject_runs_without_allocating::<Heap>("free_list", |_| true);
-    subject_runs_without_allocating::<Heap>("paged_malloc", |_| true);
+    for subject in ["free_list", "paged_malloc"] {
+        subject_runs_without_allocating::<Heap>(subject, starts_no_thread);
+    }
     subject_runs_without_allocating::<TempMap>("hardened", |_| true);
 }
 
@@ -89,6 +90,11 @@ fn wire(source: &mut dyn TraceSource, index: u64) -> Vec<u8> {
 fn is_cheap(trace: &Trace<GuestMemory>) -> bool {
     let is_whole = |op: &Op| matches!(op, Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. });
     trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops.iter().any(is_whole)
+}
+
+/// No cycles that a new thread frees for each of their repeats.
+fn starts_no_thread(trace: &Trace<Heap>) -> bool {
+    trace.ops.iter().all(|op| !matches!(op, heap::Op::Cycle { by: heap::FreedBy::NewThread, .. }))
 }
 
 fn runs_without_allocating<C: Rig>(target: &'static dyn Target, group: &[Vec<u8>]) {

@@ -208,7 +208,8 @@ fn behind(scene: &Scene<'_, Heap>, usable: u64) -> Vec<String> {
     }
     let blocks = scene.model.live_blocks();
     let next = blocks.iter().find(|other| block.address < other.address);
-    let next = next.map(|next| format!("{} begins {} after its begin", name(next), count(next.address - block.address)));
+    let next =
+        next.map(|next| format!("{} begins {} after its begin", name(next), count(next.address - block.address)));
     let region = scene.model.regions().find(|(start, end)| (*start..*end).contains(&block.address));
     let region = region.map(|(_, end)| format!("its region ends {} after its begin", count(end - block.address)));
     next.into_iter().chain(region).collect()
