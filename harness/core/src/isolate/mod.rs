@@ -379,3 +379,11 @@ pub fn monotonic_nanoseconds() -> u64 {
 pub(crate) const fn has_address_sanitizer() -> bool {
     cfg!(memtwin_address_sanitizer)
 }
+
+/// What AddressSanitizer's runtime takes for its options, besides those of the environment: its malloc answers null to what it
+/// cannot serve, as malloc does, and the process goes on.
+#[cfg(memtwin_address_sanitizer)]
+#[unsafe(no_mangle)]
+extern "C" fn __asan_default_options() -> *const libc::c_char {
+    c"allocator_may_return_null=1".as_ptr()
+}
