@@ -1,6 +1,7 @@
 //! Subjects: the implementations under test, and the rows by which a registry knows them.
 
 use crate::Component;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// An implementation under test.
@@ -117,13 +118,16 @@ pub struct Row<C: Component> {
 }
 
 /// A shared library that a subject is made of, as traces name it: by what it is, not by where it lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The name of its file.
     pub file: String,
     /// The build id that its linker left in it, in hexadecimal digits, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
     /// What the names of its functions begin with.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
     /// The contract that it is held to, as on the command line.
     pub contract: String,

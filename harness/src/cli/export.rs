@@ -34,6 +34,10 @@ enum Form {
 }
 
 impl Export {
+    pub(super) fn traces(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.trace)
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let loaded = load(context.registry, &self.trace)?;
         let subject = self.subject.as_ref().or(loaded.header.subject.as_ref());

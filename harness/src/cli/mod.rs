@@ -14,6 +14,7 @@ mod witness;
 use clap::Subcommand;
 pub use memtwin_core::cli::{Context, Exit, Failed, Verbs, main_with, screen};
 use memtwin_core::registry::Registry;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
@@ -40,6 +41,16 @@ enum Verb {
 impl Verbs for Verb {
     fn unasked() -> Self {
         Verb::Core(memtwin_core::cli::Verb::unasked())
+    }
+
+    fn traces(&self) -> &[PathBuf] {
+        match self {
+            Verb::Core(verb) => verb.traces(),
+            #[cfg(feature = "report")]
+            Verb::Export(verb) => verb.traces(),
+            #[cfg(any(feature = "report", feature = "witness"))]
+            _ => &[],
+        }
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {

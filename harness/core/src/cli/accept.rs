@@ -22,6 +22,10 @@ pub struct Accept {
 }
 
 impl Accept {
+    pub(super) fn traces(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.artifact)
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let loaded = load(context.registry, &self.artifact)?;
         let Some(small) = shrink(context, &loaded, self.subject.as_deref())? else { return Ok(Exit::Interrupted) };

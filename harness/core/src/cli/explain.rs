@@ -24,6 +24,10 @@ pub struct Explain {
 }
 
 impl Explain {
+    pub(super) fn traces(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.trace)
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let loaded = load(context.registry, &self.trace)?;
         let component = loaded.dialect.name();

@@ -1,8 +1,34 @@
 //! The options that make subjects of shared libraries, on every verb.
 
-use crate::library::Request;
+use crate::files;
+use crate::library::{self, Request};
+use crate::limits::HEADER_BYTES;
 use crate::registry::Registry;
+use crate::trace::JSON_PREFIX;
+use crate::trace_files::find_traces;
 use clap::Args;
+use memtwin_models::Origin;
+use serde::Deserialize;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Whether there is a subject of this library's name.
+fn knows(registry: &Registry, origin: &Origin) -> bool {
+    let names = registry.libraries().iter().filter_map(|index| registry.get(*index)?.origin());
+    { names }.any(|known| known.file == origin.file)
+}
+
+/// The library that a JSON trace names in its header.
+fn library_of(path: &Path) -> Option<Origin> {
+    #[derive(Deserialize)]
+    struct Named {
+        library: Option<Origin>,
+    }
+    let mut start = Vec::new();
+    files::open(path).ok()?.take(HEADER_BYTES as u64).read_to_end(&mut start).ok()?;
+    let header = start.starts_with(JSON_PREFIX).then(|| start.split(|byte| *byte == b'\n').next())??;
+    serde_json::from_slice::<Named>(header).ok()?.library
+}
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Libraries")]
@@ -26,13 +52,22 @@ pub(super) struct Libraries {
 }
 
 impl Libraries {
-    /// The registry with a subject for each library.
-    pub(super) fn added_to(&self, registry: &Registry) -> Result<Registry, String> {
+    /// The registry with a subject for each library that is named here, and for each that one of these traces is of.
+    pub(super) fn added_to(&self, registry: &Registry, traces: &[PathBuf]) -> Result<Registry, String> {
         let mut contract = self.contract.clone();
         if let Some(threads) = self.threads {
             contract.push_str(&format!(",most_threads={threads}"));
         }
         let requests = self.paths.iter().map(|path| Request::parse(path, &contract));
-        { requests }.try_fold(registry.clone(), |registry, request| registry.with_library(&request))
+        let named = { requests }.try_fold(registry.clone(), |registry, request| registry.with_library(&request))?;
+        // What cannot be read is for the verb to tell.
+        let files = traces.iter().flat_map(|path| find_traces(path).unwrap_or_default());
+        { files }.try_fold(named, |registry, file| match library_of(&file) {
+            Some(origin) if !knows(&registry, &origin) => {
+                let request = library::of_trace(&origin).map_err(|why| format!("{}: {why}", file.display()))?;
+                registry.with_library(&request)
+            }
+            Some(_) | None => Ok(registry),
+        })
     }
 }

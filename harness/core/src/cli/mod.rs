@@ -23,6 +23,7 @@ use crate::isolate;
 use crate::registry::Registry;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -72,6 +73,10 @@ struct Arguments<V: Subcommand> {
 pub trait Verbs: Subcommand {
     /// The verb where none is given.
     fn unasked() -> Self;
+    /// The traces that it is given, files or folders: they may name libraries.
+    fn traces(&self) -> &[PathBuf] {
+        &[]
+    }
     /// Does what was asked.
     fn run(&self, context: &Context<'_>) -> Result<Exit, Failed>;
 }
@@ -146,7 +151,8 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
     };
-    let registry = match arguments.libraries.added_to(registry) {
+    let verb = arguments.verb.unwrap_or_else(V::unasked);
+    let registry = match arguments.libraries.added_to(registry, verb.traces()) {
         Ok(registry) => registry,
         Err(why) => {
             screen::complain(&why);
@@ -165,7 +171,7 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
     }
     let context =
         Context { registry: &registry, interrupted: Arc::clone(&interrupts.flag), command: Arguments::<V>::command() };
-    let result = arguments.verb.unwrap_or_else(V::unasked).run(&context);
+    let result = verb.run(&context);
     isolate::take_disturbances().iter().for_each(|what| screen::remark(what));
     match result {
         Ok(Exit::Interrupted) => ExitCode::from(interrupts.exit_code()),
@@ -219,6 +225,25 @@ fn has_room() -> Result<(), String> {
 impl Verbs for Verb {
     fn unasked() -> Self {
         Verb::Check(check::Check::default())
+    }
+
+    fn traces(&self) -> &[PathBuf] {
+        match self {
+            Verb::Replay(verb) => verb.traces(),
+            Verb::Regress(verb) => verb.traces(),
+            Verb::Explain(verb) => verb.traces(),
+            Verb::Shrink(verb) => verb.traces(),
+            Verb::Accept(verb) => verb.traces(),
+            Verb::Check(_)
+            | Verb::Fuzz(_)
+            | Verb::Exhaustive(_)
+            | Verb::List(_)
+            | Verb::Convert(_)
+            | Verb::Corpus(_)
+            | Verb::Bench(_)
+            | Verb::Doctor(_)
+            | Verb::Completions { .. } => &[],
+        }
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {

@@ -40,6 +40,10 @@ pub struct Regress {
 }
 
 impl Regress {
+    pub(super) fn traces(&self) -> &[PathBuf] {
+        &self.places
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let committed = Path::new(COMMITTED);
         let baseline = match &self.baseline {

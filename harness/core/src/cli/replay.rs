@@ -56,6 +56,10 @@ enum Verdict {
 }
 
 impl Replay {
+    pub(super) fn traces(&self) -> &[PathBuf] {
+        &self.traces
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let mut files = Vec::new();
         for path in &self.traces {

@@ -37,6 +37,10 @@ pub(super) struct Small {
 }
 
 impl Shrink {
+    pub(super) fn traces(&self) -> &[PathBuf] {
+        std::slice::from_ref(&self.trace)
+    }
+
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let loaded = load(context.registry, &self.trace)?;
         let Some(small) = shrink(context, &loaded, self.subject.as_deref())? else { return Ok(Exit::Interrupted) };
