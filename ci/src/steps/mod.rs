@@ -7,6 +7,7 @@ mod campaign;
 mod corpora;
 mod fuzzers;
 mod gates;
+mod libraries;
 mod nightly;
 mod oss_fuzz;
 mod report_page;
@@ -67,6 +68,7 @@ pub(crate) const STEPS: &[Step] = &[
     fast("libfuzzer", "libFuzzer on stable finds nothing, and dies of GM-01 as it should", fuzzers::stable),
     fast("attack", "bad files, mutants, kills, full disks and lost readers: the program stands", attack::short),
     full("third-party", "published crates agree with the models", traces::third_party),
+    full("libraries", "malloc libraries of the distribution agree with the model of heap", libraries::libraries),
     full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),
     full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
     full("exhaustive", "every trace of at most three ops over the small worlds agrees", campaign::exhaustive),

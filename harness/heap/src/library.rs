@@ -275,6 +275,12 @@ impl Malloc for Loaded {
         self.0.usable_size.map_or(0, |usable_size| unsafe { usable_size(block.cast()) })
     }
 
+    /// The memory of the whole process that is resident: of nothing smaller can a library be asked.
+    fn held_bytes(&self) -> Option<u64> {
+        let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+        text.split(' ').nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
+    }
+
     fn trim(&self) {
         if let Some(trim) = self.0.trim {
             // SAFETY: it may be called at any time.

@@ -13,7 +13,7 @@ pub trait Deviation: Sized + 'static {
     /// The subject's name. A defect of the catalogue is called by its id.
     const NAME: &'static str = Self::HEALTH.id();
     /// What it claims.
-    const CONTRACT: HeapContract = HeapContract::LIBRARY;
+    const CONTRACT: HeapContract = HeapContract { kept_bytes: 0, ..HeapContract::LIBRARY };
 
     /// The bytes to look for when so many are asked for at an alignment above 16: enough for the alignment's worst case.
     /// `None` where a block of the size's own class is taken for aligned.
