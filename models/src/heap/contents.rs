@@ -40,7 +40,9 @@ impl Stamp {
     #[inline]
     #[must_use]
     pub const fn new(number: u64, slot: usize) -> Self {
-        Stamp(((number + 1) << SLOT_BITS | slot as u64).wrapping_mul(MIXER))
+        let mixed = ((number + 1) << SLOT_BITS | slot as u64).wrapping_mul(MIXER);
+        // Low bits of a product say little: of slot 0 they are zero, as memory often is.
+        Stamp(mixed ^ mixed >> 32)
     }
 
     /// The slot that a stamp was written to; `None` of nearly all bits that are no stamp.
@@ -48,7 +50,7 @@ impl Stamp {
     #[must_use]
     #[allow(clippy::cast_possible_truncation)] // 12 bits
     pub const fn slot(bits: u64) -> Option<u16> {
-        let written = bits.wrapping_mul(UNMIXER);
+        let written = (bits ^ bits >> 32).wrapping_mul(UNMIXER);
         if MOST_WRITES << SLOT_BITS < written { None } else { Some((written & ((1 << SLOT_BITS) - 1)) as u16) }
     }
 
