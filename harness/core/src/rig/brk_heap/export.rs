@@ -7,8 +7,7 @@ use memtwin_models::brk_heap::{BrkHeap, Op, Setup, Slot, Unit};
 
 impl Export for BrkHeap {
     fn rust_test(_setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
-        let calls: Vec<(String, Call)> = ops.iter().map(|op| (BrkHeap::op_words(op), call(op))).collect();
-        body(&calls, room)
+        body(ops.iter().map(|op| (BrkHeap::op_words(op), call(op))), room)
     }
 }
 

@@ -9,9 +9,7 @@ impl Export for HeaderFree {
     fn rust_test(_setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
         // The slots that hold a block of the allocator's, as far as its requests are granted.
         let mut is_live = [false; SLOTS as usize];
-        let calls: Vec<(String, Call)> =
-            ops.iter().map(|op| (HeaderFree::op_words(op), call(op, &mut is_live))).collect();
-        body(&calls, room)
+        body(ops.iter().map(|op| (HeaderFree::op_words(op), call(op, &mut is_live))), room)
     }
 }
 

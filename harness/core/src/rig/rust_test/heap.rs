@@ -23,19 +23,23 @@ pub(crate) enum Call {
     None { why: &'static str },
 }
 
-/// The test of these calls, each with its op in words.
-pub(crate) fn body(calls: &[(String, Call)], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
-    if !matches!(calls.last(), Some((_, call)) if statement(call).is_ok()) {
-        return Err(NoTest::Refused("its last op has no counterpart among the calls of GlobalAlloc"));
-    }
+/// The test of these calls, each with its op in words; of an op with several calls the first has them.
+pub(crate) fn body(calls: impl IntoIterator<Item = (String, Call)>, room: &mut Room<'_>) -> Result<TestBody, NoTest> {
     let mut lines = vec!["let mut program = Program::default();".to_owned()];
+    let mut ends_with_a_call = false;
     for (op, call) in calls {
         room.answer(0)?;
-        lines.push(match statement(call) {
-            Ok(statement) => format!("{statement} // {}", comment(op)),
-            Err(why) => format!("// {}: left out, {why}", comment(op)),
+        let statement = statement(&call);
+        ends_with_a_call = statement.is_ok();
+        lines.push(match statement {
+            Ok(statement) if op.is_empty() => statement,
+            Ok(statement) => format!("{statement} // {}", comment(&op)),
+            Err(why) => format!("// {}: left out, {why}", comment(&op)),
         });
         room.text(lines.last().map(std::slice::from_ref).unwrap_or_default())?;
+    }
+    if !ends_with_a_call {
+        return Err(NoTest::Refused("its last op has no counterpart among the calls of GlobalAlloc"));
     }
     lines.push("program.verify_all();".to_owned());
     let place = "Put your allocator where `MyAllocator` stands, a type that implements `GlobalAlloc`.";
