@@ -2,7 +2,8 @@
 //! finding only memtwin's simulated machine can show.
 
 use memtwin_core::explain::{Telling, as_argument};
-use memtwin_core::rig::rust_test::{NoTest, TestBody, comment};
+use memtwin_core::rig::About;
+use memtwin_core::rig::rust_test::{NoTest, TestBody, c_comment, comment};
 use std::sync::atomic::AtomicBool;
 
 /// The trace as a Rust file with one test, or why it cannot be one; nothing when interrupted. What the trace says is foreign text: it ends up in
@@ -12,38 +13,70 @@ pub fn rust_test(
     subject: Option<&str>,
     interrupted: &AtomicBool,
 ) -> Result<Option<String>, String> {
-    let Telling { dialect, wire, header, name } = *telling;
-    let expect = header.expect.as_deref().unwrap_or_default();
-    let refused = |reason: &str| format!("{name} cannot be a test: {reason}");
-    let TestBody { place, support, calls } = match dialect.rust_test(wire, interrupted) {
-        Ok(body) => body,
-        Err(NoTest::Interrupted) => return Ok(None),
-        Err(NoTest::Refused(reason)) => return Err(refused(reason)),
-    };
-    if expect.contains("/audit/") {
-        return Err(refused("its finding shows in state that only memtwin looks at, not in a call"));
-    }
-    let mut text = format!("//! A finding of memtwin in {}, as a test: {}\n", dialect.name(), comment(name));
-    for line in [header.story.as_deref(), header.expect.as_deref().map(|_| expect)].into_iter().flatten() {
-        text.push_str(&format!("//! {}\n", comment(line)));
-    }
-    if let Some(subject) = subject {
-        text.push_str(&format!(
-            "//! `memtwin explain {} --subject {}` tells the story.\n",
-            comment(&as_argument(name)),
-            comment(&as_argument(subject))
-        ));
+    let made = telling.dialect.rust_test(telling.wire, interrupted);
+    let Some(TestBody { place, support, calls }) = body(telling, made)? else { return Ok(None) };
+    let mut text = String::new();
+    for line in heading(telling, subject, "a test") {
+        text.push_str(&format!("//! {line}\n"));
     }
     text.push_str(&format!("//!\n//! {place}\n\n{support}\n"));
     if calls.iter().any(|call| call.contains("pattern(")) {
         text.push_str(&format!("{PATTERN}\n"));
     }
+    let expect = telling.header.expect.as_deref().unwrap_or_default();
     text.push_str(&format!("#[test]\nfn {}() {{\n", test_name(expect)));
     for call in calls {
         text.push_str(&format!("    {call}\n"));
     }
     text.push_str("}\n");
     Ok(Some(text))
+}
+
+/// The trace as a program in C, likewise. `claimed` are the freedoms of the subject that it is about.
+pub fn c_program(
+    telling: &Telling<'_>,
+    subject: Option<&str>,
+    claimed: &[&'static str],
+    interrupted: &AtomicBool,
+) -> Result<Option<String>, String> {
+    let law = telling.header.expect.as_deref().and_then(|expect| expect.split('/').nth(1));
+    let made = telling.dialect.c_program(telling.wire, &About { claimed, law }, interrupted);
+    let Some(TestBody { place, support, calls }) = body(telling, made)? else { return Ok(None) };
+    let mut text = String::new();
+    for line in heading(telling, subject, "a program") {
+        text.push_str(&format!("// {}\n", c_comment(&line)));
+    }
+    text.push_str(&format!("//\n// {place}\n\n{support}\nint main(void)\n{{\n"));
+    for call in calls {
+        text.push_str(&format!("    {call}\n"));
+    }
+    text.push_str("    return 0;\n}\n");
+    Ok(Some(text))
+}
+
+/// What the component made of the trace; nothing when interrupted.
+fn body(telling: &Telling<'_>, made: Result<TestBody, NoTest>) -> Result<Option<TestBody>, String> {
+    let refused = |reason: &str| format!("{} cannot be a test: {reason}", telling.name);
+    match made {
+        Err(NoTest::Interrupted) => Ok(None),
+        Err(NoTest::Refused(reason)) => Err(refused(reason)),
+        Ok(_) if telling.header.expect.as_deref().is_some_and(|expect| expect.contains("/audit/")) => {
+            Err(refused("its finding shows in state that only memtwin looks at, not in a call"))
+        }
+        Ok(body) => Ok(Some(body)),
+    }
+}
+
+/// What stands above a test: whose finding it is, and how its story is told.
+fn heading(telling: &Telling<'_>, subject: Option<&str>, what: &str) -> Vec<String> {
+    let Telling { dialect, header, name, .. } = *telling;
+    let mut lines = vec![format!("A finding of memtwin in {}, as {what}: {}", dialect.name(), comment(name))];
+    lines.extend([header.story.as_deref(), header.expect.as_deref()].into_iter().flatten().map(comment));
+    lines.extend(subject.map(|subject| {
+        let (name, subject) = (as_argument(name), as_argument(subject));
+        format!("`memtwin explain {} --subject {}` tells the story.", comment(&name), comment(&subject))
+    }));
+    lines
 }
 
 /// The signature as the name of a function.

@@ -39,6 +39,7 @@ const VERBS: &[Verb] = &[
     reads(&["convert"], &["--to", "jsonl", "-o", "OUT/trace.jsonl"]),
     reads(&["accept"], &["--crashes", "OUT/crashes"]),
     reads(&["export"], &["--to", "rust-test", "-o", "OUT/test.rs"]),
+    reads(&["export"], &["--to", "c", "-o", "OUT/test.c"]),
     reads(&["regress"], &["--out", "OUT"]),
     reads(&["regress", GOOD, "--out", "OUT", "--baseline"], &[]),
     reads(&["regress", GOOD, "--out", "OUT", "--known"], &[]),

@@ -29,6 +29,7 @@ const OF_TRACES: &[Words] = &[
     (&["convert"], &["--to", "wire", "-o", "OUT/wire"]),
     (&["convert"], &["--to", "jsonl", "-o", "OUT/trace.jsonl"]),
     (&["export"], &["--to", "rust-test", "-o", "OUT/test.rs"]),
+    (&["export"], &["--to", "c", "-o", "OUT/test.c"]),
     (&["shrink"], &["-o", "OUT/small.jsonl"]),
     (&["regress"], &["--out", "OUT"]),
 ];

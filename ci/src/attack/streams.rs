@@ -24,6 +24,7 @@ const CALLS: &[(&str, bool)] = &[
     ("compare reports/baseline.json reports/baseline.json --json", true),
     ("corpus check corpus", false),
     ("export crashes/guest_memory/GM-01.jsonl --to rust-test", true),
+    ("export crashes/heap/HP-01.jsonl --to c", true),
     ("exhaustive guest_memory/physical_memory --depth 1 --out OUT", false),
     ("completions bash", false),
     ("--help", true),

@@ -8,7 +8,7 @@ use crate::finding::{Cause, Failure, Signature, Step};
 use crate::lockstep::{self, Ended, Lockstep, Narrator, Round, Runner};
 use crate::mutate::{ComponentCutter, Cutter};
 use crate::rig::rust_test::{NoTest, Room, TestBody};
-use crate::rig::{Incident, Rig};
+use crate::rig::{About, Incident, Rig};
 use crate::shrink;
 use crate::trace::{Header, Trace, TraceError, parse, print};
 use memtwin_models::{Contract as _, Health, Law, Origin, OutcomeClass, Row};
@@ -45,6 +45,8 @@ pub trait Dialect: Sync {
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
     /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
     fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest>;
+    /// The trace as a program in C, or why it cannot be one.
+    fn c_program(&self, wire: &[u8], about: &About<'_>, interrupted: &AtomicBool) -> Result<TestBody, NoTest>;
     /// Whether its small world has a start.
     fn has_small_world(&self) -> bool;
 }
@@ -139,6 +141,11 @@ impl<C: Rig> Dialect for Spoken<C> {
     fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest> {
         let trace = Trace::<C>::from_wire(wire);
         C::rust_test(&trace.setup, &trace.ops, &mut Room::new(interrupted, trace.ops.len())?)
+    }
+
+    fn c_program(&self, wire: &[u8], about: &About<'_>, interrupted: &AtomicBool) -> Result<TestBody, NoTest> {
+        let trace = Trace::<C>::from_wire(wire);
+        C::c_program(&trace.setup, &trace.ops, about, &mut Room::new(interrupted, trace.ops.len())?)
     }
 
     fn has_small_world(&self) -> bool {

@@ -1,7 +1,7 @@
 //! `memtwin export`: a finding in a form that others can run.
 
 use super::{Context, Exit, Failed};
-use crate::export::rust_test;
+use crate::export::{c_program, rust_test};
 use clap::{Args, ValueEnum};
 use memtwin_core::cli::select;
 use memtwin_core::explain::Telling;
@@ -31,6 +31,8 @@ pub(super) struct Export {
 enum Form {
     /// A Rust file with one test that needs nothing of memtwin
     RustTest,
+    /// A program in C that calls the malloc family; it returns 0 when every call keeps its promises
+    C,
 }
 
 impl Export {
@@ -41,13 +43,19 @@ impl Export {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let loaded = load(context.registry, &self.trace)?;
         let subject = self.subject.as_ref().or(loaded.header.subject.as_ref());
-        if let Some(subject) = subject {
-            select::target(context.registry, loaded.dialect.name(), subject)?;
-        }
+        let target = match subject {
+            Some(subject) => Some(select::target(context.registry, loaded.dialect.name(), subject)?),
+            None => None,
+        };
         let name = self.trace.to_string_lossy();
         let telling = Telling { dialect: loaded.dialect, wire: &loaded.wire, header: &loaded.header, name: &name };
         let text = match self.to {
             Form::RustTest => rust_test(&telling, subject.map(String::as_str), &context.interrupted)?,
+            Form::C => {
+                let target = target.and_then(|index| context.registry.get(index));
+                let claimed = target.map(memtwin_core::Target::claimed).unwrap_or_default();
+                c_program(&telling, subject.map(String::as_str), &claimed, &context.interrupted)?
+            }
         };
         let Some(text) = text else { return Ok(Exit::Interrupted) };
         match &self.output {

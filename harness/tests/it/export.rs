@@ -93,10 +93,14 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn export(arguments: &[&str]) -> Output {
+fn export_to(form: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(MEMTWIN);
-    command.arg("export").args(arguments).args(["--to", "rust-test"]).current_dir(root());
+    command.arg("export").args(arguments).args(["--to", form]).current_dir(root());
     command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn export(arguments: &[&str]) -> Output {
+    export_to("rust-test", arguments)
 }
 
 fn exported(trace: &str) -> Option<String> {
@@ -185,6 +189,26 @@ unsafe impl GlobalAlloc for MyAllocator {
 }
 
 #[test]
+fn a_block_that_grows_over_its_neighbour_fails() {
+    let code = exported("crashes/heap/HP-05.jsonl").unwrap();
+    let defect = "
+struct MyAllocator;
+unsafe impl GlobalAlloc for MyAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        static HEAD: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let room = ROOM.get_or_init(|| vec![0_u64; 1 << 13].leak().as_ptr() as usize);
+        let size = layout.size().next_multiple_of(16);
+        (room.next_multiple_of(16) + HEAD.fetch_add(size, std::sync::atomic::Ordering::Relaxed)) as *mut u8
+    }
+    unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
+    unsafe fn realloc(&self, block: *mut u8, _layout: Layout, _size: usize) -> *mut u8 { block }
+}
+static ROOM: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+";
+    fails("grows", &format!("{code}{defect}"), "shares bytes with the block of slot 1");
+}
+
+#[test]
 fn a_slab_that_is_taken_to_hold_too_many_blocks_fails() {
     let code = exported("crashes/header_free/HF-14.jsonl").unwrap();
     let defect = "
@@ -239,6 +263,8 @@ fn what_only_memtwin_can_show_is_refused_in_one_line() {
         ("crashes/brk_heap/BH-03.jsonl", "state"),
         ("crashes/brk_heap/BH-05.jsonl", "no counterpart"),
         ("crashes/header_free/HF-10.jsonl", "no counterpart"),
+        ("crashes/heap/HP-03.jsonl", "no counterpart"),
+        ("crashes/heap/HP-07.jsonl", "no counterpart"),
     ] {
         let output = export(&[trace]);
         let errors = String::from_utf8(output.stderr).unwrap();
@@ -274,10 +300,11 @@ fn a_test_goes_to_a_file_and_its_foreign_text_stays_in_comments() {
 fn an_interrupt_ends_an_export() {
     let registry = memtwin::built_in();
     let header = memtwin::trace::Header::plain();
-    for component in ["guest_memory", "brk_heap", "header_free"] {
+    let is_interrupted = std::sync::atomic::AtomicBool::new(true);
+    for component in ["guest_memory", "brk_heap", "header_free", "heap"] {
         let dialect = registry.dialect(component).unwrap();
         let telling = memtwin::explain::Telling { dialect, wire: &[1; 200], header: &header, name: "one" };
-        let made = memtwin::export::rust_test(&telling, None, &std::sync::atomic::AtomicBool::new(true));
+        let made = memtwin::export::rust_test(&telling, None, &is_interrupted);
         // Wire bytes may give a setup that no test has; what comes to the ops sees the interrupt.
         assert!(
             matches!(made, Ok(None)) || made.is_err_and(|why| why.contains("setup") || why.contains("last op")),

@@ -12,6 +12,7 @@ mod crashes;
 mod determinism;
 mod exhaustive;
 mod export;
+mod export_to_c;
 mod files_of_users;
 mod forms;
 mod guest_memory_forms;

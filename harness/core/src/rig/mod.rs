@@ -127,6 +127,25 @@ pub trait Export: Component {
     fn rust_test(_setup: &Self::Setup, _ops: &[Self::Op], _room: &mut Room<'_>) -> Result<TestBody, NoTest> {
         Err(NoTest::Refused("this component has no form of a test: hand over the trace, and replay it with memtwin"))
     }
+
+    /// The trace as a program in C, or why it cannot be one.
+    fn c_program(
+        _setup: &Self::Setup,
+        _ops: &[Self::Op],
+        _about: &About<'_>,
+        _room: &mut Room<'_>,
+    ) -> Result<TestBody, NoTest> {
+        Err(NoTest::Refused("only allocators have an interface in C: try --to rust-test"))
+    }
+}
+
+/// What a program in C is about.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The freedoms that the subject claims.
+    pub claimed: &'a [&'static str],
+    /// The law that the finding breaks, if it breaks one.
+    pub law: Option<&'a str>,
 }
 
 /// A small world, all of whose short traces are run.

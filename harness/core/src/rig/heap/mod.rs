@@ -1,7 +1,9 @@
 //! The rig of heaps.
 
 mod belief;
+mod c_program;
 mod diagnosis;
+mod export;
 mod generate;
 mod scene;
 mod setups;
@@ -15,11 +17,9 @@ mod words;
 
 pub use generate::HeapGenerator;
 
-use crate::rig::{Export, Rig};
+use crate::rig::Rig;
 use memtwin_models::heap::Heap;
 
 impl Rig for Heap {
     type Generator = HeapGenerator;
 }
-
-impl Export for Heap {}

@@ -77,6 +77,16 @@ pub fn comment(text: &str) -> String {
     crate::text::line(text).into_owned()
 }
 
+/// Foreign text on one line of a comment of C. A backslash at its end would take the next line in.
+#[must_use]
+pub fn c_comment(text: &str) -> String {
+    let mut text = comment(text).trim_end().to_owned();
+    if text.ends_with('\\') || text.ends_with("??/") {
+        text.push('.');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
