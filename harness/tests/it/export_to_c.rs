@@ -1,5 +1,5 @@
-//! Exported programs in C: they compile without a warning, the host's libc passes all of them, and a malloc family with a
-//! defect is told which law it breaks at which op.
+//! Exported programs in C: they compile without a warning, the host's libc passes all of them, and a malloc family with
+//! a defect is told which law it breaks at which op.
 
 use memtwin::engines::TraceSource as _;
 use memtwin::engines::random::Generated;

@@ -60,8 +60,8 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-/// The golden files were written once and are read for ever: a change that this test does not like breaks every trace that
-/// somebody has kept. New kinds of ops come in new files.
+/// The golden files were written once and are read for ever: a change that this test does not like breaks every trace
+/// that somebody has kept. New kinds of ops come in new files.
 #[test]
 fn golden_files_are_read_for_ever() {
     let wire = std::fs::read(golden("heap-1.wire")).unwrap();

@@ -1,5 +1,5 @@
-//! Heap traces as programs in C: calls of the malloc family, and what they promise as checks. It refuses what only memtwin
-//! can do: a system that refuses, regions of an arena, a look at the memory that is held.
+//! Heap traces as programs in C: calls of the malloc family, and what they promise as checks. It refuses what only
+//! memtwin can do: a system that refuses, regions of an arena, a look at the memory that is held.
 
 use crate::rig::About;
 use crate::rig::rust_test::{NoTest, Room, TestBody, c_comment};

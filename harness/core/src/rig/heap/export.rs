@@ -1,5 +1,5 @@
-//! Heap traces as tests that need nothing of memtwin: calls of `GlobalAlloc`, or a program in C. What the program of a trace
-//! does besides (it fills its blocks, and looks at them before it gives them up) is in either.
+//! Heap traces as tests that need nothing of memtwin: calls of `GlobalAlloc`, or a program in C. What the program of a
+//! trace does besides (it fills its blocks, and looks at them before it gives them up) is in either.
 
 use super::c_program;
 use crate::rig::rust_test::heap::{Call, body};
