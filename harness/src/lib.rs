@@ -32,6 +32,8 @@ pub mod cli;
 pub mod export;
 #[cfg(feature = "heap")]
 mod libraries;
+#[cfg(feature = "heap")]
+pub mod record;
 
 #[cfg(feature = "heap")]
 pub use libraries::MALLOC_LIBRARIES;

@@ -6,6 +6,8 @@ mod compare;
 mod export;
 #[cfg(feature = "report")]
 mod merge;
+#[cfg(feature = "heap")]
+mod record;
 #[cfg(feature = "report")]
 mod report;
 #[cfg(feature = "witness")]
@@ -33,6 +35,9 @@ enum Verb {
     /// Write a finding as a test that needs nothing of memtwin
     #[cfg(feature = "report")]
     Export(export::Export),
+    /// Record what a program asks of its allocator as traces of heap, and judge the allocator
+    #[cfg(feature = "heap")]
+    Record(record::Record),
     /// Compare the models' page walks with hardware and other projects' code
     #[cfg(feature = "witness")]
     Witness(witness::Witness),
@@ -64,6 +69,8 @@ impl Verbs for Verb {
             Verb::Merge(verb) => verb.run(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.run(context),
+            #[cfg(feature = "heap")]
+            Verb::Record(verb) => verb.run(context),
             #[cfg(feature = "witness")]
             Verb::Witness(verb) => verb.run(context),
         }

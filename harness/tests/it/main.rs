@@ -25,6 +25,7 @@ mod mutation;
 mod page_walk_forms;
 mod page_walk_subjects;
 mod proptest_subject;
+mod recording;
 mod run_files;
 mod stories;
 mod temp_map_forms;
