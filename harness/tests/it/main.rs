@@ -20,6 +20,7 @@ mod header_free_forms;
 mod header_free_subjects;
 mod heap_forms;
 mod hostile_input;
+mod libraries;
 mod lockstep;
 mod mutation;
 mod page_walk_forms;

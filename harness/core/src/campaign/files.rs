@@ -34,13 +34,12 @@ pub(crate) fn file_finding(
     signature: &Signature,
 ) -> Result<Filed, CampaignError> {
     let header = Header {
-        subject: Some(target.subject().to_owned()),
         expect: Some(signature.to_string()),
         story: match target.health() {
             Health::Sound => None,
             Health::Broken { story, .. } => Some(story.to_owned()),
         },
-        ..Header::plain()
+        ..Header::of(target.subject(), target.origin())
     };
     file(out, target, wire, &signature.file_stem(), &header)
 }
@@ -76,7 +75,7 @@ fn file_with_story(
     stem: &str,
     story: String,
 ) -> Result<Filed, CampaignError> {
-    let header = Header { subject: Some(target.subject().to_owned()), story: Some(story), ..Header::plain() };
+    let header = Header { story: Some(story), ..Header::of(target.subject(), target.origin()) };
     file(out, target, wire, stem, &header)
 }
 

@@ -73,6 +73,7 @@ pub(super) fn shrink(context: &Context<'_>, loaded: &Loaded, subject: Option<&st
         let wire = shrink_wire(&mut isolation, index, target, &loaded.wire, &signature, class, Audits::Full)?;
         let header = Header {
             subject: Some(target.subject().to_owned()),
+            library: target.origin().cloned(),
             expect: Some(signature.to_string()),
             ..loaded.header.clone()
         };

@@ -3,6 +3,7 @@
 use super::Trace;
 use crate::limits::{HEADER_BYTES, OP_LINE_BYTES};
 use crate::rig::Rig;
+use memtwin_models::Origin;
 use memtwin_models::wire::MAX_WIRE_BYTES;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 /// How every JSON trace begins; no wire bytes that an engine keeps do, for a first byte of `{` is no version.
 pub const JSON_PREFIX: &[u8] = b"{\"memtwin\":";
 const VERSION: u32 = 1;
+/// The version of traces that name a library.
+const VERSION_2: u32 = 2;
 
 /// The first line of a JSON trace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +27,9 @@ pub struct Header {
     /// The subject that the trace speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// The library that this subject is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<Origin>,
     /// The signature that a run on that subject ends with; without it the run agrees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
@@ -74,7 +80,7 @@ pub(crate) fn parse_header(path: &std::path::Path, text: &str) -> Result<Header,
         memtwin: u32,
     }
     let version: Version = serde_json::from_str(line).map_err(|error| at(words(&error)))?;
-    if version.memtwin != VERSION {
+    if !matches!(version.memtwin, VERSION | VERSION_2) {
         return Err(TraceError::Version { path: path.to_owned(), version: version.memtwin });
     }
     serde_json::from_str(line).map_err(|error| at(words(&error)))
@@ -106,7 +112,7 @@ pub(crate) fn parse<C: Rig>(path: &std::path::Path, header: &Header, text: &str)
 /// Writes a JSON trace.
 pub(crate) fn print<C: Rig>(trace: &Trace<C>, header: &Header) -> String {
     let header = Header {
-        memtwin: VERSION,
+        memtwin: if header.library.is_none() { VERSION } else { VERSION_2 },
         component: C::NAME.to_owned(),
         setup: serde_json::to_value(&trace.setup).expect("a setup has a JSON form"),
         ..header.clone()
@@ -121,6 +127,12 @@ pub(crate) fn print<C: Rig>(trace: &Trace<C>, header: &Header) -> String {
 }
 
 impl Header {
+    /// The header of a trace of this subject, and of the library that it is made of.
+    #[must_use]
+    pub fn of(subject: &str, library: Option<&Origin>) -> Self {
+        Header { subject: Some(subject.to_owned()), library: library.cloned(), ..Header::plain() }
+    }
+
     /// A header that says nothing but what the trace is; component and setup are filled in when it is written.
     #[must_use]
     pub fn plain() -> Self {
@@ -129,6 +141,7 @@ impl Header {
             component: String::new(),
             setup: serde_json::Value::Null,
             subject: None,
+            library: None,
             expect: None,
             story: None,
         }
