@@ -155,12 +155,13 @@ fn subjects_know_no_model() {
 }
 
 #[test]
-fn unsafe_code_lives_in_three_rooms() {
+fn unsafe_code_lives_in_its_rooms() {
     check("write it without unsafe, or move it", |name, text| {
         let product = [
             "harness/subjects/",
             "harness/wild/",
             "harness/core/src/isolate/",
+            "harness/core/src/turns/",
             "harness/recorder/src/",
             "harness/witness/src/",
         ];

@@ -89,12 +89,12 @@ fn wire(source: &mut dyn TraceSource, index: u64) -> Vec<u8> {
 /// Small memories, and no ops on the whole memory.
 fn is_cheap(trace: &Trace<GuestMemory>) -> bool {
     let is_whole = |op: &Op| matches!(op, Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. });
-    trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops.iter().any(is_whole)
+    trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops().iter().any(is_whole)
 }
 
 /// No cycles that a new thread frees for each of their repeats.
 fn starts_no_thread(trace: &Trace<Heap>) -> bool {
-    trace.ops.iter().all(|op| !matches!(op, heap::Op::Cycle { by: heap::FreedBy::NewThread, .. }))
+    trace.ops().iter().all(|op| !matches!(op, heap::Op::Cycle { by: heap::FreedBy::NewThread, .. }))
 }
 
 fn runs_without_allocating<C: Rig>(target: &'static dyn Target, group: &[Vec<u8>]) {
@@ -111,7 +111,7 @@ fn runs_without_allocating<C: Rig>(target: &'static dyn Target, group: &[Vec<u8>
         let ended = runner.run(wire, Audits::Sample, &mut journal);
         let (allocated, ops) = (allocations() - before.0, journal.ops - before.1);
         // A moot trace ends early, and is rare.
-        let is_whole = ended == Ended::Agreed && ops == trace.ops.len() as u64;
+        let is_whole = ended == Ended::Agreed && ops == trace.ops().len() as u64;
         assert!(is_whole || matches!(ended, Ended::Moot { .. }), "{ended:?}");
         assert_eq!(allocated, 0, "{} allocated in a trace of {ops} ops on {:?}", target.name(), trace.setup);
     }

@@ -12,6 +12,7 @@ pub mod guest_memory;
 pub mod header_free;
 pub mod heap;
 pub mod hex;
+mod lane;
 pub mod operand;
 pub mod page_walk;
 pub mod payload;
@@ -22,6 +23,7 @@ pub mod temp_map;
 mod verdict;
 pub mod wire;
 
+pub use lane::{Lane, MOST_LANES};
 pub use payload::Payload;
 pub use state_map::StateMap;
 pub use subject::{AnySubject, Build, Health, Origin, Row, Subject, Unsupported};
@@ -40,6 +42,9 @@ pub trait Component: Sized + 'static {
     const OP_KINDS: &'static [&'static str];
     /// The classes of outcomes, indexed by [`Component::outcome_class`].
     const OUTCOME_CLASSES: &'static [OutcomeClass];
+    /// How many threads a trace may have, up to [`MOST_LANES`]. Where it is more than one, subjects are called from several
+    /// threads, though never from two at once: they must bear that, as if they were `Send`.
+    const LANES: u8 = 1;
 
     /// What is fixed before the first op: sizes, layouts, fault plans.
     type Setup: Clone + Debug + PartialEq + Send + 'static;
@@ -61,6 +66,12 @@ pub trait Component: Sized + 'static {
     /// Whether a subject with this contract can show this class for this kind of op at all. Campaigns hold a floor under
     /// every pair for which this is true.
     fn permits(contract: &Self::Contract, op_kind: usize, outcome_class: usize) -> bool;
+
+    /// Whether the thread that carries out this op ends with it. The next op on its lane begins a new one. The first thread
+    /// never ends.
+    fn ends_thread(_op: &Self::Op) -> bool {
+        false
+    }
 
     /// Whether a subject with this contract serves such a setup at all. Under one that it does not, it is not even built.
     fn serves(_contract: &Self::Contract, _setup: &Self::Setup) -> Result<(), Unsupported> {
@@ -125,6 +136,9 @@ pub trait Model<C: Component>: Sized {
     /// Prepares the outcome's buffers before the subject sees the op (poison, for example), so that a subject that writes
     /// nothing, or too much, shows it.
     fn arrange(&self, _op: &C::Op, _seen: &mut C::Outcome) {}
+
+    /// The next op is another thread's than the last one was: `lane` carries it out. A trace begins on [`Lane::FIRST`].
+    fn turn(&mut self, _lane: Lane) {}
 
     /// Judges one outcome and, when it is allowed, takes the step with the subject.
     fn judge(&mut self, op: &C::Op, seen: &C::Outcome) -> Verdict;

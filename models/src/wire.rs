@@ -1,9 +1,25 @@
 //! Wire bytes: the form that engines see. Reading is total: any bytes decode, what is missing reads as zero, and every op
 //! takes at least one byte, so the work is bounded by the input's length.
 
-/// The version that is written. A first byte that no later version claims is read as version 1, so that a fuzzer's byte
-/// flips stay inside the format.
-pub const VERSION: u8 = 1;
+/// A version of the wire format. A first byte that stands for none is read as version 1, so that a fuzzer's byte flips stay
+/// inside the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Version {
+    /// A setup, and ops of one thread.
+    One = 1,
+    /// What version 1 has no room for as well: optional parts of a setup, and threads.
+    Two = 2,
+}
+
+impl Version {
+    /// The version that a first byte stands for.
+    #[inline]
+    #[must_use]
+    pub const fn of(first: u8) -> Self {
+        if first == Version::Two as u8 { Version::Two } else { Version::One }
+    }
+}
 
 /// The longest trace, in wire bytes.
 pub const MAX_WIRE_BYTES: usize = 1 << 20;
@@ -41,6 +57,29 @@ impl<'a> Reader<'a> {
         let byte = *self.bytes.get(self.position)?;
         self.position += 1;
         Some(byte)
+    }
+
+    /// The next byte, which stays the next one.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.position).copied()
+    }
+
+    /// What has not been read.
+    #[inline]
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.position..).unwrap_or_default()
+    }
+
+    /// So many bytes, or those that are left.
+    #[inline]
+    pub fn take(&mut self, count: usize) -> &'a [u8] {
+        let rest = self.rest();
+        let taken = &rest[..count.min(rest.len())];
+        self.position += taken.len();
+        taken
     }
 
     /// The next byte, or 0 at the end.
@@ -197,6 +236,63 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The optional parts of a setup, as they are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    count: u8,
+    bytes: Vec<u8>,
+}
+
+/// The most optional parts that a setup may have.
+const MOST_PARTS: u8 = 7;
+
+impl Parts {
+    /// Adds the part with this name. What its absence says is not to be added.
+    ///
+    /// # Panics
+    /// When it has more than 255 bytes, or there are seven already: a component's mistake.
+    pub fn add(&mut self, name: u8, write: impl FnOnce(&mut Writer<'_>)) {
+        let mut part = Vec::new();
+        let mut writer = Writer::new(&mut part);
+        write(&mut writer);
+        writer.finish();
+        let length = u8::try_from(part.len());
+        let length = length.unwrap_or_else(|_| panic!("part {name} has {} bytes, and may have 255", part.len()));
+        assert!(self.count < MOST_PARTS, "part {name} is one too many: a setup may have {MOST_PARTS}");
+        self.count += 1;
+        self.bytes.extend_from_slice(&[name, length]);
+        self.bytes.append(&mut part);
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Appends the number of parts, then the parts.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.push(self.count);
+        bytes.extend_from_slice(&self.bytes);
+    }
+
+    /// The number of parts that a byte says.
+    #[inline]
+    #[must_use]
+    pub const fn count(byte: u8) -> u8 {
+        byte % (MOST_PARTS + 1)
+    }
+
+    /// Reads the parts of any bytes: gives each with its name to `read`. What is missing of a part reads as zero, what it
+    /// has too much is not read.
+    pub fn read(reader: &mut Reader<'_>, mut read: impl FnMut(u8, &mut Reader<'_>)) {
+        for _ in 0..Self::count(reader.byte()) {
+            let (name, length) = (reader.byte(), reader.byte());
+            read(name, &mut Reader::new(reader.take(usize::from(length))));
+        }
+    }
+}
+
 /// A table of addresses that others are written relative to, frozen with the version of the wire format.
 #[derive(Debug, Clone)]
 pub struct Edges<const N: usize> {
@@ -310,6 +406,28 @@ mod tests {
                 prop_assert_eq!(table.read(&mut Reader::new(&bytes)), address);
             }
         }
+    }
+
+    #[test]
+    fn parts_are_read_one_by_one_and_each_within_its_bytes() {
+        let mut parts = Parts::default();
+        assert!(parts.is_empty());
+        parts.add(3, |writer| writer.u16(0x201));
+        parts.add(0, |_| ());
+        let mut bytes = Vec::new();
+        parts.write(&mut bytes);
+        assert_eq!(bytes, [2, 3, 2, 1, 2, 0, 0]);
+        let read = |bytes: &[u8]| {
+            let (mut seen, mut reader) = (Vec::new(), Reader::new(bytes));
+            Parts::read(&mut reader, |name, part| seen.push((name, part.u64())));
+            (seen, reader.position())
+        };
+        // A part that is too short reads as zero, and nothing of what follows.
+        assert_eq!(read(&[&bytes[..], &[9]].concat()), (vec![(3, 0x201), (0, 0)], 7));
+        // What the end cuts off, and a count beyond the most.
+        assert_eq!(read(&[2, 7, 200, 5]), (vec![(7, 5), (0, 0)], 4));
+        assert_eq!(read(&[8, 1]), (Vec::new(), 1));
+        assert_eq!(read(&[]), (Vec::new(), 0));
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn texts() -> Vec<(String, Vec<u8>)> {
         ("cut-header.jsonl", HEADER[..40].to_owned()),
         ("cut-op.jsonl", HEADER.to_owned() + &OP[..30]),
         ("version-0.jsonl", header(":1,", ":0,")),
-        ("version-2.jsonl", header(":1,", ":2,")),
+        ("version-3.jsonl", header(":1,", ":3,")),
         ("version-huge.jsonl", header(":1,", ":99999999999999999999,")),
         ("version-negative.jsonl", header(":1,", ":-1,")),
         ("version-float.jsonl", header(":1,", ":1.0,")),

@@ -93,7 +93,7 @@ fn drawn_rows<C: Rig, S: Subject<C> + 'static>(setup: &C::Setup) -> String {
     let idle = C::Model::new(setup, &S::CONTRACT);
     let alone = || {
         for trace in &traces {
-            for op in &trace.ops {
+            for op in trace.ops() {
                 idle.arrange(op, &mut seen);
                 subject.apply(op, &mut seen);
             }

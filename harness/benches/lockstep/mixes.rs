@@ -74,7 +74,7 @@ impl NamedMix {
 
     /// The traces' ops, decoded.
     pub(crate) fn ops(&self) -> Vec<Vec<Op>> {
-        self.wires().iter().map(|wire| Trace::<GuestMemory>::from_wire(wire).ops).collect()
+        self.wires().iter().map(|wire| Trace::<GuestMemory>::from_wire(wire).ops().to_vec()).collect()
     }
 }
 

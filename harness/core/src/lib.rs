@@ -32,6 +32,7 @@ pub mod text;
 mod threads;
 pub mod trace;
 pub mod trace_files;
+mod turns;
 mod vacuity;
 
 pub use memtwin_models as models;

@@ -134,7 +134,7 @@ pub fn check<C: Rig, S: Subject<C> + 'static>(config: &ProptestConfig) {
         // Shrinking keeps the signature: another failure on the way is another bug.
         let mut wanted = wanted.borrow_mut();
         if wanted.is_none() {
-            drawn_ops.set(trace.ops.len());
+            drawn_ops.set(trace.ops().len());
         }
         if *wanted.get_or_insert_with(|| signature.clone()) == signature {
             Err(TestCaseError::fail(signature.to_string()))
@@ -164,7 +164,7 @@ pub fn check<C: Rig, S: Subject<C> + 'static>(config: &ProptestConfig) {
                  Put these lines into {subject}.jsonl, and give {name} to `memtwin::main!`; then\n    \
                  cargo run --release -- replay {subject}.jsonl\nshows it again, in a process of its own.",
                 name = target.name(),
-                ops = trace.ops.len(),
+                ops = trace.ops().len(),
                 drawn = drawn_ops.get(),
                 text = target.dialect().print(&trace.to_wire(), &header),
                 subject = S::NAME,

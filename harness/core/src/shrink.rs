@@ -4,6 +4,8 @@
 
 use crate::rig::Rig;
 use crate::trace::Trace;
+use memtwin_models::Lane;
+use std::collections::BTreeSet;
 
 /// The smallest trace found that still fails. The trace itself is known to fail. `still_fails` may say no for ever once its
 /// budget is used up.
@@ -33,6 +35,10 @@ pub(crate) struct Shrinker<C: Rig> {
 enum Pass<C: Rig> {
     /// The shortest failing prefix, by bisection: a deterministic subject fails at one op, and what follows is no cause.
     CutTail { low: usize, high: usize },
+    /// On fewer threads.
+    Lanes(std::vec::IntoIter<Trace<C>>),
+    /// The op before `end` on the first thread.
+    OneLane { end: usize },
     /// Without runs of ops, longer ones first (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
     /// 2002), from the end on: the op at fault is last, its causes tend to be near.
     RemoveOps { length: usize, end: usize },
@@ -49,7 +55,7 @@ enum Pass<C: Rig> {
 impl<C: Rig> Shrinker<C> {
     /// Begins with a trace that is known to fail.
     pub(crate) fn new(trace: Trace<C>, contract: &C::Contract) -> Self {
-        let pass = Pass::CutTail { low: 0, high: trace.ops.len() };
+        let pass = Pass::CutTail { low: 0, high: trace.ops().len() };
         Shrinker { contract: *contract, best: trace, pass, changed: false }
     }
 
@@ -63,29 +69,38 @@ impl<C: Rig> Shrinker<C> {
         loop {
             let best = &self.best;
             match &mut self.pass {
-                Pass::CutTail { low, high } if *low < *high => return Some(prefix(best, low.midpoint(*high))),
+                Pass::CutTail { low, high } if *low < *high => return Some(best.prefix(low.midpoint(*high))),
                 Pass::RemoveOps { length, end } if 0 < *end => {
-                    let mut ops = best.ops[..end.saturating_sub(*length)].to_vec();
-                    ops.extend_from_slice(&best.ops[*end..]);
-                    return Some(Trace { setup: best.setup.clone(), ops });
+                    return Some(best.without(end.saturating_sub(*length)..*end));
                 }
                 Pass::RemoveOps { length, end } if 1 < *length => {
                     *length /= 2;
-                    *end = best.ops.len();
+                    *end = best.ops().len();
+                }
+                Pass::Lanes(fewer) => match fewer.next() {
+                    Some(candidate) => return Some(candidate),
+                    None => self.begin_next_pass(),
+                },
+                Pass::OneLane { end } if 0 < *end => {
+                    let index = *end - 1;
+                    if best.lane(index) != Lane::FIRST {
+                        return Some(best.on_lanes(|place, lane| if place == index { Lane::FIRST } else { lane }));
+                    }
+                    *end = index;
                 }
                 Pass::Setup(simpler) => match simpler.next() {
-                    Some(setup) => return Some(Trace { setup, ops: best.ops.clone() }),
+                    Some(setup) => return Some(best.with(setup, best.ops().to_vec())),
                     None => self.begin_next_pass(),
                 },
                 Pass::Together(simpler) => match simpler.next() {
-                    Some((setup, ops)) => return Some(Trace { setup, ops }),
+                    Some((setup, ops)) => return Some(best.with(setup, ops)),
                     None => self.begin_next_pass(),
                 },
                 Pass::Ops { end, simpler } => match simpler.next() {
                     Some(op) => {
-                        let mut candidate = best.clone();
-                        candidate.ops[*end - 1] = op;
-                        return Some(candidate);
+                        let mut ops = best.ops().to_vec();
+                        ops[*end - 1] = op;
+                        return Some(best.with(best.setup.clone(), ops));
                     }
                     None if 1 < *end => {
                         let end = *end - 1;
@@ -93,7 +108,7 @@ impl<C: Rig> Shrinker<C> {
                     }
                     None => self.begin_next_pass(),
                 },
-                Pass::CutTail { .. } | Pass::RemoveOps { .. } => self.begin_next_pass(),
+                Pass::CutTail { .. } | Pass::RemoveOps { .. } | Pass::OneLane { .. } => self.begin_next_pass(),
                 Pass::Done => return None,
             }
         }
@@ -113,7 +128,8 @@ impl<C: Rig> Shrinker<C> {
                 return;
             }
             Pass::RemoveOps { length, end } => *end = end.saturating_sub(*length),
-            Pass::Setup(_) | Pass::Together(_) | Pass::Ops { .. } | Pass::Done => {}
+            Pass::OneLane { end } => *end -= 1,
+            Pass::Lanes(_) | Pass::Setup(_) | Pass::Together(_) | Pass::Ops { .. } | Pass::Done => {}
         }
         if !fails {
             return;
@@ -121,31 +137,52 @@ impl<C: Rig> Shrinker<C> {
         self.best = candidate;
         self.changed = true;
         match self.pass {
+            Pass::Lanes(_) => self.pass = Pass::Lanes(self.fewer_lanes()),
             Pass::Setup(_) => self.pass = Pass::Setup(self.simpler_setups()),
             Pass::Together(_) => self.pass = Pass::Together(self.simpler_together()),
             Pass::Ops { end, .. } => self.pass = Pass::Ops { end, simpler: self.simpler_ops(end) },
-            Pass::CutTail { .. } | Pass::RemoveOps { .. } | Pass::Done => {}
+            Pass::CutTail { .. } | Pass::RemoveOps { .. } | Pass::OneLane { .. } | Pass::Done => {}
         }
     }
 
     fn begin_next_pass(&mut self) {
         self.pass = match &self.pass {
             Pass::CutTail { high, .. } => {
-                self.best.ops.truncate(*high);
-                remove_pass(&self.best)
+                self.best = self.best.prefix(*high);
+                Pass::Lanes(self.fewer_lanes())
             }
-            Pass::RemoveOps { .. } => Pass::Setup(self.simpler_setups()),
+            Pass::Lanes(_) => {
+                let end = self.best.ops().len();
+                Pass::RemoveOps { length: (end / 2).max(1), end }
+            }
+            Pass::RemoveOps { .. } if self.best.has_lanes() => Pass::OneLane { end: self.best.ops().len() },
+            Pass::RemoveOps { .. } | Pass::OneLane { .. } => Pass::Setup(self.simpler_setups()),
             Pass::Setup(_) => Pass::Together(self.simpler_together()),
-            Pass::Together(_) if !self.best.ops.is_empty() => {
-                let end = self.best.ops.len();
+            Pass::Together(_) if !self.best.ops().is_empty() => {
+                let end = self.best.ops().len();
                 Pass::Ops { end, simpler: self.simpler_ops(end) }
             }
             Pass::Together(_) | Pass::Ops { .. } if self.changed => {
                 self.changed = false;
-                remove_pass(&self.best)
+                Pass::Lanes(self.fewer_lanes())
             }
             Pass::Together(_) | Pass::Ops { .. } | Pass::Done => Pass::Done,
         };
+    }
+
+    /// All ops on the first thread; then those of one thread on an earlier one.
+    fn fewer_lanes(&self) -> std::vec::IntoIter<Trace<C>> {
+        let best = &self.best;
+        let mut candidates = Vec::new();
+        if best.has_lanes() {
+            candidates.push(best.on_lanes(|_, _| Lane::FIRST));
+            let used: BTreeSet<Lane> = best.steps().map(|(lane, _)| lane).chain([Lane::FIRST]).collect();
+            for &from in used.iter().rev().filter(|_| 2 < used.len()) {
+                let merged = |to: &Lane| best.on_lanes(|_, lane| if lane == from { *to } else { lane });
+                candidates.extend(used.iter().take_while(|to| **to < from).map(merged));
+            }
+        }
+        candidates.into_iter()
     }
 
     fn simpler_setups(&self) -> std::vec::IntoIter<C::Setup> {
@@ -155,8 +192,7 @@ impl<C: Rig> Shrinker<C> {
     }
 
     fn simpler_together(&self) -> std::vec::IntoIter<(C::Setup, Vec<C::Op>)> {
-        let Trace { setup, ops } = &self.best;
-        let mut together = C::simpler_together(setup, ops);
+        let mut together = C::simpler_together(&self.best.setup, self.best.ops());
         together
             .retain(|(setup, ops)| C::serves(&self.contract, setup).is_ok() && ops.iter().all(|op| self.may_ask(op)));
         together.into_iter()
@@ -164,21 +200,13 @@ impl<C: Rig> Shrinker<C> {
 
     /// Simpler forms of the op before `end`.
     fn simpler_ops(&self, end: usize) -> std::vec::IntoIter<C::Op> {
-        let mut simpler = C::simpler_ops(&self.best.setup, &self.best.ops[end - 1]);
+        let mut simpler = C::simpler_ops(&self.best.setup, &self.best.ops()[end - 1]);
         simpler.retain(|op| self.may_ask(op));
         simpler.into_iter()
     }
 
     /// What was there from the start may stay: it came from a person, and was skipped.
     fn may_ask(&self, op: &C::Op) -> bool {
-        C::asks(&self.contract, op) || self.best.ops.contains(op)
+        C::asks(&self.contract, op) || self.best.ops().contains(op)
     }
-}
-
-fn prefix<C: Rig>(trace: &Trace<C>, length: usize) -> Trace<C> {
-    Trace { setup: trace.setup.clone(), ops: trace.ops[..length].to_vec() }
-}
-
-fn remove_pass<C: Rig>(best: &Trace<C>) -> Pass<C> {
-    Pass::RemoveOps { length: (best.ops.len() / 2).max(1), end: best.ops.len() }
 }

@@ -11,7 +11,7 @@ use crate::rig::rust_test::{NoTest, Room, TestBody};
 use crate::rig::{About, Incident, Rig};
 use crate::shrink;
 use crate::trace::{Header, Trace, TraceError, parse, print};
-use memtwin_models::{Contract as _, Health, Law, Origin, OutcomeClass, Row};
+use memtwin_models::{Contract as _, Health, Lane, Law, Origin, OutcomeClass, Row};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::Path;
@@ -21,6 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 pub trait Dialect: Sync {
     /// The component's name.
     fn name(&self) -> &'static str;
+    /// How many threads its traces may have.
+    fn lanes(&self) -> u8;
     /// Its laws.
     fn laws(&self) -> &'static [Law];
     /// Its op kinds.
@@ -58,9 +60,23 @@ impl<C: Rig> Spoken<C> {
     const NEW: &'static dyn Dialect = &Spoken::<C>(PhantomData);
 }
 
+/// Refuses a trace that no exported test can carry out.
+fn of_one_thread<C: Rig>(trace: &Trace<C>) -> Result<(), NoTest> {
+    if trace.has_lanes() {
+        return Err(NoTest::Refused(
+            "its ops lie on several threads, and a test has one: hand over the trace, and replay it with memtwin",
+        ));
+    }
+    Ok(())
+}
+
 impl<C: Rig> Dialect for Spoken<C> {
     fn name(&self) -> &'static str {
         C::NAME
+    }
+
+    fn lanes(&self) -> u8 {
+        C::LANES
     }
 
     fn laws(&self) -> &'static [Law] {
@@ -92,13 +108,17 @@ impl<C: Rig> Dialect for Spoken<C> {
     }
 
     fn op_count(&self, wire: &[u8]) -> usize {
-        Trace::<C>::from_wire(wire).ops.len()
+        Trace::<C>::from_wire(wire).ops().len()
     }
 
     fn words(&self, wire: &[u8], ops: Range<usize>) -> (String, Vec<String>) {
         let trace = Trace::<C>::from_wire(wire);
-        let told = trace.ops.iter().skip(ops.start).take(ops.len());
-        (C::setup_words(&trace.setup), told.map(C::op_words).collect())
+        let words = |(lane, op): (Lane, &C::Op)| match (lane, C::op_words(op)) {
+            (Lane::FIRST, words) => words,
+            (lane, words) => format!("thread {}: {words}", u8::from(lane)),
+        };
+        let told = trace.steps().skip(ops.start).take(ops.len());
+        (C::setup_words(&trace.setup), told.map(words).collect())
     }
 
     fn signature(&self, wire: &[u8], failure: &Failure) -> Signature {
@@ -107,7 +127,7 @@ impl<C: Rig> Dialect for Spoken<C> {
             Step::Audit => "audit",
             Step::Teardown => "teardown",
             Step::Op(index) => {
-                Trace::<C>::from_wire(wire).ops.get(index as usize).map_or("op", |op| C::OP_KINDS[C::op_kind(op)])
+                Trace::<C>::from_wire(wire).ops().get(index as usize).map_or("op", |op| C::OP_KINDS[C::op_kind(op)])
             }
         };
         Signature::new(C::NAME, kind, &failure.believed(C::LAWS).cause)
@@ -117,8 +137,8 @@ impl<C: Rig> Dialect for Spoken<C> {
         let trace = Trace::<C>::from_wire(wire);
         let ops = match failure.step {
             Step::Construct => &[],
-            Step::Op(index) => &trace.ops[..(index as usize + 1).min(trace.ops.len())],
-            Step::Audit | Step::Teardown => &trace.ops[..],
+            Step::Op(index) => &trace.ops()[..(index as usize + 1).min(trace.ops().len())],
+            Step::Audit | Step::Teardown => trace.ops(),
         };
         let (law, place) = match &failure.cause {
             Cause::Law { law, place, .. } => (C::LAWS.iter().find(|known| known.name == law), *place),
@@ -140,12 +160,14 @@ impl<C: Rig> Dialect for Spoken<C> {
 
     fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest> {
         let trace = Trace::<C>::from_wire(wire);
-        C::rust_test(&trace.setup, &trace.ops, &mut Room::new(interrupted, trace.ops.len())?)
+        of_one_thread(&trace)?;
+        C::rust_test(&trace.setup, trace.ops(), &mut Room::new(interrupted, trace.ops().len())?)
     }
 
     fn c_program(&self, wire: &[u8], about: &About<'_>, interrupted: &AtomicBool) -> Result<TestBody, NoTest> {
         let trace = Trace::<C>::from_wire(wire);
-        C::c_program(&trace.setup, &trace.ops, about, &mut Room::new(interrupted, trace.ops.len())?)
+        of_one_thread(&trace)?;
+        C::c_program(&trace.setup, trace.ops(), about, &mut Room::new(interrupted, trace.ops().len())?)
     }
 
     fn has_small_world(&self) -> bool {
@@ -222,8 +244,8 @@ impl<C: Rig> Target for Row<C> {
     }
 
     fn is_within_contract(&self, wire: &[u8]) -> bool {
-        let Trace { setup, ops } = Trace::<C>::from_wire(wire);
-        C::serves(&self.contract, &setup).is_ok() && ops.iter().all(|op| C::asks(&self.contract, op))
+        let trace = Trace::<C>::from_wire(wire);
+        C::serves(&self.contract, &trace.setup).is_ok() && trace.ops().iter().all(|op| C::asks(&self.contract, op))
     }
 
     fn runner(&'static self) -> Box<dyn Runner> {

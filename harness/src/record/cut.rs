@@ -2,7 +2,10 @@
 //! next trace. Each trace names its blocks by slots of its own, so that it replays alone. Does not read or write files.
 
 use memtwin_core::trace::Trace;
-use memtwin_models::heap::{Alignment, AnyAlignment, Heap, MAX_REGION_BYTES, Op, SLOTS, Setup, Size, Slot};
+use memtwin_models::Lane;
+use memtwin_models::heap::{
+    Alignment, AnyAlignment, Heap, MAX_REGION_BYTES, MAX_THREADS, Op, SLOTS, Setup, Size, Slot,
+};
 use memtwin_recording::{Kind, Record};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
@@ -50,10 +53,13 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// The trace.
+    /// The trace. A program may have more threads than a trace: they share its lanes.
     #[must_use]
     pub fn trace(&self) -> Trace<Heap> {
-        Trace { setup: Setup::flat(MAX_REGION_BYTES), ops: self.ops.iter().map(|(_, op)| op.clone()).collect() }
+        let lane = |thread: u16| Lane::new_folded((thread % u16::from(MAX_THREADS)).to_le_bytes()[0], MAX_THREADS);
+        let threads = self.ops.iter().map(|(thread, _)| u8::from(lane(*thread)) + 1).max().unwrap_or(1);
+        let setup = Setup { threads, ..Setup::flat(MAX_REGION_BYTES) };
+        Trace::of_threads(setup, self.ops.iter().map(|(thread, op)| (lane(*thread), op.clone())))
     }
 
     /// How many threads it has calls of.

@@ -123,7 +123,7 @@ pub(crate) fn corpora() -> Result<(), Failed> {
     std::fs::create_dir_all(room.path("kept/guest_memory"))?;
     let write = |number: u64, strict_alignment| {
         let setup = Setup { strict_alignment, ..Setup::flat(number) };
-        let wire = Trace::<GuestMemory> { setup, ops: Vec::new() }.to_wire();
+        let wire = Trace::<GuestMemory>::new(setup, Vec::new()).to_wire();
         std::fs::write(room.path(&format!("kept/guest_memory/id:00000{number}")), wire)
     };
     (1..=2).try_for_each(|number| write(number, false))?;

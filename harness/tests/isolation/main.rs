@@ -5,8 +5,11 @@
 //! of its own and the counting allocator.
 
 mod hostile;
+mod lanes;
 mod rogues;
 mod supervisor;
+#[path = "../it/tally/mod.rs"]
+mod tally;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use memtwin::campaign::{self, Budget, Event, Plan};
@@ -64,6 +67,13 @@ fn main() -> ExitCode {
     trials.push(Trial::test("what_is_killed_by_something_else_runs_again", supervisor::killed_worker_and_zygote));
     trials.push(Trial::test("a_trace_that_is_killed_each_time_is_not_judged", supervisor::killed_each_time));
     trials.push(Trial::test("a_trace_that_takes_too_long_is_not_judged", takes_too_long));
+    trials.extend(lanes::misdeeds());
+    trials
+        .push(Trial::test("the_end_of_a_thread_is_part_of_its_trace", lanes::the_end_of_a_thread_is_part_of_its_trace));
+    trials.push(Trial::test("campaigns_find_what_needs_a_thread", lanes::campaigns_find_what_needs_a_thread));
+    trials.push(Trial::test("threads_do_not_pile_up", lanes::threads_do_not_pile_up));
+    trials.push(Trial::test("killed_while_another_thread_runs", lanes::killed_while_another_thread_runs));
+    trials.push(Trial::test("drawn_traces_of_threads_agree", lanes::drawn_traces_agree));
     trials.push(Trial::test("hostile_calls_are_refused", hostile::every_call_is_refused));
     trials.push(Trial::test("scribbles_are_borne", hostile::scribbles_are_borne));
     let has_landlock = memtwin::isolate::landlock_version().is_some();
@@ -126,7 +136,7 @@ fn registry() -> Registry {
     let rogues = ROGUES.iter().map(|(target, _)| *target);
     let targets: Vec<_> =
         rogues.chain(PEACEFUL.iter().copied()).chain(COSTLY.iter().copied()).chain([COMPANION, LINGERING]).collect();
-    Registry::of(&targets)
+    Registry::of(&[&targets[..], &lanes::SUBJECTS].concat())
 }
 
 /// Runs a small campaign on a rogue and on a sound subject beside it.
@@ -280,7 +290,7 @@ fn takes_too_long() -> Result<(), Failed> {
 }
 
 fn wire(ops: &[Op]) -> Vec<u8> {
-    Trace::<GuestMemory> { setup: Setup::flat(64), ops: ops.to_vec() }.to_wire()
+    Trace::<GuestMemory>::new(Setup::flat(64), ops.to_vec()).to_wire()
 }
 
 const READ: Op = Op::Read { owner: Owner::new_folded(0), address: GuestAddress(0), size: 1 };
@@ -362,7 +372,7 @@ fn nothing_is_judged_outside_of_a_contract() -> Result<(), Failed> {
         assert_eq!((loaded.dialect.op_count(&loaded.wire), NARROW.is_within_contract(&loaded.wire)), (1, true));
     }
 
-    let trace = Trace::<GuestMemory> { setup: Setup::flat(4097), ops: vec![WRITE, READ] }.to_wire();
+    let trace = Trace::<GuestMemory>::new(Setup::flat(4097), vec![WRITE, READ]).to_wire();
     for audits in [Audits::Full, Audits::EveryStep] {
         let ending = isolation.replay(index, &trace, audits)?;
         let why = "the memory is larger than this implementation serves";

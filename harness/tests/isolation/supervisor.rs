@@ -1,6 +1,6 @@
 //! The supervisor's own end, by a signal that it cannot see and by one that it can.
 
-use crate::{READ, files_below, replay_one};
+use crate::{READ, files_below, lanes, replay_one};
 use libtest_mimic::Failed;
 use memtwin::run_file::RunFile;
 use memtwin::trace_files::load;
@@ -188,26 +188,51 @@ pub(super) const SLEEP: &str = "MEMTWIN_TEST_SLEEP";
 
 pub(super) fn sleep() -> ExitCode {
     #[allow(clippy::print_stdout)] // it is what this process is started for
-    match replay_one("sleeper", READ) {
-        Ok(ending) => println!("{ending:?}"),
-        Err(error) => println!("{}", error.message().unwrap_or_default()),
+    match std::env::var(SLEEP).as_deref() {
+        Ok("lane") => match lanes::sleep() {
+            Ok(ending) => println!("{ending:?}"),
+            Err(error) => println!("{error}"),
+        },
+        Ok(_) | Err(_) => match replay_one("sleeper", READ) {
+            Ok(ending) => println!("{ending:?}"),
+            Err(error) => println!("{}", error.message().unwrap_or_default()),
+        },
     }
     ExitCode::SUCCESS
 }
 
 pub(super) fn killed_each_time() -> Result<(), Failed> {
-    let mut child = Command::new(std::env::current_exe()?).env(SLEEP, "1").stdout(Stdio::piped()).spawn()?;
+    let (said, killed) = kill_each_time("first", Signal::SIGKILL)?;
+    let expected = "not judged: something outside of memtwin killed its worker 3 times (signal 9); is memory short?\n";
+    assert_eq!((said.as_str(), killed), (expected, 3));
+    Ok(())
+}
+
+/// Sends a signal to each worker of one trace whose op sleeps; what was said in the end, and how many workers there were.
+pub(super) fn kill_each_time(who: &str, signal: Signal) -> Result<(String, usize), Failed> {
+    let mut child = Command::new(std::env::current_exe()?).env(SLEEP, who).stdout(Stdio::piped()).spawn()?;
     let mut killed = std::collections::BTreeSet::new();
     while child.try_wait()?.is_none() {
         for worker in children(child.id()).into_iter().flat_map(children) {
-            if killed.insert(worker) {
-                let _ = kill(Pid::from_raw(i32::try_from(worker)?), Signal::SIGKILL);
+            // Before it sleeps nobody knows whose turn it is.
+            if is_asleep(worker) && killed.insert(worker) {
+                let _ = kill(Pid::from_raw(i32::try_from(worker)?), signal);
             }
         }
     }
     let output = child.wait_with_output()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let expected = "not judged: something outside of memtwin killed its worker 3 times (signal 9); is memory short?\n";
-    assert_eq!((said.as_str(), killed.len()), (expected, 3));
-    Ok(())
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), killed.len()))
+}
+
+/// Whether all threads of a process sleep for a while.
+fn is_asleep(pid: u32) -> bool {
+    let states = || {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let text = |path: PathBuf| std::fs::read_to_string(path.join("stat")).unwrap_or_default();
+        threads.map(|thread| text(thread.path())).collect::<Vec<_>>()
+    };
+    let sleeps = |text: &String| text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
+    let now = states();
+    std::thread::sleep(Duration::from_millis(100));
+    now.iter().all(sleeps) && !now.is_empty() && states() == now
 }

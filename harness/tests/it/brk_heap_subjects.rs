@@ -51,7 +51,7 @@ fn ending(subject: &str, setup: &Setup, ops: &[Op]) -> Ending {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_memtwin"));
     let mut isolation = Isolation::start_from(program, Arc::new(AtomicBool::new(false))).unwrap();
     let index = memtwin::built_in().index_of("brk_heap", subject).unwrap();
-    let wire = Trace::<BrkHeap> { setup: setup.clone(), ops: ops.to_vec() }.to_wire();
+    let wire = Trace::<BrkHeap>::new(setup.clone(), ops.to_vec()).to_wire();
     isolation.replay(index, &wire, Audits::Full).unwrap().unwrap()
 }
 

@@ -325,7 +325,12 @@ fn files_that_are_no_traces_are_complained_about() {
     room.every_verb_complains(&room.file("other.jsonl", "{\"a\":1}\n"), "not a JSON trace");
     room.every_verb_complains(&room.file("bytes", [0, 159, 146, 150, 255]), "not a JSON trace");
     room.every_verb_complains(&room.file("bytes.jsonl", [HEADER.as_bytes(), b"\n\xff\n"].concat()), ":2: not UTF-8");
-    room.every_verb_complains(&room.file("new.jsonl", HEADER.replace(":1,", ":2,")), "version 2");
+    room.every_verb_complains(&room.file("new.jsonl", HEADER.replace(":1,", ":3,")), "reads versions 1 and 2");
+    let other_thread = format!("{}\n{{\"op\":\"memory_size\",\"owner\":0,\"lane\":1}}\n", HEADER.replace(":1,", ":2,"));
+    room.every_verb_complains(
+        &room.file("lane.jsonl", other_thread),
+        ":2: lane 1: a trace of guest_memory has lanes below 1 only",
+    );
     room.every_verb_complains(&room.file("new_fields.jsonl", r#"{"memtwin":7,"more":[]}"#), "version 7");
     room.every_verb_complains(&room.file("component.jsonl", HEADER.replace("guest_memory", "brain")), "\"brain\"");
     room.every_verb_complains(&room.file("field.jsonl", header_with("\"colour\":1")), "unknown field `colour`");

@@ -252,10 +252,10 @@ fn what_a_person_wrote_outside_of_the_contract_still_shrinks() {
     let target = leaked::<GuestMemory>([contract])[0];
     let owner = Owner::new_folded(0);
     let ops = vec![Op::Dump { owner }, Op::MemorySize { owner }, Op::RestoreDump { owner }];
-    let trace = Trace::<GuestMemory> { setup: Setup::flat(77), ops };
-    let dumps = |wire: &[u8]| Trace::<GuestMemory>::from_wire(wire).ops.contains(&Op::Dump { owner });
+    let trace = Trace::<GuestMemory>::new(Setup::flat(77), ops);
+    let dumps = |wire: &[u8]| Trace::<GuestMemory>::from_wire(wire).ops().contains(&Op::Dump { owner });
     let small = Trace::<GuestMemory>::from_wire(&target.shrink(&trace.to_wire(), &mut |wire| dumps(wire)));
-    assert_eq!(small.ops, [Op::Dump { owner }]);
+    assert_eq!(small.ops(), [Op::Dump { owner }]);
     assert_ne!(small.setup, trace.setup);
 }
 

@@ -167,14 +167,14 @@ fn check_names_what_does_not_decode() {
     room.fill("corpus", 5, 2);
     assert_eq!(room.corpus(0, &["check", "corpus"]), "4 files decode, 0 do not\n");
     room.file("corpus/guest_memory/torn.jsonl", format!("{HEADER}\n{{\"op\":\"read"));
-    room.file("corpus/guest_memory/of-tomorrow.jsonl", HEADER.replace(":1,", ":2,"));
+    room.file("corpus/guest_memory/of-tomorrow.jsonl", HEADER.replace(":1,", ":3,"));
     room.file("corpus/guest_memory/id:000001", vec![1; (1 << 20) + 1]);
     room.file("corpus/guest_memory/id:000002", "");
     room.file("corpus/nobody/id:000003", "bytes");
     let before = room.files("corpus");
     let text = room.corpus(1, &["check", "corpus"]);
     for (name, why) in
-        [("torn.jsonl:2", "EOF"), ("of-tomorrow", "version 2"), ("id:000001", "1048577"), ("id:000002", "empty")]
+        [("torn.jsonl:2", "EOF"), ("of-tomorrow", "version 3"), ("id:000001", "1048577"), ("id:000002", "empty")]
     {
         let line = text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name} is not in {text}"));
         assert!(line.starts_with("does not decode: ") && line.contains(why), "{line}");

@@ -46,7 +46,7 @@ fn world_is_worth_it<C: Rig>() {
     assert!(missing.is_empty(), "{} has no ops of the kinds {missing:?}", C::NAME);
     for start in &small.starts {
         assert_eq!(C::check_setup(&start.setup), Ok(()));
-        let trace = Trace::<C> { setup: start.setup.clone(), ops: [&start.opening[..], &small.ops].concat() };
+        let trace = Trace::<C>::new(start.setup.clone(), [&start.opening[..], &small.ops].concat());
         assert_eq!(Trace::<C>::from_wire(&trace.to_wire()), trace);
     }
     for (index, op) in small.ops.iter().enumerate() {

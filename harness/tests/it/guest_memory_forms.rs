@@ -66,7 +66,7 @@ fn golden_trace() -> GuestTrace {
             ops.push(Op::Restore { owner, payload: Payload { seed: 0x0102, length } });
         }
     }
-    GuestTrace { setup, ops }
+    GuestTrace::new(setup, ops)
 }
 
 fn golden(name: &str) -> PathBuf {
@@ -88,7 +88,7 @@ fn golden_files_are_read_for_ever() {
     let written = load(&memtwin::built_in(), &golden("guest_memory-1.jsonl")).unwrap().wire;
     assert!(GuestTrace::from_wire(&written) == from_wire);
     for kind in OpKind::ALL {
-        assert!(from_wire.ops.iter().any(|op| op.kind() == *kind), "no {kind:?} in the golden files");
+        assert!(from_wire.ops().iter().any(|op| op.kind() == *kind), "no {kind:?} in the golden files");
     }
 }
 

@@ -39,7 +39,7 @@ fn ending(subject: &str, setup: &Setup, ops: &[Op]) -> Ending {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_memtwin"));
     let mut isolation = Isolation::start_from(program, Arc::new(AtomicBool::new(false))).unwrap();
     let index = memtwin::built_in().index_of("header_free", subject).unwrap();
-    let wire = Trace::<HeaderFree> { setup: setup.clone(), ops: ops.to_vec() }.to_wire();
+    let wire = Trace::<HeaderFree>::new(setup.clone(), ops.to_vec()).to_wire();
     isolation.replay(index, &wire, Audits::Full).unwrap().unwrap()
 }
 
@@ -209,7 +209,7 @@ fn larson(seed: u64, count: usize) -> Vec<Op> {
 fn the_seeds_of_the_corpus_are_the_workloads_of_the_reports() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus/header_free");
     for (name, ops) in workloads() {
-        let wire = Trace::<HeaderFree> { setup: SETUP, ops }.to_wire();
+        let wire = Trace::<HeaderFree>::new(SETUP, ops).to_wire();
         let path = folder.join(&name);
         if std::env::var_os("MEMTWIN_WRITE_SEEDS").is_some() {
             std::fs::write(&path, &wire).unwrap();

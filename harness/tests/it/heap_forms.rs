@@ -53,7 +53,7 @@ fn golden_trace() -> HeapTrace {
         ops.extend([0, 255].map(|count| Op::Cycle { count, size: Size(100), by }));
     }
     ops.extend([Op::FreeNull, Op::AddRegion, Op::Trim, Op::ThreadStart, Op::ThreadExit]);
-    HeapTrace { setup, ops }
+    HeapTrace::new(setup, ops)
 }
 
 fn golden(name: &str) -> PathBuf {
@@ -75,7 +75,7 @@ fn golden_files_are_read_for_ever() {
     let written = load(&memtwin::built_in(), &golden("heap-1.jsonl")).unwrap().wire;
     assert!(HeapTrace::from_wire(&written) == from_wire);
     for kind in OpKind::ALL {
-        assert!(from_wire.ops.iter().any(|op| op.kind() == *kind), "no {kind:?} in the golden files");
+        assert!(from_wire.ops().iter().any(|op| op.kind() == *kind), "no {kind:?} in the golden files");
     }
 }
 

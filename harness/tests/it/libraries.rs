@@ -28,10 +28,8 @@ fn named(library: &std::path::Path, prefix: &str) -> String {
 fn a_right_library_agrees_and_its_missing_calls_are_not_asked_for() {
     let room = Room::new();
     let Some(library) = library(&room, "libtiny.so") else { return };
-    let run = room.json(
-        0,
-        &["fuzz", "heap", "--library", &named(&library, "right_"), "--seed", "1", "--ops", "300k", "--json"],
-    );
+    let run = room
+        .json(0, &["fuzz", "heap", "--library", &named(&library, "right_"), "--seed", "1", "--ops", "300k", "--json"]);
     let subjects = run["subjects"].as_array().unwrap();
     assert_eq!(subjects.len(), 1, "a library that is named is meant alone");
     assert_eq!((&subjects[0]["subject"], &subjects[0]["verdict"]), (&"libtiny.so".into(), &"agreed".into()));

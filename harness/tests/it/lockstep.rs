@@ -28,7 +28,7 @@ fn run(runner: &mut dyn Runner, wire: &[u8], audits: Audits) -> (Ended, u64, Cou
 }
 
 fn wire_of(setup: &Setup, ops: &[Op]) -> Vec<u8> {
-    Trace::<GuestMemory> { setup: setup.clone(), ops: ops.to_vec() }.to_wire()
+    Trace::<GuestMemory>::new(setup.clone(), ops.to_vec()).to_wire()
 }
 
 fn built_in(subject: &str) -> &'static dyn Target {

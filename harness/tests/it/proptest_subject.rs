@@ -146,12 +146,12 @@ fn a_test_that_judged_little_fails() {
 
 #[test]
 fn shrinking_keeps_what_fails_and_leaves_nothing_else() {
-    let dumps = |trace: &Trace<GuestMemory>| trace.ops.iter().filter(|op| op.kind() == OpKind::Dump).count();
+    let dumps = |trace: &Trace<GuestMemory>| trace.ops().iter().filter(|op| op.kind() == OpKind::Dump).count();
     let result = TestRunner::new(config(256)).run(&traces::<GuestMemory>(GuestMemoryContract::STRICT), |trace| {
         if dumps(&trace) < 2 { Ok(()) } else { Err(TestCaseError::fail("two dumps")) }
     });
     let Err(TestError::Fail(_, trace)) = result else { panic!("no trace has two dumps") };
-    assert_eq!((trace.ops.len(), dumps(&trace)), (2, 2), "{trace:?}");
+    assert_eq!((trace.ops().len(), dumps(&trace)), (2, 2), "{trace:?}");
 }
 
 /// Whatever proptest does with a tree, it ends with a value that failed.

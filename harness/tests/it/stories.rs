@@ -204,7 +204,7 @@ fn drawn<C: Rig, S: Subject<C>>() -> usize {
         let (mut seen, mut view) = (C::Outcome::default(), C::View::default());
         let titles = check_picture(&name, &model.picture(None));
         assert!(2 <= titles.len());
-        for op in trace.ops.iter().take(100) {
+        for op in trace.ops().iter().take(100) {
             assert_eq!(check_picture(&name, &model.picture(Some(op))), titles, "{name}: {op:?}");
             model.arrange(op, &mut seen);
             subject.apply(op, &mut seen);
@@ -251,7 +251,7 @@ fn the_answers_of_exports_are_those_of_sound_memory() {
         trace.setup.devices.clear();
         let mut model = GuestMemoryModel::new(&trace.setup, contract);
         let Ok(mut subject) = SoftMmuSubject::new(&trace.setup) else { continue };
-        for op in &trace.ops {
+        for op in trace.ops() {
             model.arrange(op, &mut seen);
             subject.apply(op, &mut seen);
             let Some(answer) = model.follow(op) else { continue };

@@ -59,7 +59,7 @@ fn shown<S: Subject<TempMap>>(subject: &mut S, trace: &Trace<TempMap>) -> Vec<St
         subject.apply(op, &mut seen);
         format!("{:?} {:?} {:?} {:?}", seen.result, seen.taken, seen.pages, seen.shown())
     };
-    trace.ops.iter().map(&mut show).collect()
+    trace.ops().iter().map(&mut show).collect()
 }
 
 fn a_reset_is_as_good_as_new<S: Subject<TempMap>>() {

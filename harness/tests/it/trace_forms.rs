@@ -36,7 +36,7 @@ pub(crate) fn from_json<C: Rig>(text: &str) -> Trace<C> {
 pub(crate) fn meaning<C: Rig>(traces: impl IntoIterator<Item = Vec<u8>>) -> u64 {
     let mut words = String::new();
     for wire in traces {
-        words.push_str(&serde_json::to_string(&Trace::<C>::from_wire(&wire).ops[0]).unwrap());
+        words.push_str(&serde_json::to_string(&Trace::<C>::from_wire(&wire).ops()[0]).unwrap());
         words.push('\n');
     }
     hash_name(&words)
@@ -80,13 +80,14 @@ fn config() -> ProptestConfig {
 fn typed_to_both_forms_and_back<C: Rig<Op: for<'a> Arbitrary<'a>>>(as_meant: fn(&mut C::Op)) {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..1000);
     proptest!(config(), |(seed: u64, setup in bytes(), ops in bytes())| {
-        let mut trace = Trace::<C> { setup: setup_from::<C>(&setup, seed), ops: ops_from(&ops) };
-        trace.ops.iter_mut().for_each(as_meant);
+        let mut ops: Vec<C::Op> = ops_from(&ops);
+        ops.iter_mut().for_each(as_meant);
+        let trace = Trace::<C>::new(setup_from::<C>(&setup, seed), ops);
         prop_assert_eq!(C::check_setup(&trace.setup), Ok(()));
         prop_assert_eq!(&Trace::from_wire(&trace.to_wire()), &trace);
         let text = json(&trace);
         prop_assert!(text.as_bytes().starts_with(JSON_PREFIX));
-        prop_assert_eq!(text.lines().count(), 1 + trace.ops.len());
+        prop_assert_eq!(text.lines().count(), 1 + trace.ops().len());
         prop_assert_eq!(&from_json(&text), &trace);
     });
 }
@@ -104,7 +105,7 @@ fn generated_traces_keep_through_both_forms<C: Rig>() {
 fn any_bytes_decode_and_their_canonical_form_stays<C: Rig>() {
     proptest!(config(), |(bytes in proptest::collection::vec(any::<u8>(), 0..4096))| {
         let trace = Trace::<C>::from_wire(&bytes);
-        prop_assert!(trace.ops.len() <= bytes.len());
+        prop_assert!(trace.ops().len() <= bytes.len());
         prop_assert_eq!(C::check_setup(&trace.setup), Ok(()));
         let canonical = trace.to_wire();
         prop_assert_eq!(&Trace::from_wire(&canonical), &trace);

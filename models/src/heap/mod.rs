@@ -35,6 +35,7 @@ impl Component for Heap {
     const LAWS: &'static [Law] = laws::ALL;
     const OP_KINDS: &'static [&'static str] = OpKind::NAMES;
     const OUTCOME_CLASSES: &'static [OutcomeClass] = outcome::CLASSES;
+    const LANES: u8 = MAX_THREADS;
 
     type Setup = Setup;
     type Op = Op;
@@ -51,6 +52,11 @@ impl Component for Heap {
     #[inline]
     fn outcome_class(seen: &Outcome) -> usize {
         seen.result.class()
+    }
+
+    #[inline]
+    fn ends_thread(op: &Op) -> bool {
+        matches!(op, Op::ThreadExit)
     }
 
     fn permits(contract: &HeapContract, op_kind: usize, outcome_class: usize) -> bool {

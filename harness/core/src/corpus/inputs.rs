@@ -6,7 +6,7 @@ use crate::files::open;
 use crate::registry::Registry;
 use crate::trace::{JSON_PREFIX, TraceError};
 use crate::trace_files::{Loaded, find_traces, load};
-use memtwin_models::wire::{MAX_WIRE_BYTES, VERSION};
+use memtwin_models::wire::{MAX_WIRE_BYTES, Version};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,7 @@ fn is_input(path: &Path) -> bool {
     if name.ends_with(".jsonl") || name.ends_with(".json") {
         return is_json;
     }
-    let begins_well = bytes.first().is_none_or(|&first| first == VERSION) || is_json;
+    let begins_well = bytes.first().is_none_or(|&first| first == Version::of(first) as u8) || is_json;
     let is_hexadecimal = name.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     // Engines keep inputs with any first byte. Where one does not begin as wire bytes do, its name has to be proof enough.
     match name.len() {
@@ -144,6 +144,7 @@ mod tests {
         let ours = short_hash(b"abc");
         for (name, bytes) in [
             ("0123456789abcdef", &[1, 2][..]),
+            ("0123456789abcdef", &[2, 0]),
             ("0123456789abcdef", b""),
             ("0123456789abcdef", TRACE),
             (&ours, b"abc"),
@@ -161,6 +162,7 @@ mod tests {
         for (name, bytes) in [
             ("0123456789abcdef", &b"abc"[..]),
             ("0123456789ABCDEF", &[1]),
+            ("0123456789abcdef", &[3]),
             ("0123456789abcde", &[1]),
             (&"0".repeat(40), b"abc"),
             (&SHA1.to_uppercase(), b"abc"),

@@ -4,8 +4,8 @@
 
 use super::TraceSource;
 use crate::rig::{Rig, Small, Start};
-use crate::trace::Trace;
-use memtwin_models::wire::Writer;
+use crate::trace::{Head, Trace, write_op};
+use memtwin_models::Lane;
 
 /// The traces, in order: by start, then by length, then as the ops are listed.
 #[derive(Debug, Clone)]
@@ -29,13 +29,13 @@ impl SmallTraces {
         let asked = |ops: &[C::Op]| ops.iter().filter(|op| C::asks(contract, op)).cloned().collect::<Vec<_>>();
         let ops = asked(&small.ops);
         let encode = |start: &Start<C>| {
-            let head = Trace::<C> { setup: start.setup.clone(), ops: asked(&start.opening) }.to_wire();
+            let head = Trace::<C>::new(start.setup.clone(), asked(&start.opening)).to_wire();
             let edges = C::edges(&start.setup);
+            // As the head's version has it: what has parts is of version 2 with all its ops.
+            let version = Head::of::<C>(&start.setup).version(false);
             let encode_op = |op: &C::Op| {
                 let mut bytes = Vec::new();
-                let mut writer = Writer::new(&mut bytes);
-                C::write_op(&edges, op, &mut writer);
-                writer.finish();
+                write_op::<C>(version, &edges, Lane::FIRST, op, &mut bytes);
                 bytes
             };
             EncodedStart { head, ops: ops.iter().map(encode_op).collect() }
@@ -107,8 +107,8 @@ mod tests {
         for index in 0..count {
             traces.write(0, index, &mut wire);
             let trace = Trace::<GuestMemory>::from_wire(&wire);
-            assert_eq!(trace.ops[0], op(3));
-            let place = (trace.setup.memory_size, trace.ops.len());
+            assert_eq!(trace.ops()[0], op(3));
+            let place = (trace.setup.memory_size, trace.ops().len());
             assert!(last <= place, "{place:?} comes after {last:?}");
             last = place;
             assert!(seen.insert(wire.clone()), "trace {index} has been there before");
@@ -136,7 +136,7 @@ mod tests {
         for (index, length) in (0..).zip(1..=3) {
             let mut wire = Vec::new();
             traces.write(0, index, &mut wire);
-            let trace = Trace { setup: Setup::flat(32), ops: vec![Op::MemorySize { owner }; length] };
+            let trace = Trace::new(Setup::flat(32), vec![Op::MemorySize { owner }; length]);
             assert_eq!(Trace::<GuestMemory>::from_wire(&wire), trace);
         }
         let contract = GuestMemoryContract { largest_memory_bytes: 15, ..contract };

@@ -4,8 +4,9 @@
 use super::TraceSource;
 use crate::random::{Random, mix};
 use crate::rig::{Generator as _, Rig};
-use crate::trace::write_setup;
-use memtwin_models::wire::Writer;
+use crate::trace::{Head, write_op};
+use memtwin_models::Lane;
+use memtwin_models::wire::{Version, Writer};
 
 /// Traces of one setup in a row.
 pub const GROUP_TRACES: u64 = 64;
@@ -19,6 +20,8 @@ pub struct Generated<C: Rig> {
     /// Instead of drawn setups.
     setup: Option<C::Setup>,
     group: Option<Group<C>>,
+    /// The lanes of the trace that is being written.
+    lanes: Vec<Lane>,
 }
 
 struct Group<C: Rig> {
@@ -26,20 +29,29 @@ struct Group<C: Rig> {
     number: u64,
     setup: C::Setup,
     edges: C::Edges,
-    setup_wire: Vec<u8>,
+    head: Head,
+    /// How many threads the traces have.
+    lanes: u8,
 }
+
+/// So many ops in a row, on average, are one thread's.
+const TURN_OPS: u32 = 16;
 
 impl<C: Rig> Generated<C> {
     /// A source that respects the contract.
     #[must_use]
     pub fn new(contract: &C::Contract) -> Self {
-        Generated { generator: C::Generator::new(contract), lengths: LENGTH_LIMITS, setup: None, group: None }
+        Self::of(C::Generator::new(contract), LENGTH_LIMITS, None)
     }
 
     /// A source of traces with this generator, all with this setup and this number of ops.
     #[must_use]
     pub fn uniform(generator: C::Generator, setup: C::Setup, ops: u32) -> Self {
-        Generated { generator, lengths: [ops; 4], setup: Some(setup), group: None }
+        Self::of(generator, [ops; 4], Some(setup))
+    }
+
+    fn of(generator: C::Generator, lengths: [u32; 4], setup: Option<C::Setup>) -> Self {
+        Generated { generator, lengths, setup, group: None, lanes: Vec::new() }
     }
 
     fn group(&mut self, stream: u64, number: u64) -> &Group<C> {
@@ -50,9 +62,8 @@ impl<C: Rig> Generated<C> {
                 // Odd numbers seed groups, even ones traces.
                 let drawn = || generator.setup(&mut Random::new(mix(stream, 2 * number + 1)));
                 let setup = self.setup.clone().unwrap_or_else(drawn);
-                let mut setup_wire = Vec::new();
-                write_setup::<C>(&setup, &mut setup_wire);
-                Group { stream, number, edges: C::edges(&setup), setup, setup_wire }
+                let lanes = C::Generator::lanes(&setup).min(C::LANES);
+                Group { stream, number, edges: C::edges(&setup), head: Head::of::<C>(&setup), lanes, setup }
             }
         };
         self.group.insert(group)
@@ -62,17 +73,42 @@ impl<C: Rig> Generated<C> {
 impl<C: Rig> TraceSource for Generated<C> {
     fn write(&mut self, stream: u64, index: u64, wire: &mut Vec<u8>) {
         self.group(stream, index / GROUP_TRACES);
-        let Generated { generator, lengths, setup, group: Some(group) } = self else { return };
+        let Generated { generator, lengths, setup, group: Some(group), lanes } = self else { return };
         let mut random = Random::new(mix(stream, 2 * index));
         wire.clear();
-        wire.extend_from_slice(&group.setup_wire);
         let limit = random.choose(lengths);
         let ops = if setup.is_some() { limit } else { 1 + random.below(limit) };
         generator.begin(&group.setup, &mut random);
-        let mut writer = Writer::new(wire);
-        for _ in 0..ops {
-            C::write_op(&group.edges, &generator.op(&mut random), &mut writer);
+        lanes.clear();
+        if 1 < C::LANES && 1 < group.lanes {
+            draw_lanes(group.lanes, ops, &mut random, lanes);
         }
-        writer.finish();
+        let has_lanes = lanes.iter().any(|lane| *lane != Lane::FIRST);
+        let version = group.head.version(has_lanes);
+        group.head.write(version, wire);
+        if version == Version::One {
+            let mut writer = Writer::new(wire);
+            for _ in 0..ops {
+                C::write_op(&group.edges, &generator.op(&mut random), &mut writer);
+            }
+            writer.finish();
+            return;
+        }
+        for index in 0..ops as usize {
+            let lane = lanes.get(index).copied().unwrap_or(Lane::FIRST);
+            write_op::<C>(version, &group.edges, lane, &generator.op(&mut random), wire);
+        }
+    }
+}
+
+/// Draws who carries out so many ops: one thread or several, each for some ops in a row.
+fn draw_lanes(lanes: u8, ops: u32, random: &mut Random, drawn: &mut Vec<Lane>) {
+    let used = 1 + random.below(u32::from(lanes));
+    let mut lane = 0_u32;
+    for _ in 0..ops {
+        drawn.push(Lane::new_folded(lane.to_le_bytes()[0], lanes));
+        if 1 < used && random.one_in(TURN_OPS) {
+            lane = (lane + 1 + random.below(used - 1)) % used;
+        }
     }
 }

@@ -8,7 +8,8 @@ const SHOWN_FRAMES: usize = 8;
 pub(super) fn telling(frames: &[String]) -> Vec<String> {
     // By the names of functions: release builds know no files of the core.
     const WORKER: &str = "memtwin_core::isolate::worker::";
-    const OUTSIDE: [&str; 3] = ["memtwin_core::lockstep::", "memtwin_models::subject::", WORKER];
+    const OUTSIDE: [&str; 4] =
+        ["memtwin_core::lockstep::", "memtwin_core::turns::", "memtwin_models::subject::", WORKER];
     const HANDLER: &str = "memtwin_core::isolate::fault::";
     const STANDARD_LIBRARY: [&str; 4] = ["core::", "alloc::", "std::", "<core::"];
     const ITS_SOURCE: &str = "/rustc/";

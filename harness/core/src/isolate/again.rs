@@ -81,6 +81,7 @@ impl Isolation {
         if self.interrupted.load(Ordering::Relaxed) {
             return Ok(None);
         }
+        self.shared.get_mut().job.worker = self.worker;
         let checkpoint = Checkpoint::of(self);
         let mut killed_traces: Vec<Option<u64>> = Vec::new();
         loop {

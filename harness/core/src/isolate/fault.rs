@@ -1,6 +1,7 @@
 //! The fault handler of workers: writes signal, address and frames into the shared, then lets the signal have its way.
 
 use super::shared::{MAX_FRAMES, Shared, SharedMemory};
+use crate::turns::{self, HANDLER_STACK_BYTES};
 use memtwin_wild as wild;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -25,12 +26,13 @@ pub(super) const HANDLED: [Signal; 9] = [
     MEMORY_SIGNAL,
 ];
 
-const HANDLER_STACK_BYTES: usize = 256 << 10;
 /// Below the stack's lowest address the kernel keeps a gap (vm.stack_guard_gap, 256 pages); big frames may jump into it.
 const STACK_GAP_BYTES: u64 = 2 << 20;
 
 static ZYGOTE: AtomicI32 = AtomicI32::new(0);
 static SLOT: AtomicPtr<Shared> = AtomicPtr::new(ptr::null_mut());
+/// Whether a signal from elsewhere was passed on from one thread to another.
+static PASSED_ON: AtomicBool = AtomicBool::new(false);
 static STACK_LOW: AtomicU64 = AtomicU64::new(0);
 static STACK_HIGH: AtomicU64 = AtomicU64::new(0);
 
@@ -93,7 +95,9 @@ fn answered(signal: libc::c_int, context: *mut libc::c_void) -> bool {
 }
 
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    if answered(signal, context) {
+    // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
+    let info = unsafe { &*info };
+    if answered(signal, context) || is_passed_on(signal, info) {
         return;
     }
     // From here on a second fault has its way at once.
@@ -101,8 +105,6 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         // SAFETY: restoring the default action is async-signal-safe (man 7 signal-safety).
         unsafe { libc::signal(handled as i32, libc::SIG_DFL) };
     }
-    // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
-    let info = unsafe { &*info };
     let code = info.si_code;
     // SAFETY: the shared is mapped for the life of the process, and only this thread runs in it now.
     if let Some(shared) = unsafe { SLOT.load(Ordering::Relaxed).as_mut() } {
@@ -118,9 +120,10 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         } else if let Some(address) = wild::guest_address(record.address) {
             record.address = address;
         }
-        let stack = STACK_LOW.load(Ordering::Relaxed)..STACK_HIGH.load(Ordering::Relaxed);
+        let of_first = || STACK_LOW.load(Ordering::Relaxed)..STACK_HIGH.load(Ordering::Relaxed);
+        let stack = turns::stack_of_this_thread().unwrap_or_else(of_first);
         record.is_stack_overflow = u32::from(signal == libc::SIGSEGV && stack.contains(&record.address));
-        record.is_from_elsewhere = u32::from(is_from_elsewhere(info));
+        record.is_from_elsewhere = u32::from(is_from_elsewhere(info) || PASSED_ON.load(Ordering::Relaxed));
         record.signal.store(signal.cast_unsigned(), Ordering::Release);
         note_frames(shared);
     }
@@ -131,6 +134,16 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
         // SAFETY: raise is async-signal-safe.
         unsafe { libc::raise(signal) };
     }
+}
+
+/// What another process sends to this one meets any of its threads, and mostly the first. Where another thread's turn it is,
+/// that one gets it: the frames are to be those of the thread that runs.
+fn is_passed_on(signal: libc::c_int, info: &libc::siginfo_t) -> bool {
+    let Some(other) = turns::is_anothers_turn().filter(|_| info.si_code == libc::SI_USER) else { return false };
+    PASSED_ON.store(is_from_elsewhere(info), Ordering::Relaxed);
+    // SAFETY: tgkill takes numbers, and is async-signal-safe; it fails for a thread that is gone.
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, nix::unistd::getpid().as_raw(), other, signal) };
+    sent == 0
 }
 
 /// Whether a process sent the signal that is neither this one nor its zygote. Codes above 0 are the kernel's (man 2 sigaction).

@@ -61,6 +61,8 @@ pub(super) struct JobRecord {
     pub trace_limit_milliseconds: u64,
     /// The engine, as [`Engine`] numbers it.
     pub engine: u32,
+    /// Which of the supervisor's workers it is: those that work at a time have different numbers.
+    pub worker: u32,
 }
 
 impl JobRecord {

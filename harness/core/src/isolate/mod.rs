@@ -47,7 +47,7 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The most memory that a worker may allocate, in bytes.
@@ -137,9 +137,14 @@ pub enum IsolationError {
     NotJudged { why: String },
 }
 
+/// How many zygotes this process has started.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
 /// One worker at a time, and the zygote it comes from.
 #[derive(Debug)]
 pub struct Isolation {
+    /// Different from those of others in this process, and mostly from those of other processes.
+    worker: u32,
     launch: Launch,
     zygote: ZygoteProcess,
     shared: SharedMemory,
@@ -165,7 +170,8 @@ impl Isolation {
         let failed = |source| IsolationError::Start { program: launch.program.clone(), source };
         let shared = SharedMemory::create().map_err(failed)?;
         let zygote = ZygoteProcess::start(&launch, shared.descriptor())?;
-        Ok(Isolation { launch, zygote, shared, interrupted })
+        let worker = std::process::id().wrapping_add(STARTED.fetch_add(1, Ordering::Relaxed));
+        Ok(Isolation { worker, launch, zygote, shared, interrupted })
     }
 
     /// Sets every count to zero: a new epoch begins.
@@ -359,6 +365,7 @@ fn job(kind: JobKind, target: usize, audits: Audits) -> JobRecord {
             }
         },
         engine: Engine::Random as u32,
+        worker: 0,
     }
 }
 

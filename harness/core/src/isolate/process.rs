@@ -2,6 +2,7 @@
 
 use super::job::Reason;
 use super::{IsolationError, zygote};
+use crate::turns::STACK_BYTES;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::personality::Persona;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -27,9 +28,6 @@ const LAST_PIECES: usize = 64;
 const INTERRUPT_CHECK_MILLISECONDS: u16 = 50;
 /// How long the workers of a zygote that is gone may take to end. The kernel kills them at once.
 const ORPHANS_END_MILLISECONDS: u16 = 5000;
-/// The stack of workers, so that a stack overflows at the same op everywhere.
-const STACK_BYTES: u64 = 8 << 20;
-
 /// How a zygote is started.
 #[derive(Debug)]
 pub(super) struct Launch {
@@ -169,7 +167,8 @@ fn spawn(launch: &Launch, kept: [RawFd; 3], voice: &UnixStream) -> io::Result<Ch
         // Same addresses in every run. Where it is forbidden, runs differ in addresses only, which no outcome holds.
         let _ = nix::sys::personality::set(Persona::ADDR_NO_RANDOMIZE);
         if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_STACK) {
-            let _ = setrlimit(Resource::RLIMIT_STACK, STACK_BYTES.min(hard), hard);
+            // So that a stack overflows at the same op everywhere.
+            let _ = setrlimit(Resource::RLIMIT_STACK, (STACK_BYTES as u64).min(hard), hard);
         }
         Ok(())
     };

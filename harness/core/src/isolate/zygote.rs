@@ -208,10 +208,13 @@ fn processor_time(child: Pid) -> Duration {
     nix::time::clock_getcpuclockid(child).and_then(nix::time::clock_gettime).map_or(Duration::ZERO, Duration::from)
 }
 
-/// The state letter in /proc/PID/stat (man 5 proc): S and D sleep.
+/// Whether all its threads sleep: the state letters in /proc/PID/task/TID/stat (man 5 proc) are S and D.
 fn is_asleep(child: Pid) -> bool {
-    let text = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-    text.rsplit_once(')').is_some_and(|(_, rest)| matches!(rest.trim_start().as_bytes().first(), Some(b'S' | b'D')))
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{child}/task")) else { return false };
+    threads.flatten().all(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        text.rsplit_once(')').is_some_and(|(_, rest)| matches!(rest.trim_start().as_bytes().first(), Some(b'S' | b'D')))
+    })
 }
 
 /// The second number in /proc/PID/statm, in pages of 4 KiB.

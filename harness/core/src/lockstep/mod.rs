@@ -1,11 +1,13 @@
 //! Runs one trace on one subject beside the model, op by op, straight from wire bytes. The loop allocates nothing, formats
 //! nothing and makes no system call of its own; all explaining happens on a second run of the one trace that matters.
 
+mod head;
 mod narrator;
 mod pace;
 mod told;
 
 pub use crate::vacuity::{CLASSES, COUNTS, KINDS};
+use head::KnownHead;
 pub use narrator::Narrator;
 pub(crate) use narrator::narrate;
 pub use pace::Round;
@@ -15,9 +17,10 @@ pub use told::{ByteDifference, LINE_BYTES};
 
 use crate::finding::{Ending, Failure, Step};
 use crate::rig::Rig;
-use crate::trace::read_setup;
-use memtwin_models::wire::Reader;
-use memtwin_models::{AnySubject, Depth, Divergence, Model as _, Row, StateMap, Verdict};
+use crate::trace::{Ops, read_head};
+use crate::turns::Turns;
+use memtwin_models::wire::{Reader, Version};
+use memtwin_models::{AnySubject, Depth, Divergence, Lane, MOST_LANES, Model as _, Row, StateMap, Verdict};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The random engine audits in full, and notes features, in each trace whose number is a multiple of this: both cost about
@@ -127,8 +130,9 @@ pub trait Runner {
 /// The runner of a subject. It is compiled once a component: the subject is one dynamic call an op.
 pub struct Lockstep<C: Rig> {
     row: &'static Row<C>,
-    /// The wire bytes of the setup that subject and model stand for: the common case is the same setup again.
-    setup_wire: Vec<u8>,
+    /// They end before the subject does.
+    turns: Turns,
+    known: KnownHead,
     stage: Option<Stage<C>>,
     subject: Option<Box<dyn AnySubject<C>>>,
     seen: C::Outcome,
@@ -148,10 +152,12 @@ impl<C: Rig> Lockstep<C> {
         const {
             assert!(C::OP_KINDS.len() <= KINDS, "the table of counts has no room for so many kinds of ops");
             assert!(C::OUTCOME_CLASSES.len() <= CLASSES, "the table of counts has no room for so many classes");
+            assert!(0 < C::LANES && C::LANES <= MOST_LANES, "a trace has one thread or a few");
         }
         Lockstep {
             row,
-            setup_wire: Vec::new(),
+            turns: Turns::default(),
+            known: KnownHead::default(),
             stage: None,
             subject: None,
             seen: C::Outcome::default(),
@@ -159,18 +165,14 @@ impl<C: Rig> Lockstep<C> {
         }
     }
 
-    /// Makes the stage for the trace's setup and returns where its ops begin.
-    fn set_stage(&mut self, wire: &[u8], journal: &Journal<'_>) -> usize {
-        if !self.setup_wire.is_empty() && wire.starts_with(&self.setup_wire) {
-            return self.setup_wire.len();
+    /// Makes the stage for the trace's setup; returns how the trace is written and where its ops begin.
+    fn set_stage(&mut self, wire: &[u8], journal: &Journal<'_>) -> (Version, usize) {
+        if let Some(begin) = self.known.end(wire) {
+            return begin;
         }
         let mut reader = Reader::new(wire);
-        let setup = read_setup::<C>(&mut reader);
-        self.setup_wire.clear();
-        // A setup that ran into the end of the input is no prefix to compare with: longer inputs decode differently.
-        if reader.position() < wire.len() {
-            self.setup_wire.extend_from_slice(&wire[..reader.position()]);
-        }
+        let (version, setup, setup_end) = read_head::<C>(&mut reader);
+        self.known.set(wire, setup_end, reader.position());
         journal.at(Step::Teardown);
         self.subject = None;
         let edges = C::edges(&setup);
@@ -182,10 +184,16 @@ impl<C: Rig> Lockstep<C> {
             None => C::Model::new(&setup, &self.row.contract),
         };
         self.stage = Some(Stage { setup, edges, model });
-        reader.position()
+        (version, reader.position())
     }
 
-    fn play(&mut self, wire: &[u8], start: usize, audits: Audits, journal: &mut Journal<'_>) -> Ended {
+    fn play(
+        &mut self,
+        wire: &[u8],
+        (version, start): (Version, usize),
+        audits: Audits,
+        journal: &mut Journal<'_>,
+    ) -> Ended {
         let Some(Stage { setup, edges, model }) = &mut self.stage else { return Ended::Agreed };
         let subject = match &mut self.subject {
             Some(subject) => subject,
@@ -198,12 +206,14 @@ impl<C: Rig> Lockstep<C> {
             }
         };
         let (seen, view) = (&mut self.seen, &mut self.view);
-        let mut reader = Reader::at(wire, start);
-        let mut index = 0;
-        while let Some(op) = C::read_op(edges, &mut reader) {
+        let (mut index, mut last_lane) = (0, Lane::FIRST);
+        for (lane, op) in Ops::<C>::new(version, edges, Reader::at(wire, start)) {
+            tell_turn::<C>(model, lane, &mut last_lane);
             model.arrange(&op, seen);
             journal.at(Step::Op(index));
-            subject.apply(&op, seen);
+            if let Err(refused) = self.turns.carry_out(lane, &mut **subject, &op, seen) {
+                return Ended::Unsupported(refused.0);
+            }
             let verdict = model.judge(&op, seen);
             journal.ops += 1;
             match verdict {
@@ -232,6 +242,15 @@ impl<C: Rig> Lockstep<C> {
     }
 }
 
+/// Tells the model where the next op is another thread's.
+#[inline]
+fn tell_turn<C: Rig>(model: &mut C::Model, lane: Lane, last_lane: &mut Lane) {
+    if 1 < C::LANES && lane != *last_lane {
+        model.turn(lane);
+        *last_lane = lane;
+    }
+}
+
 pub(crate) fn audit<C: Rig>(
     model: &C::Model,
     subject: &mut dyn AnySubject<C>,
@@ -248,6 +267,9 @@ impl<C: Rig> Runner for Lockstep<C> {
         let start = self.set_stage(wire, journal);
         let ended = self.play(wire, start, audits, journal);
         journal.at(Step::Teardown);
+        if 1 < C::LANES {
+            self.turns.end_all();
+        }
         let Some(Stage { setup, model, .. }) = &mut self.stage else { return ended };
         model.reset(setup);
         // A subject that diverged is not trusted to reset itself.

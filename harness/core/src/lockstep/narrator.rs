@@ -2,11 +2,12 @@
 //! before a fault survives it.
 
 use super::told::{ByteDifference, Told};
-use super::{Ended, audit, number_of};
+use super::{Ended, audit, number_of, tell_turn};
 use crate::finding::Step;
 use crate::rig::{Rig, Scene};
 use crate::trace::Trace;
-use memtwin_models::{AnySubject, Component, Depth, Effect, Model as _, Row, Verdict};
+use crate::turns::Turns;
+use memtwin_models::{AnySubject, Component, Depth, Effect, Lane, Model as _, Row, Verdict};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Writes the story to shared memory.
@@ -49,29 +50,41 @@ pub(crate) fn narrate<C: Rig>(row: &Row<C>, wire: &[u8], narrator: &mut Narrator
         Ok(subject) => subject,
         Err(unsupported) => return Ended::Unsupported(unsupported.0),
     };
-    let ended = play(row, &trace, &mut *subject, narrator);
+    let mut turns = Turns::default();
+    let ended = play(row, &trace, &mut *subject, &mut turns, narrator);
     narrator.at(Step::Teardown);
+    turns.end_all();
     if !matches!(ended, Ended::Diverged { .. }) {
         subject.reset(&trace.setup);
     }
     ended
 }
 
-fn play<C: Rig>(row: &Row<C>, trace: &Trace<C>, subject: &mut dyn AnySubject<C>, narrator: &mut Narrator<'_>) -> Ended {
-    let Trace { setup, ops } = trace;
+fn play<C: Rig>(
+    row: &Row<C>,
+    trace: &Trace<C>,
+    subject: &mut dyn AnySubject<C>,
+    turns: &mut Turns,
+    narrator: &mut Narrator<'_>,
+) -> Ended {
+    let (setup, ops) = (&trace.setup, trace.ops());
     let mut model = C::Model::new(setup, &row.contract);
     let mut seen = C::Outcome::default();
     let mut succeeded = Vec::new();
-    for (position, op) in ops.iter().enumerate() {
+    let mut last_lane = Lane::FIRST;
+    for (position, (lane, op)) in trace.steps().enumerate() {
         #[allow(clippy::cast_possible_truncation)] // a trace has fewer ops than wire bytes
         let index = position as u32;
         let is_told = narrator.first <= position;
+        tell_turn::<C>(&mut model, lane, &mut last_lane);
         if is_told {
             narrator.tell(&Told::Before { allowed: model.allowed(op), picture: model.picture(Some(op)) });
         }
         model.arrange(op, &mut seen);
         narrator.at(Step::Op(index));
-        subject.apply(op, &mut seen);
+        if let Err(refused) = turns.carry_out(lane, subject, op, &mut seen) {
+            return Ended::Unsupported(refused.0);
+        }
         let rows = if is_told { model.byte_rows(op, &seen) } else { None };
         let verdict = model.judge(op, &seen);
         if is_told {

@@ -1,12 +1,13 @@
 //! How fast a subject runs: alone, its model alone, both in lockstep. Inside a worker, round by round, so that all ways meet
 //! the same noise.
 
-use super::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Runner};
+use super::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Runner, tell_turn};
 use crate::engines::TraceSource;
 use crate::rig::Rig;
 use crate::trace::Trace;
+use crate::turns::Turns;
 use crate::vacuity::{is_most, skipped};
-use memtwin_models::{AnySubject, Model as _, Row};
+use memtwin_models::{AnySubject, Lane, Model as _, Row};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,8 +65,9 @@ struct Group<C: Rig> {
     row: &'static Row<C>,
     setup: C::Setup,
     wires: Vec<Vec<u8>>,
-    traces: Vec<Vec<C::Op>>,
+    traces: Vec<Trace<C>>,
     ops: usize,
+    turns: Turns,
     subject: Box<dyn AnySubject<C>>,
     seen: C::Outcome,
     model: C::Model,
@@ -103,13 +105,13 @@ impl<C: Rig> Group<C> {
         if !is_worth_it::<C>(wires.len() as u64, &counts) {
             return None;
         }
-        let decoded: Vec<Trace<C>> = wires.iter().map(|wire| Trace::from_wire(wire)).collect();
-        let setup = decoded.first()?.setup.clone();
-        let traces: Vec<Vec<C::Op>> = decoded.into_iter().map(|trace| trace.ops).collect();
+        let traces: Vec<Trace<C>> = wires.iter().map(|wire| Trace::from_wire(wire)).collect();
+        let setup = traces.first()?.setup.clone();
         let mut group = Self {
             row,
             wires,
-            ops: traces.iter().map(Vec::len).sum(),
+            ops: traces.iter().map(|trace| trace.ops().len()).sum(),
+            turns: Turns::default(),
             subject: row.construct(&setup).ok()?,
             seen: C::Outcome::default(),
             model: C::Model::new(&setup, &row.contract),
@@ -122,11 +124,12 @@ impl<C: Rig> Group<C> {
             if room == 0 {
                 break;
             }
-            let mut shown = Vec::new();
-            for op in group.traces[number].iter().take(room) {
+            let (mut shown, mut last_lane) = (Vec::new(), Lane::FIRST);
+            for (lane, op) in group.traces[number].steps().take(room) {
                 let mut seen = C::Outcome::default();
+                tell_turn::<C>(&mut group.model, lane, &mut last_lane);
                 group.model.arrange(op, &mut seen);
-                group.subject.apply(op, &mut seen);
+                group.turns.carry_out(lane, &mut *group.subject, op, &mut seen).ok()?;
                 let _ = group.model.judge(op, &seen);
                 shown.push(seen);
             }
@@ -140,10 +143,11 @@ impl<C: Rig> Group<C> {
     /// The subject carries out the ops, and is reset after each trace.
     fn alone(&mut self) -> usize {
         for number in 0..self.traces.len() {
-            for op in &self.traces[number] {
+            for (lane, op) in self.traces[number].steps() {
                 // The buffers that the op writes to are prepared, as they are in lockstep.
                 self.model.arrange(op, &mut self.seen);
-                self.subject.apply(op, &mut self.seen);
+                // The host had the threads a moment ago; without them the round is too fast, and the next one tells.
+                let _ = self.turns.carry_out(lane, &mut *self.subject, op, &mut self.seen);
                 black_box(&self.seen);
             }
             self.reset();
@@ -156,8 +160,10 @@ impl<C: Rig> Group<C> {
         let kept = self.shown.len();
         let mut judged = 0;
         for number in 0..self.traces.len() {
-            let (ops, shown) = (&self.traces[number % kept], &self.shown[number % kept]);
-            for (op, seen) in ops.iter().zip(shown) {
+            let (trace, shown) = (&self.traces[number % kept], &self.shown[number % kept]);
+            let mut last_lane = Lane::FIRST;
+            for ((lane, op), seen) in trace.steps().zip(shown) {
+                tell_turn::<C>(&mut self.model, lane, &mut last_lane);
                 let _ = black_box(self.model.judge(op, seen));
             }
             judged += shown.len();
@@ -177,6 +183,9 @@ impl<C: Rig> Group<C> {
     }
 
     fn reset(&mut self) {
+        if 1 < C::LANES {
+            self.turns.end_all();
+        }
         if !self.subject.reset(&self.setup)
             && let Ok(new) = self.row.construct(&self.setup)
         {

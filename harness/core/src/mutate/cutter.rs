@@ -2,19 +2,29 @@
 //! change nothing.
 
 use super::MAX_OPS;
-use crate::rig::Rig;
-use crate::trace::{read_setup, write_setup};
-use memtwin_models::wire::{Reader, Writer};
+use crate::rig::{Generator as _, Rig};
+use crate::trace::{Head, Ops, copy_op_of, read_head, write_op};
+use memtwin_models::Lane;
+use memtwin_models::wire::{Reader, Version};
 
-/// Knows where the ops of a component's traces begin and end, and which setups and ops are within a contract.
+/// Where the ops of a trace begin, and how they are written.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    version: Version,
+    position: usize,
+}
+
+/// Knows where the ops of a component's traces begin and end, and which setups and ops are within a contract. The bytes of one
+/// op are those of version 1, whatever the trace is written in: its lane stands beside them.
 pub trait Cutter {
-    /// Reads the setup of a trace, under which ops are read from now on; returns where the ops begin and writes the
-    /// setup's canonical bytes.
-    fn set_setup(&mut self, wire: &[u8], setup: &mut Vec<u8>) -> usize;
+    /// Reads the head of a trace, under whose setup ops are read from now on, and returns where the ops begin.
+    fn set_head(&mut self, wire: &[u8], head: &mut Head) -> Start;
     /// Whether the setup that was read last is served.
     fn serves(&self) -> bool;
-    /// Reads the ops of a trace, appends their bytes to `ops`, and notes where each of them ends there.
-    fn cut(&self, wire: &[u8], start: usize, ops: &mut Vec<u8>, ends: &mut Vec<u32>);
+    /// How many threads traces with that setup have.
+    fn lanes(&self) -> u8;
+    /// Reads the ops of a trace, appends their bytes to `ops`, and notes the lane of each and where it ends there.
+    fn cut(&self, wire: &[u8], start: Start, ops: &mut Vec<u8>, cuts: &mut Vec<(Lane, u32)>);
     /// Whether a subject is asked for the op that these bytes stand for.
     fn asks(&self, op: &[u8]) -> bool;
     /// Reads one op from any bytes and appends its canonical bytes.
@@ -26,11 +36,12 @@ pub(crate) struct ComponentCutter<C: Rig> {
     contract: C::Contract,
     edges: Option<C::Edges>,
     serves: bool,
+    lanes: u8,
 }
 
 impl<C: Rig> ComponentCutter<C> {
     pub(crate) fn new(contract: &C::Contract) -> Self {
-        ComponentCutter { contract: *contract, edges: None, serves: true }
+        ComponentCutter { contract: *contract, edges: None, serves: true, lanes: 1 }
     }
 
     fn read(&self, op: &[u8]) -> Option<C::Op> {
@@ -39,38 +50,42 @@ impl<C: Rig> ComponentCutter<C> {
 }
 
 impl<C: Rig> Cutter for ComponentCutter<C> {
-    fn set_setup(&mut self, wire: &[u8], setup_wire: &mut Vec<u8>) -> usize {
+    fn set_head(&mut self, wire: &[u8], head: &mut Head) -> Start {
         let mut reader = Reader::new(wire);
-        let setup = read_setup::<C>(&mut reader);
+        let (version, setup, _) = read_head::<C>(&mut reader);
         self.edges = Some(C::edges(&setup));
         self.serves = C::serves(&self.contract, &setup).is_ok();
-        setup_wire.clear();
-        write_setup::<C>(&setup, setup_wire);
-        reader.position()
+        self.lanes = C::Generator::lanes(&setup).min(C::LANES);
+        head.set::<C>(&setup);
+        Start { version, position: reader.position() }
     }
 
     fn serves(&self) -> bool {
         self.serves
     }
 
+    fn lanes(&self) -> u8 {
+        self.lanes
+    }
+
     #[allow(clippy::cast_possible_truncation)] // an input is shorter than 4 GiB
-    fn cut(&self, wire: &[u8], start: usize, ops: &mut Vec<u8>, ends: &mut Vec<u32>) {
+    fn cut(&self, wire: &[u8], start: Start, ops: &mut Vec<u8>, cuts: &mut Vec<(Lane, u32)>) {
         ops.clear();
-        ends.clear();
+        cuts.clear();
         let Some(edges) = &self.edges else { return };
-        let mut reader = Reader::at(wire, start);
-        let mut from = start;
-        while ends.len() < MAX_OPS
-            && let Some(op) = C::read_op(edges, &mut reader)
+        let mut from = start.position;
+        let mut steps = Ops::<C>::new(start.version, edges, Reader::at(wire, from));
+        while cuts.len() < MAX_OPS
+            && let Some((lane, op)) = steps.next()
         {
-            let to = reader.position();
+            let to = steps.position();
             if to < wire.len() {
-                ops.extend_from_slice(&wire[from..to]);
+                copy_op_of(start.version, &wire[from..to], ops);
             } else {
                 // What the end of the input cut off read as zero: the next op must not be taken for it.
-                write_op::<C>(edges, &op, ops);
+                write_op::<C>(Version::One, edges, lane, &op, ops);
             }
-            ends.push(ops.len() as u32);
+            cuts.push((lane, ops.len() as u32));
             from = to;
         }
     }
@@ -81,15 +96,9 @@ impl<C: Rig> Cutter for ComponentCutter<C> {
 
     fn recode(&self, op: &[u8], wire: &mut Vec<u8>) {
         if let (Some(edges), Some(op)) = (&self.edges, self.read(op)) {
-            write_op::<C>(edges, &op, wire);
+            write_op::<C>(Version::One, edges, Lane::FIRST, &op, wire);
         }
     }
-}
-
-fn write_op<C: Rig>(edges: &C::Edges, op: &C::Op, wire: &mut Vec<u8>) {
-    let mut writer = Writer::new(wire);
-    C::write_op(edges, op, &mut writer);
-    writer.finish();
 }
 
 /// A cutter for a run on several subjects of one component: it takes what one of them serves and is asked for. Nothing
@@ -102,20 +111,28 @@ pub fn any_of(mut cutters: Vec<Box<dyn Cutter>>) -> Option<Box<dyn Cutter>> {
     }
 }
 
+/// At least one. They differ in their contracts, and read the same.
 struct AnyOf(Vec<Box<dyn Cutter>>);
 
 impl Cutter for AnyOf {
-    fn set_setup(&mut self, wire: &[u8], setup: &mut Vec<u8>) -> usize {
-        // They differ in their contracts, and read the same.
-        self.0.iter_mut().map(|cutter| cutter.set_setup(wire, setup)).last().unwrap_or(0)
+    fn set_head(&mut self, wire: &[u8], head: &mut Head) -> Start {
+        let mut start = self.0[0].set_head(wire, head);
+        for other in &mut self.0[1..] {
+            start = other.set_head(wire, head);
+        }
+        start
     }
 
     fn serves(&self) -> bool {
         self.0.iter().any(|cutter| cutter.serves())
     }
 
-    fn cut(&self, wire: &[u8], start: usize, ops: &mut Vec<u8>, ends: &mut Vec<u32>) {
-        self.0[0].cut(wire, start, ops, ends);
+    fn lanes(&self) -> u8 {
+        self.0[0].lanes()
+    }
+
+    fn cut(&self, wire: &[u8], start: Start, ops: &mut Vec<u8>, cuts: &mut Vec<(Lane, u32)>) {
+        self.0[0].cut(wire, start, ops, cuts);
     }
 
     /// Who does not serve the setup sees no op of it, unless nobody does: then it is not the mutant's.

@@ -6,10 +6,12 @@
 mod cutter;
 
 pub(crate) use cutter::ComponentCutter;
-pub use cutter::{Cutter, any_of};
+pub use cutter::{Cutter, Start, any_of};
 
 use crate::random::Random;
-use memtwin_models::wire::MAX_WIRE_BYTES;
+use crate::trace::{Head, copy_op};
+use memtwin_models::Lane;
+use memtwin_models::wire::{MAX_WIRE_BYTES, Version};
 
 /// The most ops of a mutant.
 pub const MAX_OPS: usize = 1024;
@@ -18,10 +20,14 @@ pub const MAX_MUTANT_BYTES: usize = MAX_WIRE_BYTES / 2;
 /// The most times that one op is repeated.
 const MAX_REPEATS: u32 = 300;
 
-/// Where an op of the mutant lies.
+/// Of the changes of a mutant whose ops may lie on several threads, one in so many is one of lanes.
+const LANE_CHANGE_ONE_IN: u32 = 8;
+
+/// Where an op of the mutant lies, and its thread.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     source: Buffer,
+    lane: Lane,
     start: u32,
     end: u32,
 }
@@ -29,6 +35,11 @@ struct Piece {
 impl Piece {
     fn of(self, bytes: &[u8]) -> &[u8] {
         &bytes[self.start as usize..self.end as usize]
+    }
+
+    /// The same op where there are so many threads.
+    fn folded(self, lanes: u8) -> Self {
+        Piece { lane: Lane::new_folded(self.lane.into(), lanes), ..self }
     }
 }
 
@@ -47,13 +58,13 @@ struct Cut {
 }
 
 impl Cut {
-    /// Takes the ops of a trace, whose setup the cutter knows and which begin at `start`.
-    fn take(&mut self, source: Buffer, wire: &[u8], start: usize, cutter: &dyn Cutter, ends: &mut Vec<u32>) {
-        cutter.cut(wire, start, &mut self.ops, ends);
+    /// Takes the ops of a trace, whose setup the cutter knows.
+    fn take(&mut self, source: Buffer, wire: &[u8], start: Start, cutter: &dyn Cutter, cuts: &mut Vec<(Lane, u32)>) {
+        cutter.cut(wire, start, &mut self.ops, cuts);
         self.pieces.clear();
         let mut start = 0;
-        for &end in &*ends {
-            self.pieces.push(Piece { source, start, end });
+        for &(lane, end) in &*cuts {
+            self.pieces.push(Piece { source, lane, start, end });
             start = end;
         }
     }
@@ -62,12 +73,13 @@ impl Cut {
 /// Makes mutants of one trace, with ops of another.
 pub struct Mutator {
     cutter: Box<dyn Cutter>,
-    setup: Vec<u8>,
+    head: Head,
     parent: Cut,
     donor: Cut,
     edited: Vec<u8>,
     mutant: Vec<Piece>,
-    ends: Vec<u32>,
+    cuts: Vec<(Lane, u32)>,
+    other_head: Head,
     scratch: Vec<u8>,
 }
 
@@ -83,49 +95,57 @@ impl Mutator {
     pub fn new(cutter: Box<dyn Cutter>) -> Self {
         Mutator {
             cutter,
-            setup: Vec::new(),
+            head: Head::default(),
             parent: Cut::default(),
             donor: Cut::default(),
             edited: Vec::new(),
             mutant: Vec::new(),
-            ends: Vec::new(),
+            cuts: Vec::new(),
+            other_head: Head::default(),
             scratch: Vec::new(),
         }
     }
 
     /// The trace whose ops are lent. Only then comes the parent: what is read last is the setup of both.
     pub fn set_donor(&mut self, wire: &[u8]) {
-        let start = self.cutter.set_setup(wire, &mut self.scratch);
-        self.donor.take(Buffer::Donor, wire, start, &*self.cutter, &mut self.ends);
-        if !self.setup.is_empty() {
-            self.cutter.set_setup(&self.setup, &mut self.scratch);
-        }
+        let start = self.cutter.set_head(wire, &mut self.other_head);
+        self.donor.take(Buffer::Donor, wire, start, &*self.cutter, &mut self.cuts);
+        self.resume();
     }
 
     /// The trace that mutants are made of. Says whether its setup is served: where it is not, mutants need that of another.
     #[must_use]
     pub fn set_parent(&mut self, wire: &[u8]) -> bool {
-        let start = self.cutter.set_setup(wire, &mut self.setup);
-        self.parent.take(Buffer::Parent, wire, start, &*self.cutter, &mut self.ends);
+        let start = self.cutter.set_head(wire, &mut self.head);
+        self.parent.take(Buffer::Parent, wire, start, &*self.cutter, &mut self.cuts);
         self.leave_out_unasked();
         self.cutter.serves()
     }
 
     /// The setup of another trace takes the place of the parent's, if a subject serves it; the ops stay and mean the like.
     pub fn set_setup_of(&mut self, wire: &[u8]) {
-        self.cutter.set_setup(wire, &mut self.scratch);
+        self.cutter.set_head(wire, &mut self.other_head);
         if self.cutter.serves() {
-            std::mem::swap(&mut self.setup, &mut self.scratch);
+            std::mem::swap(&mut self.head, &mut self.other_head);
             self.leave_out_unasked();
         } else {
-            self.cutter.set_setup(&self.setup, &mut self.scratch);
+            self.resume();
         }
     }
 
-    /// The parent's ops that no subject is asked for go.
+    /// The cutter reads under the mutant's setup again.
+    fn resume(&mut self) {
+        self.scratch.clear();
+        // Version 2 has room for every head.
+        self.head.write(Version::Two, &mut self.scratch);
+        self.cutter.set_head(&self.scratch, &mut self.other_head);
+    }
+
+    /// The parent's ops that no subject is asked for go, and those of threads that there are not become others'.
     fn leave_out_unasked(&mut self) {
         let Mutator { parent: Cut { ops, pieces, .. }, cutter, .. } = self;
         pieces.retain(|piece| cutter.asks(piece.of(ops)));
+        pieces.iter_mut().for_each(|piece| *piece = piece.folded(cutter.lanes()));
     }
 
     /// Writes a mutant of at most so many bytes: a few changes, of which each takes, gives or moves ops, or edits one.
@@ -149,15 +169,29 @@ impl Mutator {
 
     fn write(&mut self, most_bytes: usize, wire: &mut Vec<u8>) {
         self.mutant.truncate(MAX_OPS);
-        wire.clear();
-        wire.extend_from_slice(&self.setup);
-        for piece in &self.mutant {
-            let bytes = self.bytes(*piece);
-            if most_bytes < wire.len() + bytes.len() {
-                break;
-            }
-            wire.extend_from_slice(bytes);
+        let has_lanes = |pieces: &[Piece]| pieces.iter().any(|piece| piece.lane != Lane::FIRST);
+        let version = self.head.version(has_lanes(&self.mutant));
+        let written = self.write_in(version, most_bytes, wire);
+        // The ops that needed lanes may be those that there was no room for.
+        let needed = self.head.version(has_lanes(&self.mutant[..written]));
+        if needed != version {
+            self.write_in(needed, most_bytes, wire);
         }
+    }
+
+    /// Writes as many ops as there is room for; says how many.
+    fn write_in(&self, version: Version, most_bytes: usize, wire: &mut Vec<u8>) -> usize {
+        wire.clear();
+        self.head.write(version, wire);
+        for (index, piece) in self.mutant.iter().enumerate() {
+            let end = wire.len();
+            copy_op(version, piece.lane, self.bytes(*piece), wire);
+            if most_bytes < wire.len() {
+                wire.truncate(end);
+                return index;
+            }
+        }
+        self.mutant.len()
     }
 
     fn bytes(&self, piece: Piece) -> &[u8] {
@@ -179,6 +213,9 @@ impl Mutator {
         if self.mutant.is_empty() {
             self.lend(0..self.donor.pieces.len(), 0);
             return;
+        }
+        if 1 < self.cutter.lanes() && random.one_in(LANE_CHANGE_ONE_IN) {
+            return self.change_lane(random);
         }
         match random.below(16) {
             0 | 1 => self.delete(random),
@@ -243,7 +280,15 @@ impl Mutator {
     fn lend(&mut self, range: std::ops::Range<usize>, place: usize) {
         let Mutator { donor: Cut { ops, pieces, .. }, cutter, mutant, .. } = self;
         let lent = pieces[range].iter().filter(|piece| cutter.asks(piece.of(ops)));
-        mutant.splice(place..place, lent.copied());
+        mutant.splice(place..place, lent.map(|piece| piece.folded(cutter.lanes())));
+    }
+
+    /// Another thread carries out some ops in a row.
+    fn change_lane(&mut self, random: &mut Random) {
+        let lanes = self.cutter.lanes();
+        let lane = Lane::new_folded(random.below(u32::from(lanes)).to_le_bytes()[0], lanes);
+        let range = range_of(random, self.mutant.len());
+        self.mutant[range].iter_mut().for_each(|piece| piece.lane = lane);
     }
 
     /// One byte of one op a little larger or smaller, with a bit turned, or anything.
@@ -286,7 +331,8 @@ impl Mutator {
         }
         let start = self.edited.len() as u32;
         self.cutter.recode(&self.scratch, &mut self.edited);
-        self.mutant[index] = Piece { source: Buffer::Edited, start, end: self.edited.len() as u32 };
+        let piece = &mut self.mutant[index];
+        *piece = Piece { source: Buffer::Edited, start, end: self.edited.len() as u32, ..*piece };
     }
 }
 

@@ -13,7 +13,7 @@ mod weighted;
 use crate::finding::Failure;
 use crate::random::Random;
 use crate::rig::rust_test::{NoTest, Room, TestBody};
-use memtwin_models::wire::{Reader, Writer};
+use memtwin_models::wire::{Parts, Reader, Writer};
 use memtwin_models::{Component, Divergence, Law};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -47,6 +47,11 @@ pub trait Wire: Component {
     fn write_setup(setup: &Self::Setup, writer: &mut Writer<'_>);
     /// Reads an op from any bytes; `None` at the end.
     fn read_op(edges: &Self::Edges, reader: &mut Reader<'_>) -> Option<Self::Op>;
+    /// Reads the optional part with this name into a setup that has none of that name yet, or an earlier one. An unknown
+    /// name changes nothing. [`Wire::edges`] are those of what comes of it.
+    fn read_part(_setup: &mut Self::Setup, _name: u8, _part: &mut Reader<'_>) {}
+    /// Adds the optional parts of a setup: those that say something else than their absence.
+    fn write_parts(_setup: &Self::Setup, _parts: &mut Parts) {}
     /// Writes an op in at least one byte.
     fn write_op(edges: &Self::Edges, op: &Self::Op, writer: &mut Writer<'_>);
 }
@@ -65,7 +70,8 @@ pub trait Simplify: Component {
     }
 
     /// Simpler forms of setup and ops at once, for operands that only mean something together: an address that two ops
-    /// share, or one that lies at the end of memory. The same order holds for their sum.
+    /// share, or one that lies at the end of memory. The same order holds for their sum. Each op has the place of the one
+    /// that it is a form of.
     fn simpler_together(_setup: &Self::Setup, _ops: &[Self::Op]) -> Vec<(Self::Setup, Vec<Self::Op>)> {
         Vec::new()
     }
@@ -172,6 +178,11 @@ pub trait Generator<C: Component> {
     fn new(contract: &C::Contract) -> Self;
     /// Draws a setup.
     fn setup(&mut self, random: &mut Random) -> C::Setup;
+    /// How many threads traces with this setup have, up to [`Component::LANES`]. Who carries out which op is drawn by the
+    /// engine.
+    fn lanes(_setup: &C::Setup) -> u8 {
+        1
+    }
     /// Begins a trace: draws its swarm weights.
     fn begin(&mut self, setup: &C::Setup, random: &mut Random);
     /// Draws the next op.

@@ -1,17 +1,22 @@
 //! JSON lines: a header, then one op a line. For people, for git, for ever: old files stay readable.
 
-use super::Trace;
+use super::{Head, Trace};
 use crate::limits::{HEADER_BYTES, OP_LINE_BYTES};
 use crate::rig::Rig;
-use memtwin_models::Origin;
-use memtwin_models::wire::MAX_WIRE_BYTES;
-use serde::{Deserialize, Serialize};
+use memtwin_models::wire::{MAX_WIRE_BYTES, Version};
+use memtwin_models::{Lane, Origin};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Error as _, IntoDeserializer as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 /// How every JSON trace begins; no wire bytes that an engine keeps do, for a first byte of `{` is no version.
 pub const JSON_PREFIX: &[u8] = b"{\"memtwin\":";
+/// The version that says what wire bytes of version 1 say.
 const VERSION: u32 = 1;
-/// The version of traces that name a library.
+/// The version of traces that need wire bytes of version 2, whose ops may have a `lane`, and of those that name a library.
 const VERSION_2: u32 = 2;
 
 /// The first line of a JSON trace.
@@ -50,7 +55,10 @@ pub enum TraceError {
     TooLarge { path: PathBuf, limit: u64 },
     #[error("{path}:{line}: {message}")]
     Line { path: PathBuf, line: usize, message: String },
-    #[error("{path} has version {version} of the trace format; this memtwin reads version {VERSION}: use a newer one")]
+    #[error(
+        "{path} has version {version} of the trace format; this memtwin reads versions {VERSION} and {VERSION_2}: \
+         use a newer one"
+    )]
     Version { path: PathBuf, version: u32 },
     #[error("{path} is for the unknown component {component:?}; known are {known}")]
     Component { path: PathBuf, component: String, known: String },
@@ -104,23 +112,42 @@ pub(crate) fn parse<C: Rig>(path: &std::path::Path, header: &Header, text: &str)
                 format!("more than {MAX_WIRE_BYTES} ops: a trace is at most {MAX_WIRE_BYTES} wire bytes"),
             ));
         }
-        ops.push(serde_json::from_str(line).map_err(|error| at(index + 1, words(&error)))?);
+        let wrong = |error: serde_json::Error| at(index + 1, words(&error));
+        ops.push(if header.memtwin == VERSION_2 {
+            let Step { lane, op } = serde_json::from_str(line).map_err(wrong)?;
+            if C::LANES <= lane {
+                let message = format!("lane {lane}: a trace of {} has lanes below {} only", C::NAME, C::LANES);
+                return Err(at(index + 1, message));
+            }
+            (Lane::new_folded(lane, C::LANES), op)
+        } else {
+            (Lane::FIRST, serde_json::from_str(line).map_err(wrong)?)
+        });
     }
-    Ok(Trace { setup, ops })
+    Ok(Trace::of_threads(setup, ops))
 }
 
 /// Writes a JSON trace.
 pub(crate) fn print<C: Rig>(trace: &Trace<C>, header: &Header) -> String {
+    let version = match Head::of::<C>(&trace.setup).version(trace.has_lanes()) {
+        Version::One if header.library.is_none() => VERSION,
+        Version::One | Version::Two => VERSION_2,
+    };
     let header = Header {
-        memtwin: if header.library.is_none() { VERSION } else { VERSION_2 },
+        memtwin: version,
         component: C::NAME.to_owned(),
         setup: serde_json::to_value(&trace.setup).expect("a setup has a JSON form"),
         ..header.clone()
     };
     let mut text = serde_json::to_string(&header).expect("a header has a JSON form");
     text.push('\n');
-    for op in &trace.ops {
+    for (lane, op) in trace.steps() {
         text.push_str(&serde_json::to_string(op).expect("an op has a JSON form"));
+        if lane != Lane::FIRST {
+            // Ops are objects, and never empty.
+            text.pop();
+            text.push_str(&format!(",\"lane\":{}}}", u8::from(lane)));
+        }
         text.push('\n');
     }
     text
@@ -145,6 +172,70 @@ impl Header {
             expect: None,
             story: None,
         }
+    }
+}
+
+/// An op's line where it may have a lane. Preemptions are read, and nothing comes of them.
+struct Step<O> {
+    lane: u8,
+    op: O,
+}
+
+/// A point of an op at which another thread goes on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Preemption {
+    #[serde(rename = "point")]
+    _point: u64,
+    #[serde(rename = "to")]
+    _to: u8,
+}
+
+impl<'de, O: Deserialize<'de>> Deserialize<'de> for Step<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(StepVisitor(PhantomData))
+    }
+}
+
+struct StepVisitor<O>(PhantomData<O>);
+
+impl<'de, O: Deserialize<'de>> Visitor<'de> for StepVisitor<O> {
+    type Value = Step<O>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an op")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Step<O>, M::Error> {
+        let mut lane = None;
+        let op = O::deserialize(MapAccessDeserializer::new(OpFields { map, lane: &mut lane }))?;
+        Ok(Step { lane: lane.unwrap_or(0), op })
+    }
+}
+
+/// The fields of a line that are the op's.
+struct OpFields<'a, M> {
+    map: M,
+    lane: &'a mut Option<u8>,
+}
+
+impl<'de, M: MapAccess<'de>> MapAccess<'de> for OpFields<'_, M> {
+    type Error = M::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, M::Error> {
+        while let Some(key) = self.map.next_key::<String>()? {
+            match key.as_str() {
+                "lane" if self.lane.is_some() => return Err(M::Error::duplicate_field("lane")),
+                "lane" => *self.lane = Some(self.map.next_value()?),
+                "preempt" => drop(self.map.next_value::<Vec<Preemption>>()?),
+                _ => return seed.deserialize(key.into_deserializer()).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, M::Error> {
+        self.map.next_value_seed(seed)
     }
 }
 

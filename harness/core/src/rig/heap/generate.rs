@@ -84,6 +84,10 @@ impl Generator<Heap> for HeapGenerator {
         draw_setup(&self.contract, random)
     }
 
+    fn lanes(setup: &Setup) -> u8 {
+        setup.threads
+    }
+
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
         self.belief.clear();
         self.room = if self.contract.own_memory { u64::MAX } else { setup.first_bytes.into() };

@@ -1,0 +1,126 @@
+//! The rig of tallies: its wire form has a second setup part, an op whose tag takes two bytes, and room for everything else.
+
+use super::{Op, Setup, Tally};
+use memtwin::models::wire::{Parts, Reader, Writer};
+use memtwin::random::Random;
+use memtwin::rig::{Explain, Export, Generator, Rig, Simplify, Small, SmallWorld, Start, Wire, Words};
+
+/// The optional part that says where counting begins.
+const START: u8 = 0;
+
+impl Rig for Tally {
+    type Generator = TallyGenerator;
+}
+
+impl Wire for Tally {
+    type Edges = ();
+
+    fn edges(_setup: &Setup) {}
+
+    fn check_setup(setup: &Setup) -> Result<(), &'static str> {
+        if (1..=4).contains(&setup.threads) { Ok(()) } else { Err("there are one to four threads") }
+    }
+
+    fn read_setup(reader: &mut Reader<'_>) -> Setup {
+        Setup { threads: 1 + reader.byte() % 4, start: 0 }
+    }
+
+    fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
+        writer.byte(setup.threads - 1);
+    }
+
+    fn read_part(setup: &mut Setup, name: u8, part: &mut Reader<'_>) {
+        if name == START {
+            setup.start = part.byte();
+        }
+    }
+
+    fn write_parts(setup: &Setup, parts: &mut Parts) {
+        if setup.start != 0 {
+            parts.add(START, |writer| writer.byte(setup.start));
+        }
+    }
+
+    fn read_op(_edges: &(), reader: &mut Reader<'_>) -> Option<Op> {
+        Some(match reader.next_byte()? {
+            0..64 => Op::Count,
+            64..128 => Op::Exit,
+            128..192 => Op::Add { number: reader.byte() },
+            192..240 => Op::Misbehave { how: reader.byte() },
+            tag @ 240.. => Op::Long { number: (tag & 15) << 4 | reader.byte() & 15 },
+        })
+    }
+
+    fn write_op(_edges: &(), op: &Op, writer: &mut Writer<'_>) {
+        match op {
+            Op::Count => writer.byte(0),
+            Op::Exit => writer.byte(64),
+            Op::Add { number } => {
+                writer.byte(128);
+                writer.byte(*number);
+            }
+            Op::Misbehave { how } => {
+                writer.byte(192);
+                writer.byte(*how);
+            }
+            Op::Long { number } => {
+                writer.byte(240 | number >> 4);
+                writer.byte(number & 15);
+            }
+        }
+    }
+}
+
+impl Simplify for Tally {
+    fn simpler_ops(_setup: &Setup, op: &Op) -> Vec<Op> {
+        match op {
+            Op::Add { number: 1.. } => vec![Op::Add { number: 0 }],
+            Op::Long { number: 1.. } => vec![Op::Long { number: 0 }],
+            Op::Count | Op::Add { .. } | Op::Exit | Op::Misbehave { .. } | Op::Long { .. } => Vec::new(),
+        }
+    }
+}
+
+impl SmallWorld for Tally {
+    fn small() -> Small<Self> {
+        let start = |setup| Start { setup, opening: vec![Op::Count] };
+        let setups = [Setup { threads: 2, start: 0 }, Setup { threads: 1, start: 3 }];
+        Small { starts: setups.map(start).into(), ops: vec![Op::Count, Op::Exit, Op::Long { number: 255 }] }
+    }
+}
+
+impl Words for Tally {}
+
+impl Explain for Tally {}
+
+impl Export for Tally {}
+
+pub(crate) struct TallyGenerator;
+
+impl Generator<Tally> for TallyGenerator {
+    fn new(_contract: &super::NoFreedom) -> Self {
+        TallyGenerator
+    }
+
+    fn setup(&mut self, random: &mut Random) -> Setup {
+        let start = if random.one_in(2) { 0 } else { random.below(9).to_le_bytes()[0] };
+        Setup { threads: 1 + random.below(4).to_le_bytes()[0], start }
+    }
+
+    fn lanes(setup: &Setup) -> u8 {
+        setup.threads
+    }
+
+    fn begin(&mut self, _setup: &Setup, _random: &mut Random) {}
+
+    fn op(&mut self, random: &mut Random) -> Op {
+        let number = random.below(256).to_le_bytes()[0];
+        match random.below(16) {
+            0..8 => Op::Count,
+            8..10 => Op::Exit,
+            10..13 => Op::Add { number },
+            13 => Op::Misbehave { how: number },
+            _ => Op::Long { number },
+        }
+    }
+}
