@@ -92,9 +92,11 @@ fn is_cheap(trace: &Trace<GuestMemory>) -> bool {
     trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops().iter().any(is_whole)
 }
 
-/// No cycles that a new thread frees for each of their repeats.
+/// No ops on other threads, which are begun anew in each trace, and no cycles that a new thread frees for each of their
+/// repeats.
 fn starts_no_thread(trace: &Trace<Heap>) -> bool {
-    trace.ops().iter().all(|op| !matches!(op, heap::Op::Cycle { by: heap::FreedBy::NewThread, .. }))
+    !trace.has_lanes()
+        && trace.ops().iter().all(|op| !matches!(op, heap::Op::Cycle { by: heap::FreedBy::NewThread, .. }))
 }
 
 fn runs_without_allocating<C: Rig>(target: &'static dyn Target, group: &[Vec<u8>]) {
