@@ -125,7 +125,7 @@ fn a_program_that_another_one_becomes_has_traces_of_its_own() {
 fn a_program_that_is_killed_loses_nothing() {
     let Some(room) = room_with_victim() else { return };
     let told = record(&room, 0, &["--out", "out", "./victim", "ok"]);
-    assert!(told.contains("was ended by signal 6"), "{told}");
+    assert!(told.contains("was ended by signal 9"), "{told}");
     assert!(told.contains("victim 1") && told.contains("became 1 trace"), "{told}");
 }
 
