@@ -317,6 +317,8 @@ fn tell_losses(recording: &Recording) {
     }
     if *blocks_lost != 0 {
         let lost = grouped(*blocks_lost);
-        remark(&format!("{name}: {lost} blocks are not known by the calls before: they are new, or not in the traces"));
+        remark(&format!(
+            "{name}: {lost} blocks were not known to the recorder; they are new where they got another size"
+        ));
     }
 }
