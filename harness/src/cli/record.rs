@@ -9,8 +9,9 @@ use memtwin_core::registry::Registry;
 use memtwin_core::text::{file_stem, line};
 use memtwin_core::trace::Header;
 use memtwin_models::Component as _;
-use memtwin_models::heap::{Heap, SLOTS};
+use memtwin_models::heap::{Heap, MAX_THREADS, SLOTS};
 use memtwin_recording::Record as Call;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::BufReader;
 use std::os::unix::process::ExitStatusExt as _;
@@ -137,20 +138,21 @@ struct Traces<'a> {
     written: u64,
     /// Pieces beyond the most.
     left: u64,
-    threads: usize,
+    /// The threads that were seen.
+    threads: BTreeSet<u16>,
 }
 
 impl<'a> Traces<'a> {
     fn new(writing: &'a Writing<'a>, stem: &'a str) -> Self {
-        Traces { writing, stem, cutter: Cutter::default(), written: 0, left: 0, threads: 0 }
+        Traces { writing, stem, cutter: Cutter::default(), written: 0, left: 0, threads: BTreeSet::new() }
     }
 
     fn push(&mut self, call: Call) -> Result<(), Failed> {
+        self.threads.insert(call.thread);
         self.cutter.push(call).map_or(Ok(()), |piece| self.write(&piece))
     }
 
     fn write(&mut self, piece: &Piece) -> Result<(), Failed> {
-        self.threads = self.threads.max(piece.threads());
         if self.writing.most_traces <= self.written {
             self.left += 1;
             return Ok(());
@@ -189,8 +191,9 @@ impl<'a> Traces<'a> {
             let calls = counted(calls.left_out, "call");
             remark(&format!("{stem}: {calls} with alignments that are no powers of two are in no trace"));
         }
-        if 1 < self.threads {
-            remark(&format!("{stem}: calls of up to {} threads are in one trace, as calls of one", self.threads));
+        if usize::from(MAX_THREADS) < self.threads.len() {
+            let threads = self.threads.len();
+            remark(&format!("{stem}: {threads} threads asked, and share the {MAX_THREADS} threads that a trace has"));
         }
         Ok(())
     }

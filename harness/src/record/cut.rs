@@ -61,12 +61,6 @@ impl Piece {
         let setup = Setup { threads, ..Setup::flat(MAX_REGION_BYTES) };
         Trace::of_threads(setup, self.ops.iter().map(|(thread, op)| (lane(*thread), op.clone())))
     }
-
-    /// How many threads it has calls of.
-    #[must_use]
-    pub fn threads(&self) -> usize {
-        self.ops.iter().map(|(thread, _)| *thread).collect::<BTreeSet<_>>().len()
-    }
 }
 
 /// What a recording is, counted.

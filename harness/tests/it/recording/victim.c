@@ -11,7 +11,10 @@
 static char **words;
 static void *volatile last;
 
+static pthread_barrier_t together;
+
 static void *rounds(void *seed) {
+    pthread_barrier_wait(&together);
     void *blocks[16] = {0};
     unsigned state = (unsigned)(size_t)seed;
     for (int round = 0; round < 2000; round++) {
@@ -32,6 +35,7 @@ static void *rounds(void *seed) {
 
 static void threads(void) {
     pthread_t all[4];
+    pthread_barrier_init(&together, NULL, 4);
     for (size_t index = 0; index < 4; index++) pthread_create(&all[index], NULL, rounds, (void *)(index + 1));
     for (int index = 0; index < 4; index++) pthread_join(all[index], NULL);
 }
