@@ -71,7 +71,7 @@ impl Request {
         {
             return Err(no_library());
         }
-        let defined = elf.dynamic_symbols().filter(|symbol| symbol.is_definition());
+        let defined = elf.dynamic_symbols().filter(object::ObjectSymbol::is_definition);
         let symbols: Vec<String> = defined.filter_map(|symbol| symbol.name().ok().map(str::to_owned)).collect();
         if symbols.iter().any(|symbol| symbol == START) && !is_own_libc(&path) {
             return Err(unfit(
