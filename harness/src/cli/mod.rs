@@ -53,7 +53,7 @@ impl Verbs for Verb {
             Verb::Core(verb) => verb.traces(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.traces(),
-            #[cfg(any(feature = "report", feature = "witness"))]
+            #[cfg(any(feature = "heap", feature = "report", feature = "witness"))]
             _ => &[],
         }
     }
