@@ -1,7 +1,7 @@
 //! Malloc families as the program calls them. Rust's calls are made by those of C that its standard library would make.
 
-use crate::Malloc;
 use crate::allocator::{Allocator, Answer, Change, Get, Live};
+use crate::{Malloc, errno};
 use memtwin_models::heap::{HeapContract, OpKind, Setup, UNANSWERED_BYTES};
 use memtwin_models::{Health, Unsupported};
 use std::ptr;
@@ -26,13 +26,13 @@ impl<M: Malloc> Family<M> {
     }
 
     fn by_errno(block: *mut u8) -> Answer {
-        if block.is_null() && errno() == libc::EINVAL { Answer::Invalid } else { Answer::of(block) }
+        if block.is_null() && errno::get() == libc::EINVAL { Answer::Invalid } else { Answer::of(block) }
     }
 
     fn posix_memalign(&self, align: usize, size: usize) -> Answer {
         let (block, returned) = self.malloc.posix_memalign(align, size);
         // Its errno is not judged: what it returns is.
-        set_errno(if returned == libc::ENOMEM { returned } else { 0 });
+        errno::set(if returned == libc::ENOMEM { returned } else { 0 });
         match returned {
             libc::EINVAL => Answer::Invalid,
             0 => Answer::of(block),
@@ -73,20 +73,6 @@ impl<M: Malloc> Family<M> {
     }
 }
 
-fn errno() -> i32 {
-    // SAFETY: the address of the thread's own errno.
-    let place = unsafe { libc::__errno_location() };
-    // SAFETY: it is valid as long as the thread lives.
-    unsafe { *place }
-}
-
-fn set_errno(value: i32) {
-    // SAFETY: the address of the thread's own errno.
-    let place = unsafe { libc::__errno_location() };
-    // SAFETY: it is valid as long as the thread lives.
-    unsafe { *place = value };
-}
-
 impl<M: Malloc> Allocator for Family<M> {
     const NAME: &'static str = M::NAME;
     const HEALTH: Health = M::HEALTH;
@@ -114,7 +100,7 @@ impl<M: Malloc> Allocator for Family<M> {
 
     #[inline]
     fn get(&mut self, call: Get) -> Answer {
-        set_errno(0);
+        errno::set(0);
         let has = |kind| self.contract.has(kind);
         match call {
             Get::Malloc { size } => Answer::of(self.malloc.malloc(size)),
@@ -133,7 +119,7 @@ impl<M: Malloc> Allocator for Family<M> {
     }
 
     unsafe fn change(&mut self, live: Live, call: Change) -> Answer {
-        set_errno(0);
+        errno::set(0);
         match call {
             // SAFETY: the caller says that the block is live.
             Change::Realloc { size } if self.contract.has(OpKind::Realloc) => {
@@ -161,13 +147,13 @@ impl<M: Malloc> Allocator for Family<M> {
 
     #[inline]
     unsafe fn free(&mut self, live: Live) {
-        set_errno(ERRNO_BEFORE_FREE);
+        errno::set(ERRNO_BEFORE_FREE);
         // SAFETY: the caller says that the block is live.
         unsafe { self.malloc.free(live.block) };
     }
 
     fn free_null(&mut self) -> bool {
-        set_errno(ERRNO_BEFORE_FREE);
+        errno::set(ERRNO_BEFORE_FREE);
         // SAFETY: null is always allowed.
         unsafe { self.malloc.free(ptr::null_mut()) };
         true
@@ -175,11 +161,11 @@ impl<M: Malloc> Allocator for Family<M> {
 
     #[inline]
     fn errno(&self) -> Option<i32> {
-        Some(errno())
+        Some(errno::get())
     }
 
     fn errno_after_free(&self) -> Option<i32> {
-        Some(match errno() {
+        Some(match errno::get() {
             ERRNO_BEFORE_FREE => 0,
             0 => -1,
             other => other,

@@ -40,6 +40,7 @@
 mod allocator;
 mod arena;
 mod c;
+pub mod errno;
 mod global;
 mod library;
 mod malloc;

@@ -11,8 +11,9 @@ mod op;
 mod outcome;
 mod setup;
 
+pub use crate::allocation::Alignment;
 pub use contract::HeaderFreeContract;
-pub use op::{Alignment, Kind, MAX_SHOWN_BYTES, Op, OpKind, Protection, SLOTS, Side, Slot, THREADS, Thread};
+pub use op::{Kind, MAX_SHOWN_BYTES, Op, OpKind, Protection, SLOTS, Side, Slot, THREADS, Thread};
 pub use outcome::{Balance, Outcome, Route, Seen, View};
 pub use setup::{
     BLOCKS, CELLS, EDGES, HEADER_BYTES, HEADER_MAGIC, Header, Libc, MAX_ALIGNMENT_BYTES, MincorePlan, Mode, PAGE_BYTES,

@@ -1,6 +1,7 @@
 //! The calls of a program that uses the allocator beside libc, and what happens around it. Total: every op is legal in
 //! every state; where a slot does not hold what the op needs, the program does nothing.
 
+use crate::allocation::Alignment;
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
@@ -21,16 +22,6 @@ pub struct Slot(u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Thread(u8);
-
-/// An alignment: a power of two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "HexBytes", into = "HexBytes")]
-pub struct Alignment(u8);
-
-/// An alignment in bytes, as JSON has it.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(transparent)]
-struct HexBytes(#[serde(with = "crate::hex")] u64);
 
 /// The allocator's kinds of blocks. The last three share one route, the raw dispatch on the header's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
@@ -200,43 +191,6 @@ impl Thread {
     }
 }
 
-impl Alignment {
-    /// 2 to the power of `exponent`, folded below 64.
-    #[inline]
-    #[must_use]
-    pub const fn from_exponent_folded(exponent: u8) -> Self {
-        Alignment(exponent % 64)
-    }
-
-    /// The exponent of 2.
-    #[inline]
-    #[must_use]
-    pub const fn exponent(self) -> u8 {
-        self.0
-    }
-
-    /// In bytes.
-    #[inline]
-    #[must_use]
-    pub const fn bytes(self) -> u64 {
-        1 << self.0
-    }
-}
-
-impl TryFrom<HexBytes> for Alignment {
-    type Error = &'static str;
-    fn try_from(bytes: HexBytes) -> Result<Self, Self::Error> {
-        let exponent = u8::try_from(bytes.0.trailing_zeros()).unwrap_or(64);
-        if bytes.0.is_power_of_two() { Ok(Alignment(exponent)) } else { Err("an alignment is a power of two") }
-    }
-}
-
-impl From<Alignment> for HexBytes {
-    fn from(alignment: Alignment) -> HexBytes {
-        HexBytes(alignment.bytes())
-    }
-}
-
 impl TryFrom<u8> for Slot {
     type Error = &'static str;
     fn try_from(index: u8) -> Result<Self, Self::Error> {
@@ -272,13 +226,5 @@ impl<'a> Arbitrary<'a> for Slot {
 impl<'a> Arbitrary<'a> for Thread {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.int_in_range(0..=THREADS - 1).map(Thread)
-    }
-}
-
-impl<'a> Arbitrary<'a> for Alignment {
-    /// Up to 16 most of the time.
-    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        let limit = if bytes.ratio(7, 8)? { 4 } else { 63 };
-        bytes.int_in_range(0..=limit).map(Alignment)
     }
 }

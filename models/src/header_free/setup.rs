@@ -3,7 +3,8 @@
 //! The facts behind the numbers are those of a published allocator; what is chosen here to keep traces short is named so:
 //! slabs of one page, small registries, few blocks of each large kind.
 
-use super::op::{Alignment, Kind};
+use super::op::Kind;
+use crate::allocation::Alignment;
 use serde::{Deserialize, Serialize};
 
 /// The page size in bytes.

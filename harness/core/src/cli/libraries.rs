@@ -37,14 +37,7 @@ pub(super) struct Libraries {
     #[arg(long = "library", value_name = "PATH[:PREFIX]", global = true)]
     paths: Vec<String>,
     /// What the libraries promise: c, posix-2024 or strict, and freedoms such as errno_unset or kept_bytes=4096
-    #[arg(
-        long,
-        value_name = "LIST",
-        global = true,
-        requires = "paths",
-        default_value = "c",
-        hide_default_value = false
-    )]
+    #[arg(long, value_name = "LIST", global = true, requires = "paths", default_value = "c")]
     contract: String,
     /// The most threads of a library's traces, 1 to 4
     #[arg(long, value_name = "N", global = true, requires = "paths", value_parser = clap::value_parser!(u8).range(1..=4))]

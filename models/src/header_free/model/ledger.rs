@@ -1,8 +1,9 @@
 //! The ownership ledger: what each slot of the program points to, who owns it, and what the program put there.
 
-use super::super::op::{Alignment, Kind, Protection, SLOTS, Side, Slot};
+use super::super::op::{Kind, Protection, SLOTS, Side, Slot};
 use super::super::setup::{Header, PAGE_BYTES};
 use crate::Payload;
+use crate::allocation::Alignment;
 
 /// The one true owner of what a pointer points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use super::classes::{CLASSES, MOST_SMALL_BYTES, SPAN_HEADER_BYTES, blocks_of, ch
 use super::deviation::Deviation;
 use super::span::{Freed, Span};
 use super::system::{CHUNK_BYTES, CHUNKS, System};
+use memtwin_heap::errno;
 use memtwin_models::Unsupported;
 use memtwin_models::heap::Setup;
 use std::marker::PhantomData;
@@ -238,11 +239,11 @@ impl<D: Deviation> Heap<D> {
 
     fn remove_span(&mut self, first: usize) {
         let Some(span) = self.spans[first] else { return };
-        let errno = super::errno();
+        let errno = errno::get();
         // A span that the system does not take back is forgotten: its chunks stay mapped.
         self.system.unmap(first, span.chunks);
         if D::KEEPS_ERRNO {
-            super::set_errno(errno);
+            errno::set(errno);
         }
         self.span_at[first..first + span.chunks].fill(NONE);
         self.spans[first] = None;

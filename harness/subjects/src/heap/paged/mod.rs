@@ -11,7 +11,7 @@ pub use heap::Heap;
 pub use span::Span;
 
 use deviation::Deviation;
-use memtwin_heap::Malloc;
+use memtwin_heap::{Malloc, errno};
 use memtwin_models::heap::{HeapContract, Setup};
 use memtwin_models::{Health, Unsupported};
 use std::ptr::{self, null_mut};
@@ -38,20 +38,6 @@ fn thread() -> u32 {
     THREAD.with(|number| *number)
 }
 
-fn errno() -> i32 {
-    // SAFETY: the address of the thread's own errno.
-    let place = unsafe { libc::__errno_location() };
-    // SAFETY: it is valid as long as the thread lives.
-    unsafe { *place }
-}
-
-fn set_errno(value: i32) {
-    // SAFETY: the address of the thread's own errno.
-    let place = unsafe { libc::__errno_location() };
-    // SAFETY: it is valid as long as the thread lives.
-    unsafe { *place = value };
-}
-
 impl<D: Deviation> Paged<D> {
     fn lock(&self) -> MutexGuard<'_, Heap<D>> {
         // The heap does not panic; a defect that does leaves it to the other threads.
@@ -60,7 +46,7 @@ impl<D: Deviation> Paged<D> {
 
     fn allocate(&self, size: usize, align: usize) -> *mut u8 {
         if !D::is_allowed(size) || !D::is_allowed(align) {
-            set_errno(libc::ENOMEM);
+            errno::set(libc::ENOMEM);
             return null_mut();
         }
         let mut heap = self.lock();
@@ -70,7 +56,7 @@ impl<D: Deviation> Paged<D> {
     fn product(count: usize, size: usize) -> Option<usize> {
         let product = D::product(count, size);
         if product.is_none() {
-            set_errno(libc::ENOMEM);
+            errno::set(libc::ENOMEM);
         }
         product
     }
@@ -143,7 +129,7 @@ impl<D: Deviation> Malloc for Paged<D> {
 
     fn aligned_alloc(&self, align: usize, size: usize) -> *mut u8 {
         if !align.is_power_of_two() {
-            set_errno(libc::EINVAL);
+            errno::set(libc::EINVAL);
             return null_mut();
         }
         self.allocate(size, align)

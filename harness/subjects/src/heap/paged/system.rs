@@ -1,6 +1,7 @@
 //! The system beneath a malloc: one reserved range of the host in chunks, which are mapped, unmapped and advised about, and
 //! which the setup's fault plan refuses. Mapped chunks hold zeros. It knows no block.
 
+use memtwin_heap::errno;
 use memtwin_models::Unsupported;
 use memtwin_models::heap::{Fault, Request, Setup};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
@@ -85,7 +86,7 @@ impl System {
 
     fn refuse(&mut self) {
         self.has_refused = true;
-        super::set_errno(libc::ENOMEM);
+        errno::set(libc::ENOMEM);
     }
 
     /// So many chunks in a row, the lowest that there are: the number of the first.
