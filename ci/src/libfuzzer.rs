@@ -36,12 +36,14 @@ impl Session<'_> {
     /// Runs it. libFuzzer puts what it finds interesting beside the seeds that are copied to this folder.
     pub(crate) fn run(&self, room: &Room, corpus: &Path) -> Result<Printed, Trouble> {
         crate::seeds::copy(room, self.component, self.subject, corpus)?;
-        let artifacts = tempfile::tempdir()?;
+        // What an unsupervised run dies of is filed by nobody else, so it must stay.
+        let artifacts = room.target().join("libfuzzer").join(self.component);
+        std::fs::create_dir_all(&artifacts)?;
         let options = [
             format!("-runs={}", self.inputs),
             format!("-seed={}", self.seed),
             format!("-max_total_time={MOST_SECONDS}"),
-            format!("-artifact_prefix={}/", artifacts.path().display()),
+            format!("-artifact_prefix={}/", artifacts.display()),
             "-print_final_stats=1".to_owned(),
         ];
         let run = cargo_fuzz(room, self.flavour, "run", self.component)

@@ -84,7 +84,7 @@ fn finds_nothing(room: &Room, flavour: Flavour<'_>, component: &str) -> Result<(
     let corpus = tempfile::tempdir()?;
     let printed = session(flavour, component, None).run(room, corpus.path())?;
     if printed.code != Some(0) {
-        return Err(Trouble::Failed(format!("{component}: {}", last_lines(&printed.err))));
+        return Err(Trouble::Failed(format!("{component}: {}", what_it_died_of(&printed.err))));
     }
     match inputs_run(&printed) {
         Some(inputs) if LEAST_INPUTS <= inputs => Ok(()),
@@ -106,6 +106,13 @@ fn finds_defects(room: &Room, flavour: Flavour<'_>) -> Result<(), Trouble> {
         replays(room, line)?;
     }
     Ok(())
+}
+
+/// What memtwin said, and where the input lies, which stands far above the end where backtraces are on; else the end.
+fn what_it_died_of(printed: &str) -> String {
+    let is_told = |line: &&str| line.starts_with("memtwin: ") || line.contains("Test unit written to ");
+    let told: Vec<&str> = printed.lines().filter(is_told).collect();
+    if told.is_empty() { last_lines(printed) } else { told.join("\n") }
 }
 
 /// The line that replays a finding on this subject.
@@ -136,6 +143,15 @@ fn dies_of(room: &Room, flavour: Flavour<'_>, registry: &Registry, trace: &Path)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_target_died_of_is_told_from_above_the_backtrace() {
+        let backtrace = "   0: anyhow::error\n".repeat(20);
+        let told = "memtwin: heap/libc diverged: heap/aligned/malloc/block";
+        let unit = "artifact_prefix='x/'; Test unit written to x/crash-1";
+        assert_eq!(what_it_died_of(&format!("#1\n{told}\nnoise\n{unit}\n{backtrace}")), format!("{told}\n{unit}"));
+        assert_eq!(what_it_died_of("==1== ERROR: out of memory\n"), "==1== ERROR: out of memory");
+    }
 
     #[test]
     fn a_finding_on_another_subject_is_not_the_one_looked_for() {

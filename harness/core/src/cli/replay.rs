@@ -113,11 +113,7 @@ impl Replay {
     fn targets(&self, context: &Context<'_>, loaded: &Loaded) -> Result<Vec<usize>, Failed> {
         let component = loaded.dialect.name();
         match self.subject.as_ref().or(loaded.header.subject.as_ref()) {
-            Some(subject) => {
-                let subject =
-                    subject.strip_prefix(component).and_then(|rest| rest.strip_prefix('/')).unwrap_or(subject);
-                Ok(vec![select::target(context.registry, component, subject)?])
-            }
+            Some(subject) => Ok(vec![select::target(context.registry, component, subject)?]),
             None => select::targets(context.registry, &[component.to_owned()], false),
         }
     }

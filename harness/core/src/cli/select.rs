@@ -36,8 +36,10 @@ pub fn targets(registry: &Registry, names: &[String], broken: bool) -> Result<Ve
     Ok(chosen)
 }
 
-/// The target of a component and a subject.
+/// The target of a component and a subject, which may be named with its component before it.
 pub fn target(registry: &Registry, component: &str, subject: &str) -> Result<usize, Failed> {
+    let own = subject.strip_prefix(component).and_then(|rest| rest.strip_prefix('/'));
+    let subject = own.unwrap_or(subject);
     let found = registry.index_of(component, subject);
     found.ok_or_else(|| format!("unknown subject {component}/{subject}; see `memtwin list`").into())
 }

@@ -46,7 +46,9 @@ impl<D: Deviation> RawHeap for FreeList<D> {
         let mut heap = FreeList { first: null_mut(), end: 0, used_end: 0, live: 0, deviation: PhantomData };
         // SAFETY: the caller gives the memory away.
         unsafe { heap.add_region(start, bytes) };
-        (heap.end, heap.used_end) = (start as usize + bytes, (start as usize + bytes) & !(GRAIN_BYTES - 1));
+        heap.end = start as usize + bytes;
+        // A region may end before the first address that a node can have.
+        heap.used_end = (heap.end & !(GRAIN_BYTES - 1)).max((start as usize).next_multiple_of(GRAIN_BYTES));
         heap
     }
 
@@ -116,7 +118,7 @@ impl<D: Deviation> FreeList<D> {
     /// What the first region has had added to it becomes free memory, as far as it holds nodes.
     pub(super) fn take_in_extension(&mut self) {
         let end = self.end & !(GRAIN_BYTES - 1);
-        let bytes = end - self.used_end;
+        let bytes = end.saturating_sub(self.used_end);
         if bytes != 0 {
             let start = self.used_end as *mut u8;
             self.used_end = end;

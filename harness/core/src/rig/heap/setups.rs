@@ -27,7 +27,8 @@ fn draw_arena(contract: &HeapContract, random: &mut Random) -> Setup {
     let step = u32::try_from(contract.region_align).unwrap_or(u32::MAX).max(1);
     let down = |bytes: u32| bytes - bytes % step;
     let first = match random.below(16) {
-        0 => 1 + random.below(256),
+        // Smaller than what an allocator notes about it, too.
+        0 => 1 + u32::try_from(random.magnitude(8)).unwrap_or(0),
         1..=6 => 257 + random.below(8960),
         7 | 8 => 1 << (9 + random.below(5)),
         9..=14 => random.choose(&[1 << 13, 1 << 14, 1 << 15, 1 << 16]) - random.below(1 << 12),
