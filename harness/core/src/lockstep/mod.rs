@@ -4,6 +4,7 @@
 mod head;
 mod narrator;
 mod pace;
+mod run;
 mod told;
 
 pub use crate::vacuity::{CLASSES, COUNTS, KINDS};
@@ -14,6 +15,8 @@ pub use pace::Round;
 pub(crate) use pace::{ROUNDS, STREAM, rounds};
 pub(crate) use told::Told;
 pub use told::{ByteDifference, LINE_BYTES};
+
+use run::Run;
 
 use crate::finding::{Ending, Failure, Step};
 use crate::rig::Rig;
@@ -205,40 +208,11 @@ impl<C: Rig> Lockstep<C> {
                 }
             }
         };
+        let mut ops = Ops::<C>::new(version, edges, Reader::at(wire, start));
+        let next = ops.next();
         let (seen, view) = (&mut self.seen, &mut self.view);
-        let (mut index, mut last_lane) = (0, Lane::FIRST);
-        for (lane, op) in Ops::<C>::new(version, edges, Reader::at(wire, start)) {
-            tell_turn::<C>(model, lane, &mut last_lane);
-            model.arrange(&op, seen);
-            journal.at(Step::Op(index));
-            if let Err(refused) = self.turns.carry_out(lane, &mut **subject, &op, seen) {
-                return Ended::Unsupported(refused.0);
-            }
-            let verdict = model.judge(&op, seen);
-            journal.ops += 1;
-            match verdict {
-                Verdict::Agree => {}
-                Verdict::Diverge(divergence) => return Ended::Diverged { step: Step::Op(index), divergence },
-                Verdict::Moot(reason) => return Ended::Moot { op: index, reason },
-            }
-            journal.counts[(C::op_kind(&op) * CLASSES + C::outcome_class(seen)) & (COUNTS - 1)] += 1;
-            if let Some(features) = journal.features.as_deref_mut() {
-                model.features(&op, seen, &mut StateMap::new(features));
-            }
-            if audits == Audits::EveryStep
-                && let Verdict::Diverge(divergence) = audit::<C>(model, &mut **subject, view, Depth::Full)
-            {
-                return Ended::Diverged { step: Step::Op(index), divergence };
-            }
-            index += 1;
-        }
-        journal.at(Step::Audit);
-        let depth = if audits == Audits::Sample { Depth::Sample } else { Depth::Full };
-        match audit::<C>(model, &mut **subject, view, depth) {
-            Verdict::Agree => Ended::Agreed,
-            Verdict::Diverge(divergence) => Ended::Diverged { step: Step::Audit, divergence },
-            Verdict::Moot(reason) => Ended::Moot { op: index, reason },
-        }
+        let run = Run { ops, next, index: 0, last_lane: Lane::FIRST, model, subject: &mut **subject, seen, view };
+        run.play(&mut self.turns, audits, journal)
     }
 }
 

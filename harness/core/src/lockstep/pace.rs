@@ -143,16 +143,35 @@ impl<C: Rig> Group<C> {
     /// The subject carries out the ops, and is reset after each trace.
     fn alone(&mut self) -> usize {
         for number in 0..self.traces.len() {
-            for (lane, op) in self.traces[number].steps() {
-                // The buffers that the op writes to are prepared, as they are in lockstep.
-                self.model.arrange(op, &mut self.seen);
-                // The host had the threads a moment ago; without them the round is too fast, and the next one tells.
-                let _ = self.turns.carry_out(lane, &mut *self.subject, op, &mut self.seen);
-                black_box(&self.seen);
-            }
+            self.carry_out(number);
             self.reset();
         }
         self.ops
+    }
+
+    /// The subject carries out the ops of a trace, thread after thread as in lockstep.
+    fn carry_out(&mut self, number: usize) {
+        let mut steps = self.traces[number].steps().peekable();
+        while let Some((lane, _)) = steps.peek().copied() {
+            let mut ends = false;
+            let mut work = || {
+                while let Some((_, op)) = steps.next_if(|step| step.0 == lane && !ends) {
+                    // The buffers that the op writes to are prepared, as they are in lockstep.
+                    self.model.arrange(op, &mut self.seen);
+                    self.subject.apply(op, &mut self.seen);
+                    black_box(&self.seen);
+                    ends = C::ends_thread(op);
+                }
+            };
+            // SAFETY: as in lockstep.
+            if unsafe { self.turns.on(lane, &mut work) }.is_err() {
+                // The host had the threads a moment ago; without them the round is too fast, and the next one tells.
+                return;
+            }
+            if ends {
+                self.turns.end(lane);
+            }
+        }
     }
 
     /// The model judges what the subject showed; the kept traces again and again, until it is as many traces.

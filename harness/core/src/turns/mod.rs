@@ -51,7 +51,7 @@ impl Turns {
     /// # Safety
     ///
     /// What the work holds may be used on another thread, as long as no two use it at once.
-    unsafe fn on(&mut self, lane: Lane, work: &mut dyn FnMut()) -> Result<(), Unsupported> {
+    pub(crate) unsafe fn on(&mut self, lane: Lane, work: &mut dyn FnMut()) -> Result<(), Unsupported> {
         let Some(post) = lane.index().checked_sub(1).and_then(|index| self.posts.get_mut(index)) else {
             work();
             return Ok(());
@@ -61,7 +61,7 @@ impl Turns {
     }
 
     /// Ends the thread of a lane, if it has begun; its destructors have run when this returns. The first never ends.
-    fn end(&mut self, lane: Lane) {
+    pub(crate) fn end(&mut self, lane: Lane) {
         if let Some(post) = lane.index().checked_sub(1).and_then(|index| self.posts.get_mut(index)) {
             post.end(lane);
         }

@@ -4,6 +4,8 @@ use super::Program;
 use crate::allocator::{Allocator, Answer, Get, Live, natural_align};
 use memtwin_models::heap::{FreedBy, Held as HeldBytes, MEASURED_REPEATS, Order, Outcome, Seen, Slot, WARM_UP_REPEATS};
 
+/// Repeats of a cycle where nobody can tell how much is held: what is freed is asked for once more.
+const UNMEASURED_REPEATS: u32 = 2;
 /// Cycles of a trace that are carried out; each is thousands of calls.
 const MOST_CYCLES: u32 = 4;
 
@@ -87,9 +89,11 @@ impl<A: Allocator> Program<A> {
         if MOST_CYCLES < self.cycles {
             return Seen::Done;
         }
+        // To ask how much is held, and to give memory back before, takes system calls, and may be of no use.
+        let is_measured = !self.contract.unbounded && self.allocator.held_bytes().is_some();
         let mut most = [0_u64; 2];
         let mut result = Seen::Done;
-        for repeat in 0..WARM_UP_REPEATS + MEASURED_REPEATS {
+        for repeat in 0..if is_measured { WARM_UP_REPEATS + MEASURED_REPEATS } else { UNMEASURED_REPEATS } {
             let mut got = 0;
             while got < count {
                 let Answer::Block(block) = self.allocator.get(Get::Malloc { size }) else {
@@ -100,16 +104,16 @@ impl<A: Allocator> Program<A> {
                 got += 1;
             }
             self.free_cycled(got, size, by);
-            // Giving memory back takes system calls, and is of no use where nobody can tell how much is held.
-            if self.allocator.held_bytes().is_some() {
-                self.allocator.trim();
+            if !is_measured {
+                continue;
             }
+            self.allocator.trim();
             if let (Some(measured), Some(held)) = (repeat.checked_sub(WARM_UP_REPEATS), self.allocator.held_bytes()) {
                 let half = usize::from(MEASURED_REPEATS / 2 <= measured);
                 most[half] = most[half].max(held);
             }
         }
-        seen.held = self.allocator.held_bytes().map(|_| HeldBytes { first: most[0], second: most[1] });
+        seen.held = is_measured.then_some(HeldBytes { first: most[0], second: most[1] });
         result
     }
 

@@ -31,6 +31,8 @@ const MOST_LIVE_BYTES: u64 = 4 << 20;
 const CYCLE_ONE_IN: u32 = 12;
 /// One trace in so many trims: each time is several system calls.
 const TRIMS_ONE_IN: u32 = 16;
+/// One trace with threads in so many ends some, and has memory freed by new ones: each costs as much as hundreds of ops.
+const ENDS_THREADS_ONE_IN: u32 = 2;
 /// Blocks that are zeroed cost as much as they are large, so those that may be answered are no larger than this, in
 /// bytes.
 const MOST_ZEROED_BYTES: u64 = 1 << 21;
@@ -55,7 +57,7 @@ pub struct HeapGenerator {
     second_bytes: u32,
     /// How many slots the trace uses.
     slots: u32,
-    has_threads: bool,
+    ends_threads: bool,
     /// The kinds that come next, the last one first.
     planned: [OpKind; 3],
     planned_count: usize,
@@ -74,7 +76,7 @@ impl Generator<Heap> for HeapGenerator {
             extend_bytes: 0,
             second_bytes: 0,
             slots: 16,
-            has_threads: false,
+            ends_threads: false,
             planned: [OpKind::Verify; 3],
             planned_count: 0,
         }
@@ -93,7 +95,7 @@ impl Generator<Heap> for HeapGenerator {
         self.room = if self.contract.own_memory { u64::MAX } else { setup.first_bytes.into() };
         self.extend_bytes = setup.extend_bytes;
         self.second_bytes = setup.second.map_or(0, |second| second.bytes);
-        self.has_threads = setup.threads != 1;
+        self.ends_threads = setup.threads != 1 && random.one_in(ENDS_THREADS_ONE_IN);
         self.slots = match random.below(32) {
             0 => random.choose(&[256, 1024, SLOTS.into()]),
             _ => random.choose(&[2, 3, 4, 6, 8, 12, 16, 24, 32, 64]),
@@ -148,7 +150,7 @@ impl HeapGenerator {
         let mut weights = WEIGHTS;
         for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
             let is_threads = matches!(kind, OpKind::ThreadStart | OpKind::ThreadExit);
-            let is_left_out = is_threads && !self.has_threads
+            let is_left_out = is_threads && !self.ends_threads
                 || *kind == OpKind::Cycle
                 || *kind == OpKind::Trim && !random.one_in(TRIMS_ONE_IN)
                 || *kind == OpKind::Extend && u64::from(MAX_REGION_BYTES) < self.contract.smallest_extend;
@@ -266,7 +268,7 @@ impl HeapGenerator {
                 let count = (short >> (pick % 8)).max(1);
                 let fair = (self.room / 2 / u64::from(count)).clamp(1, 0x8000);
                 let size = Size(self.plain_size(fair, random));
-                let by = if self.has_threads && few < 128 { FreedBy::NewThread } else { FreedBy::Owner };
+                let by = if self.ends_threads && few < 192 { FreedBy::NewThread } else { FreedBy::Owner };
                 Op::Cycle { count, size, by }
             }
             OpKind::ThreadStart => Op::ThreadStart,

@@ -15,10 +15,11 @@ pub(super) fn draw_setup(contract: &HeapContract, random: &mut Random) -> Setup 
 fn draw_program(contract: &HeapContract, random: &mut Random) -> Setup {
     let most = u32::try_from(contract.most_threads).unwrap_or(u32::MAX).min(MAX_THREADS.into());
     let threads = if 1 < most && random.one_in(4) { 2 + random.below(most - 1) } else { 1 };
-    let fault = random.one_in(6).then(|| Fault {
-        request: random.choose(&[Request::Map, Request::Map, Request::Map, Request::Unmap, Request::Advise]),
-        after: random.magnitude(7).to_le_bytes()[0].into(),
-        lasts: random.one_in(2),
+    let fault = random.one_in(6).then(|| {
+        let request = random.choose(&[Request::Map, Request::Map, Request::Unmap, Request::Advise]);
+        // Memory is given back less often than it is asked for.
+        let after = random.magnitude(if request == Request::Map { 7 } else { 3 }).to_le_bytes()[0].into();
+        Fault { request, after, lasts: random.one_in(2) }
     });
     Setup { threads: threads.to_le_bytes()[0], fault, ..Setup::flat(4096) }
 }

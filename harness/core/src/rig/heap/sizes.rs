@@ -3,7 +3,7 @@
 
 use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
-use memtwin_models::heap::Setup;
+use memtwin_models::heap::{Request, Setup};
 
 /// The largest size that C and Rust allow.
 const PTRDIFF_MAX: u64 = u64::MAX >> 1;
@@ -58,8 +58,10 @@ impl Sizes {
     /// Begins a trace that uses so many slots.
     pub(super) fn begin(&mut self, setup: &Setup, slots: u32, random: &mut Random) {
         if self.own_memory {
-            // Few traces have blocks beyond 64 KiB: each of them costs as much as many small ones.
-            let is_large = random.one_in(16);
+            // Few traces have blocks beyond 64 KiB: each of them costs as much as many small ones, and it is for them that
+            // memory is given back.
+            let gives_back = setup.fault.is_some_and(|fault| fault.request != Request::Map);
+            let is_large = random.one_in(if gives_back { 2 } else { 16 });
             let most = if is_large { random.choose(&[15, 17, 18, 20]) } else { 12 };
             self.bits = random.choose(&[5, 7, 8, 9, 10, 11, most, most]);
             self.edges = if is_large { [0x8000, 0x1_0000, 0x2_0000, 0x4_0000] } else { [256, 1024, 4096, 0x8000] };
@@ -109,8 +111,8 @@ impl Sizes {
             2 => u64::MAX - (drawn & 0x3f),
             3 => u64::MAX - (drawn & 0xffff),
             4 => (1 << 63) | drawn,
-            // A heap with memory of its own may answer these.
-            5 if self.own_memory => 1 << (30 + drawn % 17),
+            // A heap with memory of its own may answer these: each is several system calls.
+            5 if self.own_memory && drawn >> 29 == 0 => 1 << (30 + drawn % 17),
             5 | 6 => (1 << 47) << (drawn % 16),
             _ => drawn << (drawn % 32),
         }
