@@ -76,6 +76,9 @@ pub trait Allocator: Sized + 'static {
     /// When it cannot serve such a setup.
     fn new(setup: &Setup) -> Result<Self, Unsupported>;
 
+    /// The trace is at its end: what is still live is freed, and then comes [`Allocator::reset`].
+    fn trace_ends(&mut self) {}
+
     /// Returns to the state of a new one, as far as it can, and says whether it did.
     fn reset(&mut self, setup: &Setup) -> bool;
 

@@ -46,6 +46,7 @@ mod library;
 mod malloc;
 mod memory;
 mod program;
+mod rationed;
 mod raw;
 mod regions;
 mod slots;
@@ -57,6 +58,7 @@ pub use global::{Global, GlobalHeap};
 pub use library::Library;
 pub use malloc::Malloc;
 pub use program::Program;
+pub use rationed::Rationed;
 pub use raw::RawHeap;
 
 use memtwin_models::Row;
@@ -65,17 +67,17 @@ use memtwin_models::heap::Heap;
 /// The row of an arena.
 #[must_use]
 pub const fn arena<H: RawHeap>() -> Row<Heap> {
-    Row::of::<Program<Arena<H>>>()
+    if H::CONTRACT.own_memory { Row::of::<Program<Rationed<Arena<H>>>>() } else { Row::of::<Program<Arena<H>>>() }
 }
 
 /// The row of a `GlobalAlloc` with memory of its own.
 #[must_use]
 pub const fn global<G: GlobalHeap>() -> Row<Heap> {
-    Row::of::<Program<Arena<Global<G>>>>()
+    arena::<Global<G>>()
 }
 
 /// The row of a malloc family.
 #[must_use]
 pub const fn malloc<M: Malloc>() -> Row<Heap> {
-    Row::of::<Program<Family<M>>>()
+    if M::SIMULATES_SYSTEM { Row::of::<Program<Family<M>>>() } else { Row::of::<Program<Rationed<Family<M>>>>() }
 }

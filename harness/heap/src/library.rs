@@ -4,6 +4,7 @@
 use crate::c::Family;
 use crate::malloc::Malloc;
 use crate::program::Program;
+use crate::rationed::Rationed;
 use memtwin_models::heap::{Calls, Heap, HeapContract, OpKind, Setup};
 use memtwin_models::{AnySubject, Origin, Row, Unsupported};
 use std::ffi::{CStr, CString, c_int, c_void};
@@ -110,7 +111,7 @@ impl Library<'_> {
         }));
         let build = move |setup: &Setup| -> Result<Box<dyn AnySubject<Heap>>, Unsupported> {
             let functions = loader.functions()?;
-            let family = Family::with_contract(Loaded(functions), contract);
+            let family = Rationed::over(Family::with_contract(Loaded(functions), contract), setup);
             Ok(Box::new(Program::with(family, contract, setup)))
         };
         let origin: &'static Origin = Box::leak(Box::new(origin));

@@ -13,6 +13,10 @@ pub trait Malloc: Sized + Sync + 'static {
     /// What its documentation claims: [`HeapContract::LIBRARY`], with the freedoms that it takes.
     const CONTRACT: HeapContract = HeapContract::LIBRARY;
 
+    /// Whether it simulates the system beneath it, carries out the setup's fault plan itself, and tells of it by
+    /// [`Malloc::take_refusal`]. Else workers refuse what its calls ask the system for, and know when they did.
+    const SIMULATES_SYSTEM: bool = false;
+
     /// A new one.
     ///
     /// # Errors
@@ -73,7 +77,7 @@ pub trait Malloc: Sized + Sync + 'static {
         None
     }
 
-    /// Whether the system has refused it something since it was asked last.
+    /// Whether its simulated system has refused it something since it was asked last.
     fn take_refusal(&self) -> bool {
         false
     }

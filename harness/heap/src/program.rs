@@ -44,6 +44,7 @@ impl<A: Allocator> Subject<Heap> for Program<A> {
     }
 
     fn reset(&mut self, setup: &Setup) -> bool {
+        self.allocator.trace_ends();
         if A::FREED_BEFORE_RESET {
             while let Some(slot) = self.slots.live().last().copied() {
                 self.free(slot);

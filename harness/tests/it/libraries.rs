@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The library of tests below a room; `None`, in plain sight, where there is no C compiler.
-fn library(room: &Room, name: &str) -> Option<PathBuf> {
+pub(crate) fn library(room: &Room, name: &str) -> Option<PathBuf> {
     let (source, library) = (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tiny_malloc.c"), room.path(name));
     std::fs::create_dir_all(library.parent().unwrap()).unwrap();
     let mut compiler = Command::new("cc");
@@ -23,7 +23,7 @@ fn library(room: &Room, name: &str) -> Option<PathBuf> {
     Some(library)
 }
 
-fn named(library: &std::path::Path, prefix: &str) -> String {
+pub(crate) fn named(library: &std::path::Path, prefix: &str) -> String {
     format!("{}:{prefix}", library.display())
 }
 

@@ -28,6 +28,7 @@ mod page_walk_forms;
 mod page_walk_subjects;
 mod proptest_subject;
 mod recording;
+mod refusals;
 mod run_files;
 mod stories;
 mod tally;

@@ -1,4 +1,5 @@
-//! Accesses through pointers that were never valid: what a defect does that takes a guest address for a host pointer.
+//! Accesses through pointers that were never valid: what a defect does that takes a guest address for a host pointer. The
+//! other record that subjects share with the fault handler is in [`requests`].
 //!
 //! Each access is one byte and one machine instruction, so that the processor answers and no check of the compiler's or
 //! of the standard library's stands before it. This module refuses to make such an access safe: whoever calls it
@@ -6,6 +7,8 @@
 //! inaccessible, so the access itself faults. Beyond, where real memory may happen to be, the fault is *simulated*: the
 //! address is left in [`SIMULATED_FAULT`] and the null page is touched in its stead; the fault handler then reports the
 //! address left there.
+
+pub mod requests;
 
 use std::arch::asm;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

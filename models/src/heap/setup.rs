@@ -2,6 +2,7 @@
 //! for memory the system refuses.
 
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// The nominal address of the 2 MiB boundary below an arena's first region: a multiple of any alignment that matters. Addresses
 /// of arenas are told relative to it, so that they repeat; those of heaps with memory of their own are the process's.
@@ -94,6 +95,15 @@ pub enum Request {
     Unmap,
     /// To treat memory otherwise: `madvise`, `mprotect`.
     Advise,
+}
+
+impl Fault {
+    /// The numbers of the requests of this kind that fail, counted from 0.
+    #[must_use]
+    pub const fn refused(self) -> RangeInclusive<u32> {
+        let first = self.after as u32;
+        first..=if self.lasts { u32::MAX } else { first }
+    }
 }
 
 impl Request {

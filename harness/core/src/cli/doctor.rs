@@ -73,6 +73,15 @@ const PARTS: &[Part] = &[
         remedy: "use a kernel with CONFIG_SECURITY_LANDLOCK, 5.13 or later; without it all else of the sandbox holds",
     },
     Part {
+        name: "refused memory",
+        probe: || {
+            let is_supported = memtwin_wild::requests::is_supported();
+            is_supported.then(|| "Syscall User Dispatch".to_owned()).ok_or_else(|| "not in this kernel".to_owned())
+        },
+        serves: "setups in which the system refuses an allocator memory",
+        remedy: "use a kernel with Syscall User Dispatch, 5.11 or later; without it nothing is refused",
+    },
+    Part {
         name: "KVM",
         probe: || {
             let opened = std::fs::OpenOptions::new().read(true).write(true).open("/dev/kvm");

@@ -58,6 +58,10 @@ pub(super) fn install(shared: &SharedMemory) {
         // SAFETY: the handler does only what is written beside it, and the process ends after it.
         let _ = unsafe { sigaction(signal, &action) };
     }
+    // AddressSanitizer's runtime is no subject: it ends the process where memory is refused.
+    if !super::has_address_sanitizer() {
+        wild::requests::handler_is_there();
+    }
 }
 
 fn note_stack() {
@@ -97,6 +101,11 @@ fn answered(signal: libc::c_int, context: *mut libc::c_void) -> bool {
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
     let info = unsafe { &*info };
+    if wild::requests::is_dispatched(signal, info.si_code) {
+        // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction), and takes it back as it is left.
+        return wild::requests::answer(unsafe { &mut *context.cast::<libc::ucontext_t>() });
+    }
+    wild::requests::leave();
     if answered(signal, context) || is_passed_on(signal, info) {
         return;
     }

@@ -80,9 +80,16 @@ const NO_THREAD: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_PIDFD
     | 0xff;
 
-/// Names of threads and of memory, and huge pages of this process (linux/prctl.h).
-const PROCESS_OPTIONS: [libc::c_int; 5] =
-    [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_THP_DISABLE, libc::PR_GET_THP_DISABLE, libc::PR_SET_VMA];
+/// Names of threads and of memory, huge pages of this process (linux/prctl.h), and that a thread's system calls come to the
+/// fault handler.
+const PROCESS_OPTIONS: [libc::c_int; 6] = [
+    libc::PR_SET_NAME,
+    libc::PR_GET_NAME,
+    libc::PR_SET_THP_DISABLE,
+    libc::PR_GET_THP_DISABLE,
+    libc::PR_SET_VMA,
+    memtwin_wild::requests::PROCESS_OPTION,
+];
 
 /// Closes the sandbox round this process for the rest of its life; whether that worked.
 pub(super) fn enter() -> bool {

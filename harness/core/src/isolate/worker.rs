@@ -34,6 +34,7 @@ pub(super) fn work(shared: &mut SharedMemory, voice: &OwnedFd, registry: &Regist
         exit();
     }
     std::panic::set_hook(Box::new(|panic| {
+        memtwin_wild::requests::leave();
         let text = panic.payload_as_str().unwrap_or("(no text)");
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
         fault::note_panic(&format!("{text}{place}"));

@@ -28,11 +28,17 @@ struct Statement {
     uses: &'static [&'static str],
 }
 
+/// Refuses a trace whose setup no test can bring about.
+pub(super) fn without_fault(setup: &Setup) -> Result<(), NoTest> {
+    match setup.fault {
+        Some(_) => Err(NoTest::Refused("in its setup the system refuses memory, which only memtwin can make it do")),
+        None => Ok(()),
+    }
+}
+
 /// The program of these ops.
 pub(super) fn body(setup: &Setup, ops: &[Op], about: &About<'_>, room: &mut Room<'_>) -> Result<TestBody, NoTest> {
-    if setup.fault.is_some() {
-        return Err(NoTest::Refused("in its setup the system refuses memory, which only memtwin can make it do"));
-    }
+    without_fault(setup)?;
     let unseen = [&laws::BOUNDED, &laws::LEAK, &laws::REDZONE, &laws::INSIDE, &laws::BOOKS];
     if unseen.iter().any(|law| about.law == Some(law.name)) {
         return Err(NoTest::Refused("its finding shows in memory that a program in C does not look at"));

@@ -9,7 +9,8 @@ use memtwin_models::heap::{Heap, MAX_WRITTEN_BYTES, Op, Order, Setup, Slot, Unit
 use std::collections::BTreeMap;
 
 impl Export for Heap {
-    fn rust_test(_setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
+    fn rust_test(setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
+        c_program::without_fault(setup)?;
         let mut calls = Calls::default();
         let of_op = |op: &Op| {
             calls.words = Heap::op_words(op);

@@ -66,6 +66,7 @@ impl<D: Deviation> Malloc for Paged<D> {
     const NAME: &'static str = D::NAME;
     const HEALTH: Health = D::HEALTH;
     const CONTRACT: HeapContract = D::CONTRACT;
+    const SIMULATES_SYSTEM: bool = true;
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
         Ok(Paged { heap: Mutex::new(Heap::new(setup)?) })

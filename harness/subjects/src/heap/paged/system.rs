@@ -77,7 +77,7 @@ impl System {
         let Some(fault) = self.fault.filter(|fault| fault.request == request) else { return false };
         let number = self.requests;
         self.requests += 1;
-        let refuses = number == u32::from(fault.after) || (fault.lasts && u32::from(fault.after) < number);
+        let refuses = fault.refused().contains(&number);
         if refuses {
             self.refuse();
         }
