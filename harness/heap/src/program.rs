@@ -46,9 +46,7 @@ impl<A: Allocator> Subject<Heap> for Program<A> {
     fn reset(&mut self, setup: &Setup) -> bool {
         self.allocator.trace_ends();
         if A::FREED_BEFORE_RESET {
-            while let Some(slot) = self.slots.live().last().copied() {
-                self.free(slot);
-            }
+            self.for_live_slots(|program, slots| slots.iter().for_each(|slot| program.free(*slot)));
         }
         self.slots.clear();
         self.cycles = 0;

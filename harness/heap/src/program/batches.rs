@@ -43,21 +43,32 @@ impl<A: Allocator> Program<A> {
     }
 
     pub(super) fn free_all(&mut self, order: Order, seen: &mut Outcome) -> Seen {
+        let mut result = Seen::Vacant;
+        self.for_live_slots(|program, slots| {
+            if !slots.is_empty() {
+                result = Seen::Done;
+            }
+            let mut free = |slot: &Slot| _ = program.show_and_free(*slot, seen);
+            match order {
+                Order::Forward => slots.iter().for_each(free),
+                Order::Backward => slots.iter().rev().for_each(free),
+                Order::Alternating => {
+                    slots.iter().step_by(2).for_each(&mut free);
+                    slots.iter().skip(1).step_by(2).for_each(free);
+                }
+            }
+        });
+        result
+    }
+
+    /// Does something with the slots that hold blocks, in their order.
+    pub(super) fn for_live_slots(&mut self, work: impl FnOnce(&mut Self, &[Slot])) {
         let mut slots = std::mem::take(&mut self.slots_in_order);
         slots.clear();
         slots.extend_from_slice(self.slots.live());
         slots.sort_unstable();
-        let result = if slots.is_empty() { Seen::Vacant } else { Seen::Done };
-        match order {
-            Order::Forward => slots.iter().for_each(|slot| _ = self.show_and_free(*slot, seen)),
-            Order::Backward => slots.iter().rev().for_each(|slot| _ = self.show_and_free(*slot, seen)),
-            Order::Alternating => {
-                slots.iter().step_by(2).for_each(|slot| _ = self.show_and_free(*slot, seen));
-                slots.iter().skip(1).step_by(2).for_each(|slot| _ = self.show_and_free(*slot, seen));
-            }
-        }
+        work(self, &slots);
         self.slots_in_order = slots;
-        result
     }
 
     /// The largest size that is answered with a block: doubled until it is not, then halved between.
@@ -147,3 +158,65 @@ struct Lent<'a, A: Allocator>(&'a mut Program<A>);
 // SAFETY: the owner waits until the thread has ended, so there is one user at a time; the allocator says that it may be used
 // by any thread.
 unsafe impl<A: Allocator> Send for Lent<'_, A> {}
+
+#[cfg(test)]
+mod tests {
+    use crate::{GlobalHeap, global};
+    use memtwin_models::heap::{Heap, Op, Order, Outcome, Setup, Size, Slot};
+    use memtwin_models::{AnySubject, Row};
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::cell::RefCell;
+
+    thread_local! {
+        static FREED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Notes the size of each block that it gets back.
+    struct Noting;
+
+    // SAFETY: the system's allocator does the work.
+    unsafe impl GlobalAlloc for Noting {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: the caller's promises are the same.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+            FREED.with_borrow_mut(|freed| freed.push(layout.size()));
+            // SAFETY: as above.
+            unsafe { System.dealloc(block, layout) };
+        }
+    }
+
+    impl GlobalHeap for Noting {
+        type Allocator = Noting;
+        const NAME: &'static str = "noting";
+
+        fn new() -> Noting {
+            Noting
+        }
+    }
+
+    static ROW: Row<Heap> = global::<Noting>();
+
+    /// What is freed, in its order, when five blocks were asked for and something ends it.
+    fn freed_by(end: impl FnOnce(&mut dyn AnySubject<Heap>, &Setup)) -> Vec<usize> {
+        let setup = Setup::flat(4096);
+        let mut subject = ROW.construct(&setup).unwrap();
+        let get = |slot, size| Op::Malloc { slot: Slot::new_folded(slot), size: Size(size) };
+        for op in [get(9, 90), get(4, 40), get(7, 1), get(2, 20), get(7, 70), get(1, 10)] {
+            subject.apply(&op, &mut Outcome::default());
+        }
+        FREED.take();
+        end(&mut *subject, &setup);
+        FREED.take()
+    }
+
+    #[test]
+    fn a_reset_frees_in_the_order_of_the_op_that_frees_all() {
+        let reset = freed_by(|subject, setup| assert!(subject.reset(setup)));
+        let free_all = Op::FreeAll { order: Order::Forward };
+        assert_eq!(reset, [10, 20, 40, 70, 90]);
+        assert_eq!(reset, freed_by(|subject, _| subject.apply(&free_all, &mut Outcome::default())));
+    }
+}
