@@ -201,6 +201,10 @@ pub trait Target: Sync {
     fn small_traces(&self, depth: u32) -> SmallTraces;
     /// Shrinks a trace within the subject's contract, as long as `still_fails` says yes.
     fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8>;
+    /// Whether something of the subject may outlive the end of a trace, because it has no reset that takes all away.
+    fn outlives_traces(&self) -> bool;
+    /// Traces in a row as one trace, in each way that it can be said, the likeliest first.
+    fn join(&self, wires: &[&[u8]]) -> Vec<Vec<u8>>;
     /// Measures the subject, its model, and both, in this process. `step` moves meanwhile.
     #[doc(hidden)] // for workers
     fn speed(&'static self, step: &AtomicU32) -> Vec<Round>;
@@ -267,6 +271,15 @@ impl<C: Rig> Target for Row<C> {
     fn shrink(&self, wire: &[u8], still_fails: &mut dyn FnMut(&[u8]) -> bool) -> Vec<u8> {
         let still_fails = &mut |trace: &Trace<C>| still_fails(&trace.to_wire());
         shrink::shrink::<C>(&Trace::from_wire(wire), &self.contract, still_fails).to_wire()
+    }
+
+    fn outlives_traces(&self) -> bool {
+        C::outlives_traces(&self.contract)
+    }
+
+    fn join(&self, wires: &[&[u8]]) -> Vec<Vec<u8>> {
+        let traces: Vec<Trace<C>> = wires.iter().map(|wire| Trace::from_wire(wire)).collect();
+        Trace::join(&traces).iter().map(Trace::to_wire).collect()
     }
 
     fn speed(&'static self, step: &AtomicU32) -> Vec<Round> {

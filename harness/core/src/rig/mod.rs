@@ -14,7 +14,7 @@ use crate::finding::Failure;
 use crate::random::Random;
 use crate::rig::rust_test::{NoTest, Room, TestBody};
 use memtwin_models::wire::{Parts, Reader, Writer};
-use memtwin_models::{Component, Divergence, Law};
+use memtwin_models::{Component, Divergence, Lane, Law};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// What the harness needs of a component besides its model. The parts are traits of their own, each implemented in the file
@@ -27,6 +27,7 @@ pub trait Rig:
     + Words
     + Explain
     + Export
+    + Join
 {
     /// Draws setups and ops.
     type Generator: Generator<Self>;
@@ -142,6 +143,26 @@ pub trait Export: Component {
         _room: &mut Room<'_>,
     ) -> Result<TestBody, NoTest> {
         Err(NoTest::Refused("only allocators have an interface in C: try --to rust-test"))
+    }
+}
+
+/// How traces that one process runs in a row become one trace, for what a trace finds because of those before it.
+pub trait Join: Component {
+    /// Whether something of a subject with this contract may outlive the end of a trace: it has no reset that takes all
+    /// away.
+    fn outlives_traces(_contract: &Self::Contract) -> bool {
+        false
+    }
+
+    /// The setups under which traces with these setups may run as one, the likeliest first. The last is that of the
+    /// trace that failed.
+    fn joined_setups(_earlier: &[&Self::Setup], last: &Self::Setup) -> Vec<Self::Setup> {
+        vec![last.clone()]
+    }
+
+    /// What the end of a trace does, as ops: these threads end, then the subject is reset.
+    fn trace_end(_threads: &[Lane]) -> Vec<(Lane, Self::Op)> {
+        Vec::new()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Op, Setup, Tally};
 use memtwin::models::wire::{Parts, Reader, Writer};
 use memtwin::random::Random;
-use memtwin::rig::{Explain, Export, Generator, Rig, Simplify, Small, SmallWorld, Start, Wire, Words};
+use memtwin::rig::{Explain, Export, Generator, Join, Rig, Simplify, Small, SmallWorld, Start, Wire, Words};
 
 /// The optional part that says where counting begins.
 const START: u8 = 0;
@@ -94,6 +94,8 @@ impl Words for Tally {}
 impl Explain for Tally {}
 
 impl Export for Tally {}
+
+impl Join for Tally {}
 
 pub(crate) struct TallyGenerator;
 

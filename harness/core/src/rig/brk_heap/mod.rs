@@ -12,9 +12,11 @@ mod words;
 
 pub use generate::BrkHeapGenerator;
 
-use crate::rig::Rig;
+use crate::rig::{Join, Rig};
 use memtwin_models::brk_heap::BrkHeap;
 
 impl Rig for BrkHeap {
     type Generator = BrkHeapGenerator;
 }
+
+impl Join for BrkHeap {}

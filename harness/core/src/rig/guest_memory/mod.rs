@@ -12,9 +12,11 @@ mod written;
 
 pub use generate::{GuestMemoryGenerator, Mix};
 
-use crate::rig::Rig;
+use crate::rig::{Join, Rig};
 use memtwin_models::guest_memory::GuestMemory;
 
 impl Rig for GuestMemory {
     type Generator = GuestMemoryGenerator;
 }
+
+impl Join for GuestMemory {}

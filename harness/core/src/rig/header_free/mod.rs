@@ -12,9 +12,11 @@ mod words;
 
 pub use generate::HeaderFreeGenerator;
 
-use crate::rig::Rig;
+use crate::rig::{Join, Rig};
 use memtwin_models::header_free::HeaderFree;
 
 impl Rig for HeaderFree {
     type Generator = HeaderFreeGenerator;
 }
+
+impl Join for HeaderFree {}

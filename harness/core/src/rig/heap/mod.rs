@@ -5,6 +5,7 @@ mod c_program;
 mod diagnosis;
 mod export;
 mod generate;
+mod join;
 mod scene;
 mod setups;
 mod simplify;

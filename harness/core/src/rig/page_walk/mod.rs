@@ -14,12 +14,14 @@ mod words;
 pub use generate::PageWalkGenerator;
 
 use crate::rig::rust_test::{NoTest, Room, TestBody};
-use crate::rig::{Export, Rig};
+use crate::rig::{Export, Join, Rig};
 use memtwin_models::page_walk::{Op, PageWalk, Setup};
 
 impl Rig for PageWalk {
     type Generator = PageWalkGenerator;
 }
+
+impl Join for PageWalk {}
 
 impl Export for PageWalk {
     fn rust_test(_setup: &Setup, _ops: &[Op], _room: &mut Room<'_>) -> Result<TestBody, NoTest> {

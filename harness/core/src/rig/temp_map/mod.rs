@@ -13,12 +13,14 @@ mod words;
 pub use generate::TempMapGenerator;
 
 use crate::rig::rust_test::{NoTest, Room, TestBody};
-use crate::rig::{Export, Rig};
+use crate::rig::{Export, Join, Rig};
 use memtwin_models::temp_map::{Op, Setup, TempMap};
 
 impl Rig for TempMap {
     type Generator = TempMapGenerator;
 }
+
+impl Join for TempMap {}
 
 impl Export for TempMap {
     fn rust_test(_setup: &Setup, _ops: &[Op], _room: &mut Room<'_>) -> Result<TestBody, NoTest> {
