@@ -4,6 +4,7 @@
 //! The subjects here are rogues: the sound `soft_mmu` with one misdeed. The program is its own zygote, so it has a `main`
 //! of its own and the counting allocator.
 
+mod earlier;
 mod hostile;
 mod lanes;
 mod rogues;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         trials.push(Trial::test(target.subject(), move || no_finding(target)));
     }
     trials.push(Trial::test("lingering", what_does_not_repeat_is_kept));
+    trials.push(Trial::test("what_a_worker_ran_is_made_again", earlier::what_a_worker_ran_is_made_again));
     trials.push(Trial::test("runaway_mmap", runaway_mmap));
     trials.push(Trial::test("hang_where_it_hangs", hang_where_it_hangs));
     trials.push(Trial::test("a_survey_goes_on_after_a_death", a_survey_goes_on_after_a_death));

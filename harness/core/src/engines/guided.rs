@@ -8,6 +8,7 @@ use crate::feedback::{Kept, Reach, Reached};
 use crate::mutate::{MAX_MUTANT_BYTES, Mutator};
 use crate::random::{Random, mix};
 use memtwin_models::StateMap;
+use std::collections::VecDeque;
 
 /// Fewer kept traces than this say too little: all traces are fresh then.
 const ENOUGH: usize = 8;
@@ -32,6 +33,10 @@ pub struct Guided {
     chosen: Vec<u32>,
     group: Option<u64>,
     is_fresh: bool,
+    /// The parent of the group of mutants that began last, until it is asked for.
+    begun_with: Option<u32>,
+    /// The parents of groups to come, instead of its own choices.
+    given: Option<VecDeque<u32>>,
     new: Vec<Reached>,
     scratch: Vec<u8>,
 }
@@ -54,6 +59,8 @@ impl Guided {
             chosen: Vec::new(),
             group: None,
             is_fresh: true,
+            begun_with: None,
+            given: None,
             new: Vec::new(),
             scratch: Vec::new(),
         }
@@ -76,6 +83,22 @@ impl Guided {
         self.kept.last()
     }
 
+    /// The parent of a group of mutants, by its number among the kept traces, once after the trace that began the
+    /// group. It was chosen by what subjects showed: stream and index do not say it.
+    pub fn take_parent(&mut self) -> Option<u32> {
+        self.begun_with.take()
+    }
+
+    /// Makes the traces of an engine that made these choices of parents, without a look at what they reach.
+    pub fn follow(&mut self, parents: impl IntoIterator<Item = u32>) {
+        self.given = Some(parents.into_iter().collect());
+    }
+
+    /// Keeps a trace, as the engine did that is followed.
+    pub fn keep(&mut self, wire: &[u8]) {
+        self.adopt(Kept { wire: wire.to_vec(), reached: Vec::new() });
+    }
+
     /// The traces that were kept.
     #[must_use]
     pub fn kept(&self) -> &[Kept] {
@@ -95,7 +118,13 @@ impl Guided {
         if self.is_fresh {
             return;
         }
-        let parent = self.parent(&mut random);
+        // It draws what follows, too, so it draws in any case.
+        let chosen = self.parent(&mut random);
+        let parent = match &mut self.given {
+            Some(given) => given.pop_front().map_or(chosen, |parent| (parent as usize).min(self.kept.len() - 1)),
+            None => chosen,
+        };
+        self.begun_with = u32::try_from(parent).ok();
         self.chosen[parent] += 1;
         let is_served = self.mutator.set_parent(&self.kept[parent].wire);
         if random.one_in(OTHER_SETUP_ONE_IN) || !is_served {

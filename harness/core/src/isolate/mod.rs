@@ -6,6 +6,7 @@ mod again;
 mod counters;
 mod ending;
 mod fault;
+mod feed;
 pub mod heap;
 mod interrupt;
 mod job;

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub(super) const OUTPUT_BYTES: usize = 16 << 20;
 /// Room for kept traces.
 pub(crate) const KEPT_BYTES: usize = 16 << 20;
+/// Room for choices of the guided engine: one for each group of 64 traces, and for each kept trace.
+const MOST_CHOICES: usize = 1 << 14;
 /// Frames of a fault that are kept.
 pub(super) const MAX_FRAMES: usize = 64;
 
@@ -42,6 +44,45 @@ impl<const N: usize> Text<N> {
     pub(super) fn get(&self) -> String {
         String::from_utf8_lossy(&self.bytes[..(self.length as usize).min(N)]).into_owned()
     }
+}
+
+/// Numbers, in the order in which they came. Those that there is no room for are lost.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Numbers<const N: usize> {
+    length: AtomicU32,
+    numbers: [u32; N],
+}
+
+impl<const N: usize> Numbers<N> {
+    pub(super) fn clear(&mut self) {
+        self.length.store(0, Ordering::Relaxed);
+    }
+
+    /// Adds a number: it is there whole before the length says so.
+    pub(super) fn push(&mut self, number: u32) {
+        let length = self.length.load(Ordering::Relaxed);
+        if let Some(room) = self.numbers.get_mut(length as usize) {
+            *room = number;
+            self.length.store(length + 1, Ordering::Release);
+        }
+    }
+
+    pub(super) fn get(&self) -> &[u32] {
+        &self.numbers[..(self.length.load(Ordering::Acquire) as usize).min(N)]
+    }
+}
+
+/// What the guided engine of a worker made of what its subject showed: with these numbers its traces can be made again.
+#[derive(Debug)]
+#[repr(C)]
+pub(super) struct Choices {
+    /// How many kept traces it began with.
+    pub kept_before: u32,
+    /// The parents of its groups of mutants, by their numbers among the kept traces.
+    pub parents: Numbers<MOST_CHOICES>,
+    /// The traces that it kept, by their distances from the first of the batch.
+    pub kept: Numbers<MOST_CHOICES>,
 }
 
 /// What the signal handler writes.
@@ -92,6 +133,7 @@ pub(super) struct Shared {
     /// The kept traces: those of the campaign so far, then what this epoch adds. Written whole before the length says so.
     pub kept_length: AtomicU32,
     pub kept: [u8; KEPT_BYTES],
+    pub choices: Choices,
     pub wire: [u8; MAX_WIRE_BYTES],
     pub output: [u8; OUTPUT_BYTES],
 }

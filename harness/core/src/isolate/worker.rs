@@ -1,17 +1,15 @@
 //! The worker: one process, one job. It writes what it is about to do into the shared, does it, and ends. It makes no
 //! decision: what its end means is for the supervisor to say.
 
+use super::feed::Feed;
 use super::job::{JobKind, Report};
 use super::shared::{Shared, SharedMemory};
-use super::{fault, heap, kept, sandbox};
-use crate::engines::guided::Guided;
-use crate::engines::{Engine, TraceSource};
+use super::{fault, heap, sandbox};
+use crate::engines::{Engine, TraceSource as _};
 use crate::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Narrator, number_of};
-use crate::mutate::Mutator;
 use crate::registry::Registry;
 use crate::target::Target;
 use crate::vacuity;
-use memtwin_models::StateMap;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::Pid;
@@ -107,7 +105,7 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
     let strict = audits == Audits::EveryStep;
     let mut idle_traces = 0;
     while shared.ops.load(Ordering::Relaxed) < job.ops_budget {
-        feed.traces().write(job.stream, index, &mut wire);
+        feed.write(index, &mut wire, shared);
         put_on_record(shared, index, &wire);
         let is_close_look = index.is_multiple_of(CLOSE_LOOK_EVERY);
         let audits = match is_close_look {
@@ -116,16 +114,13 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
             false => Audits::Sample,
         };
         let Shared { step, counts, features, .. } = &mut *shared;
-        let features = match &mut feed {
-            Feed::Guided(_, map) => Some(&mut **map),
-            Feed::Random(_) => is_close_look.then_some(features),
-        };
+        let features = feed.map().or(is_close_look.then_some(features));
         let mut journal = Journal { step, counts, features, ops: 0 };
         let ended = runner.run(&wire, audits, &mut journal);
         let ops = journal.ops;
         note_end(shared, ops, &ended);
         match ended {
-            Ended::Agreed => feed.learn(&wire, shared),
+            Ended::Agreed => feed.learn(index, &wire, shared),
             Ended::Moot { .. } | Ended::Unsupported(_) => feed.forget(),
             Ended::Diverged { .. } => return report(shared, &ended),
         }
@@ -181,49 +176,6 @@ fn exhaust(shared: &mut Shared, target: &'static dyn Target) {
     let Shared { step, counts, .. } = &mut *shared;
     runner.finish(&mut Journal { step, counts, features: None, ops: 0 });
     shared.report.store(Report::Done as u32, Ordering::Release);
-}
-
-/// Where a campaign's traces come from.
-enum Feed {
-    Guided(Box<Guided>, Box<[u8; StateMap::SIZE]>),
-    Random(Box<dyn TraceSource>),
-}
-
-impl Feed {
-    fn start(shared: &Shared, target: &'static dyn Target, engine: Engine) -> Self {
-        if engine == Engine::Random {
-            return Feed::Random(target.traces());
-        }
-        let mut guided = Guided::new(target.traces(), Mutator::new(target.cutter()));
-        kept::from(shared, 0).into_iter().for_each(|kept| guided.adopt(kept));
-        Feed::Guided(Box::new(guided), Box::new([0; StateMap::SIZE]))
-    }
-
-    fn traces(&mut self) -> &mut dyn TraceSource {
-        match self {
-            Feed::Guided(guided, _) => &mut **guided,
-            Feed::Random(traces) => &mut **traces,
-        }
-    }
-
-    /// What a trace reached that says nothing is not the next one's.
-    fn forget(&mut self) {
-        if let Feed::Guided(_, map) = self {
-            map.fill(0);
-        }
-    }
-
-    /// Keeps the trace if it reached something new.
-    fn learn(&mut self, wire: &[u8], shared: &mut Shared) {
-        let Feed::Guided(guided, map) = self else { return };
-        if let Some(kept) = guided.learn(wire, map) {
-            for reached in &kept.reached {
-                shared.features[usize::from(reached >> 3)] = 1;
-            }
-            // Without room the epoch keeps it for itself.
-            kept::add(shared, kept);
-        }
-    }
 }
 
 fn replay(shared: &mut Shared, target: &'static dyn Target, audits: Audits) {
