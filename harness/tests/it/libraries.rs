@@ -80,6 +80,24 @@ fn a_wrong_library_is_caught_and_its_trace_finds_it_again() {
     assert!(found.status.code() == Some(2) && said.contains("is here with build id"), "{said}");
 }
 
+/// A library has no reset: what it remembers of earlier traces is part of the finding.
+#[test]
+fn what_needs_earlier_traces_is_found_with_them() {
+    let room = Room::new();
+    let Some(library) = library(&room, "libtiny.so") else { return };
+    let tired = named(&library, "tired_");
+    for engine in ["guided", "random"] {
+        let fuzz = ["fuzz", "heap", "--library", &tired, "--seed", "1", "--ops", "30k", "--engine", engine];
+        let said = room.expect(1, &[&fuzz[..], &["--out", engine]].concat());
+        assert!(said.contains(" earlier traces left: they are part of the trace"), "{said}");
+        let trace = format!("{engine}/heap/libtiny.so-zeroed-calloc-block.jsonl");
+        let ops = std::fs::read_to_string(room.path(&trace)).unwrap().lines().count() - 1;
+        // Eight blocks are asked for and freed, six times, and one more is not zeroed.
+        assert!((6 * 9 + 1..6 * 16).contains(&ops), "{ops} ops are left");
+        assert_eq!(room.run(&["replay", &trace, "--library", &tired]).status.code(), Some(0), "it fails alone");
+    }
+}
+
 #[test]
 fn what_is_no_malloc_library_is_one_line() {
     let room = Room::new();

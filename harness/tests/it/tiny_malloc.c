@@ -1,7 +1,10 @@
-/* Malloc families for tests of loading: one that is right, one that forgets alignments, and an initialiser that asks for what
- * the sandbox refuses. The calls of the first go to the host's libc. Three more map each block: one is right, one never looks
- * whether it got a mapping, one gives the old block up before it has a new one. */
+/* Malloc families for tests of loading: one that is right, one that forgets alignments, one that grows tired in the
+ * course of many traces, and an initialiser that asks for what the sandbox refuses. The calls of the first go to the
+ * host's libc. Three more map each block: one is right, one never looks whether it got a mapping, one gives the old block up
+ * before it has a new one. */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +19,50 @@ int right_posix_memalign(void **block, size_t align, size_t size) { return posix
 void *wrong_malloc(size_t size) { return malloc(size); }
 void wrong_free(void *block) { free(block); }
 void *wrong_aligned_alloc(size_t align, size_t size) { (void)align; return malloc(size); }
+
+/* A heap that believes its memory to be the system's, and zeros, once it has given all back often enough: when the last
+ * of several zeroed blocks was freed, TIRED_AFTER times. Each block has a header that says whether it was zeroed, and its
+ * memory looks used. */
+enum { HEADER_BYTES = 16, USED_BYTES = 64, CROWD = 8, TIRED_AFTER = 6 };
+static size_t zeroed_blocks, most_zeroed_blocks, given_back;
+
+static void *tired_get(size_t size, int zeroed) {
+    if (size > SIZE_MAX - HEADER_BYTES) return NULL;
+    char *block = malloc(size + HEADER_BYTES);
+    if (block == NULL) return NULL;
+    *block = (char)zeroed;
+    memset(block + HEADER_BYTES, 0xdd, size < USED_BYTES ? size : USED_BYTES);
+    return block + HEADER_BYTES;
+}
+
+void *tired_malloc(size_t size) { return tired_get(size, 0); }
+
+void *tired_calloc(size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) { errno = ENOMEM; return NULL; }
+    void *block = tired_get(bytes, 1);
+    if (block == NULL) return NULL;
+    if (given_back < TIRED_AFTER) memset(block, 0, bytes);
+    if (++zeroed_blocks > most_zeroed_blocks) most_zeroed_blocks = zeroed_blocks;
+    return block;
+}
+
+void *tired_realloc(void *block, size_t size) {
+    if (block == NULL) return tired_malloc(size);
+    if (size > SIZE_MAX - HEADER_BYTES) return NULL;
+    char *moved = realloc((char *)block - HEADER_BYTES, size + HEADER_BYTES);
+    return moved == NULL ? NULL : moved + HEADER_BYTES;
+}
+
+void tired_free(void *block) {
+    if (block == NULL) return;
+    char *header = (char *)block - HEADER_BYTES;
+    if (*header && --zeroed_blocks == 0) {
+        given_back += most_zeroed_blocks >= CROWD;
+        most_zeroed_blocks = 0;
+    }
+    free(header);
+}
 
 __attribute__((constructor)) static void asks_for_much(void) { (void)socket(AF_INET, SOCK_STREAM, 0); }
 

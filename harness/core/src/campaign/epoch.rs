@@ -1,6 +1,7 @@
 //! One epoch: batches on one target from a seed of its own, each failure confirmed on a fresh subject, the first of its
 //! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
 
+use super::earlier::Judged;
 use super::files::{Filed, file_finding, file_not_judged, file_unconfirmed};
 use super::ledger::Ledger;
 use super::log::Log;
@@ -8,7 +9,7 @@ use super::result::{EpochResult, Found, NotJudged};
 use super::tally::Tally;
 use super::{CampaignError, Event, Plan, Task};
 use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};
-use crate::isolate::{Batch, BatchEnd, Isolation, IsolationError, monotonic_nanoseconds};
+use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError, monotonic_nanoseconds};
 use crate::lockstep::Audits;
 use crate::random::{hash_name, mix};
 use crate::target::Target;
@@ -90,9 +91,15 @@ impl<'a> EpochRunner<'a> {
             let seconds = started.elapsed().as_secs_f64();
             let counts = self.isolation.counts();
             let seen = target.dialect().signature(&wire, &failure);
-            let confirmed = self.confirm(task.target, target, &wire, failure)?;
-            let is_hang = matches!(confirmed, Confirmed::Finding(_, Some(FaultClass::Hang)));
-            failures += if is_hang { WEIGHT_OF_A_HANG } else { 1 };
+            let judged = match self.confirm(task.target, target, &wire, Some(failure))? {
+                Confirmed::Unrepeated => self.repeat_with_earlier(target, &batch, trace, wire)?,
+                confirmed @ (Confirmed::Finding(..) | Confirmed::NotJudged(_)) => {
+                    Judged { confirmed, wire, earlier: 0, was_searched: false }
+                }
+            };
+            let Judged { confirmed, wire, earlier, was_searched } = judged;
+            let is_slow = was_searched || matches!(confirmed, Confirmed::Finding(_, Some(FaultClass::Hang)));
+            failures += if is_slow { WEIGHT_OF_A_HANG } else { 1 };
             match confirmed {
                 Confirmed::NotJudged(why) => {
                     let number = format!("{}-{trace}", task.epoch);
@@ -105,7 +112,8 @@ impl<'a> EpochRunner<'a> {
                 Confirmed::Finding(signature, _) if found.iter().any(|known| known.signature == signature) => {}
                 Confirmed::Finding(signature, class) => {
                     let filed = self.file(task, target, &wire, &signature, class, ledger)?;
-                    found.push(Found { signature, executions: counts.traces, ops: counts.ops, seconds, filed });
+                    let Counts { traces: executions, ops, .. } = counts;
+                    found.push(Found { signature, executions, ops, seconds, filed, earlier_traces: earlier });
                     self.report(task.target, target, &found[found.len() - 1])?;
                 }
             }
@@ -145,29 +153,32 @@ impl<'a> EpochRunner<'a> {
             ops: found.filed.ops,
             executions: found.executions,
             seconds: found.seconds,
+            earlier_traces: found.earlier_traces,
         });
         Ok(())
     }
 
-    /// Runs the trace again on a fresh subject in a fresh worker: what a stray write of an earlier trace left behind is no
-    /// finding of this one. What the second run shows is the truth.
+    /// Runs the trace again on a fresh subject in a fresh worker: what a stray write of an earlier trace left behind is
+    /// no finding of this one. What the second run shows is the truth. Where that is interrupted it is what was seen
+    /// before, if anything was.
     pub(super) fn confirm(
         &mut self,
         index: usize,
         target: &dyn Target,
         wire: &[u8],
-        seen: Failure,
+        seen: Option<Failure>,
     ) -> Result<Confirmed, IsolationError> {
         let ending = match self.isolation.replay(index, wire, self.audits()) {
             Err(IsolationError::NotJudged { why }) => return Ok(Confirmed::NotJudged(why)),
             ending => ending?,
         };
         let failure = match ending {
-            Some(Ending::Failed(failure)) => failure,
-            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) => return Ok(Confirmed::Unrepeated),
+            Some(Ending::Failed(failure)) => Some(failure),
+            Some(Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_)) => None,
             // Interrupted: what was seen once is kept, rather than lost for want of a second look.
             None => seen,
         };
+        let Some(failure) = failure else { return Ok(Confirmed::Unrepeated) };
         let class = match &failure.cause {
             Cause::Fault(fault) => Some(fault.class),
             Cause::Law { .. } => None,

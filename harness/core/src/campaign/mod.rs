@@ -1,6 +1,7 @@
 //! A campaign: subjects, a budget, and what was found. It decides which epochs run, merges their results in order, confirms
 //! and deduplicates findings, and files them. It judges nothing and prints nothing: it tells what happens as events.
 
+mod earlier;
 mod epoch;
 mod exhaustive;
 mod files;
@@ -57,6 +58,8 @@ pub enum Event<'a> {
         executions: u64,
         /// From the first fork of a worker to the verdict.
         seconds: f64,
+        /// How many earlier traces are part of the trace, because it did not fail without the state that they left.
+        earlier_traces: u32,
     },
     /// A trace was not judged: something outside of memtwin ended its workers, or it took too long.
     NotJudged {

@@ -62,13 +62,14 @@ pub(super) fn run(
                 opening.not_judged.push(runner.not_judged(index, target, wire, &number, why)?);
             }
             TraceSurvey::Failed(failure) => {
-                let Confirmed::Finding(signature, class) = runner.confirm(index, target, wire, failure)? else {
+                let Confirmed::Finding(signature, class) = runner.confirm(index, target, wire, Some(failure))? else {
                     continue;
                 };
                 if opening.found.iter().all(|known: &Found| known.signature != signature) {
                     let filed = runner.file_and_shrink(index, target, wire, &signature, class)?;
                     let seconds = started.elapsed().as_secs_f64();
-                    opening.found.push(Found { signature, executions: number, ops: 0, seconds, filed });
+                    let found = Found { signature, executions: number, ops: 0, seconds, filed, earlier_traces: 0 };
+                    opening.found.push(found);
                     runner.report(index, target, &opening.found[opening.found.len() - 1])?;
                 }
             }

@@ -17,6 +17,9 @@ pub(super) struct Found {
     pub ops: u64,
     pub seconds: f64,
     pub filed: Filed,
+    /// How many earlier traces are part of the filed one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub earlier_traces: u32,
 }
 
 /// A trace whose worker something outside of memtwin ended each time, or that took too long.
@@ -37,4 +40,9 @@ pub(super) struct EpochResult {
     /// Traces that reached something new.
     #[serde(with = "super::log::pack")]
     pub kept: Vec<Kept>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -139,7 +139,7 @@ pub(super) fn run_campaign(
     let started = Instant::now();
     let ops_so_far = AtomicU64::new(0);
     let listener = |event: Event<'_>| match event {
-        Event::Found { target, signature, trace, ops, executions, seconds } => {
+        Event::Found { target, signature, trace, ops, executions, seconds, earlier_traces } => {
             let Some(target) = context.registry.get(target) else { return };
             let name = target.name();
             let (mark, style) = match (target.is_sound(), known.reason(&name, signature.as_str())) {
@@ -154,6 +154,12 @@ pub(super) fn run_campaign(
                 if ops == 1 { "" } else { "s" },
                 screen::path(trace)
             ));
+            if 0 < earlier_traces {
+                let (traces, are) = if earlier_traces == 1 { ("trace", "it is") } else { ("traces", "they are") };
+                let _ = screen.line(&format!(
+                    "    needs the state that {earlier_traces} earlier {traces} left: {are} part of the trace"
+                ));
+            }
         }
         Event::NotJudged { target, trace, why } => {
             let name = context.registry.get(target).map(crate::target::Target::name).unwrap_or_default();
