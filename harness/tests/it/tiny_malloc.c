@@ -18,7 +18,17 @@ int right_posix_memalign(void **block, size_t align, size_t size) { return posix
 
 void *wrong_malloc(size_t size) { return malloc(size); }
 void wrong_free(void *block) { free(block); }
-void *wrong_aligned_alloc(size_t align, size_t size) { (void)align; return malloc(size); }
+
+/* A block that lies right by luck is not kept: what is found wrong once is wrong each time. */
+void *wrong_aligned_alloc(size_t align, size_t size) {
+    void *block = malloc(size);
+    for (size_t more = 16; block != NULL && 16 < align && (uintptr_t)block % align == 0; more += 16) {
+        void *other = malloc(size + more);
+        free(block);
+        block = other;
+    }
+    return block;
+}
 
 /* A heap that believes its memory to be the system's, and zeros, once it has given all back often enough: when the last
  * of several zeroed blocks was freed, TIRED_AFTER times. Each block has a header that says whether it was zeroed, and its
