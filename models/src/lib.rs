@@ -47,17 +47,17 @@ pub trait Component: Sized + 'static {
     const LANES: u8 = 1;
 
     /// What is fixed before the first op: sizes, layouts, fault plans.
-    type Setup: Clone + Debug + PartialEq + Send + 'static;
+    type Setup: Clone + Debug + PartialEq + Send + Sync + 'static;
     /// One call. Total: legal in every state of every setup.
-    type Op: Clone + Debug + PartialEq + Send + 'static;
+    type Op: Clone + Debug + PartialEq + Send + Sync + 'static;
     /// What a program could see of one call. Owns the buffers that bulk data lands in; reused for every op.
-    type Outcome: Debug + Default;
+    type Outcome: Debug + Default + Send;
     /// The freedoms that a subject's documentation claims.
     type Contract: Contract;
     /// The state that a subject shows to the audit. Reused for every audit.
-    type View: Debug + Default;
+    type View: Debug + Default + Send;
     /// The reference model.
-    type Model: Model<Self>;
+    type Model: Model<Self> + Send + Sync;
 
     /// The index of the op's kind in [`Component::OP_KINDS`].
     fn op_kind(op: &Self::Op) -> usize;

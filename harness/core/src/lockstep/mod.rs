@@ -21,7 +21,7 @@ use run::Run;
 use crate::finding::{Ending, Failure, Step};
 use crate::rig::Rig;
 use crate::trace::{Ops, read_head};
-use crate::turns::Turns;
+use crate::turns::{Lent, Turns};
 use memtwin_models::wire::{Reader, Version};
 use memtwin_models::{AnySubject, Depth, Divergence, Lane, MOST_LANES, Model as _, Row, StateMap, Verdict};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -211,7 +211,7 @@ impl<C: Rig> Lockstep<C> {
         let mut ops = Ops::<C>::new(version, edges, Reader::at(wire, start));
         let next = ops.next();
         let (seen, view) = (&mut self.seen, &mut self.view);
-        let run = Run { ops, next, index: 0, last_lane: Lane::FIRST, model, subject: &mut **subject, seen, view };
+        let run = Run { ops, next, index: 0, last_lane: Lane::FIRST, model, subject: Lent(&mut **subject), seen, view };
         run.play(&mut self.turns, audits, journal)
     }
 }

@@ -5,7 +5,7 @@ use super::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Runner, tell_turn}
 use crate::engines::TraceSource;
 use crate::rig::Rig;
 use crate::trace::Trace;
-use crate::turns::Turns;
+use crate::turns::{Lent, Turns};
 use crate::vacuity::{is_most, skipped};
 use memtwin_models::{AnySubject, Lane, Model as _, Row};
 use serde::{Deserialize, Serialize};
@@ -154,17 +154,18 @@ impl<C: Rig> Group<C> {
         let mut steps = self.traces[number].steps().peekable();
         while let Some((lane, _)) = steps.peek().copied() {
             let mut ends = false;
+            let mut subject = Lent(&mut *self.subject);
+            let (model, seen) = (&mut self.model, &mut self.seen);
             let mut work = || {
                 while let Some((_, op)) = steps.next_if(|step| step.0 == lane && !ends) {
                     // The buffers that the op writes to are prepared, as they are in lockstep.
-                    self.model.arrange(op, &mut self.seen);
-                    self.subject.apply(op, &mut self.seen);
-                    black_box(&self.seen);
+                    model.arrange(op, seen);
+                    subject.get().apply(op, seen);
+                    black_box(&*seen);
                     ends = C::ends_thread(op);
                 }
             };
-            // SAFETY: as in lockstep.
-            if unsafe { self.turns.on(lane, &mut work) }.is_err() {
+            if self.turns.on(lane, &mut work).is_err() {
                 // The host had the threads a moment ago; without them the round is too fast, and the next one tells.
                 return;
             }

@@ -5,8 +5,8 @@ use super::{Audits, CLASSES, COUNTS, Ended, Journal, audit, tell_turn};
 use crate::finding::Step;
 use crate::rig::Rig;
 use crate::trace::Ops;
-use crate::turns::Turns;
-use memtwin_models::{AnySubject, Component, Depth, Lane, Model as _, StateMap, Verdict};
+use crate::turns::{Lent, Turns};
+use memtwin_models::{Component, Depth, Lane, Model as _, StateMap, Verdict};
 
 /// A trace that runs.
 pub(super) struct Run<'a, C: Rig> {
@@ -16,7 +16,7 @@ pub(super) struct Run<'a, C: Rig> {
     pub(super) index: u32,
     pub(super) last_lane: Lane,
     pub(super) model: &'a mut C::Model,
-    pub(super) subject: &'a mut dyn AnySubject<C>,
+    pub(super) subject: Lent<'a, C>,
     pub(super) seen: &'a mut C::Outcome,
     pub(super) view: &'a mut C::View,
 }
@@ -46,9 +46,7 @@ impl<C: Rig> Run<'_, C> {
                         over = self.turn(lane, op, audits, journal);
                     }
                 };
-                // SAFETY: subjects of a component with several lanes may be called from several threads, one at a time; that
-                // is part of `Component::LANES`. Model and journal are plain data.
-                if let Err(refused) = unsafe { turns.on(lane, &mut work) } {
+                if let Err(refused) = turns.on(lane, &mut work) {
                     return Ended::Unsupported(refused.0);
                 }
             }
@@ -66,7 +64,7 @@ impl<C: Rig> Run<'_, C> {
         }
         journal.at(Step::Audit);
         let depth = if audits == Audits::Sample { Depth::Sample } else { Depth::Full };
-        match audit::<C>(self.model, self.subject, self.view, depth) {
+        match audit::<C>(self.model, self.subject.get(), self.view, depth) {
             Verdict::Agree => Ended::Agreed,
             Verdict::Diverge(divergence) => Ended::Diverged { step: Step::Audit, divergence },
             Verdict::Moot(reason) => Ended::Moot { op: self.index, reason },
@@ -79,7 +77,7 @@ impl<C: Rig> Run<'_, C> {
         loop {
             self.model.arrange(&op, self.seen);
             journal.at(Step::Op(self.index));
-            self.subject.apply(&op, self.seen);
+            self.subject.get().apply(&op, self.seen);
             if 1 < C::LANES && lane != Lane::FIRST && C::ends_thread(&op) {
                 self.next = self.ops.next();
                 return Over::ThreadEnds(op);
@@ -113,7 +111,7 @@ impl<C: Rig> Run<'_, C> {
             self.model.features(op, self.seen, &mut StateMap::new(features));
         }
         if audits == Audits::EveryStep
-            && let Verdict::Diverge(divergence) = audit::<C>(self.model, self.subject, self.view, Depth::Full)
+            && let Verdict::Diverge(divergence) = audit::<C>(self.model, self.subject.get(), self.view, Depth::Full)
         {
             return Some(Ended::Diverged { step, divergence });
         }

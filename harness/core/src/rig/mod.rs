@@ -36,7 +36,7 @@ pub trait Rig:
 /// The wire form of setups and ops.
 pub trait Wire: Component {
     /// The addresses and sizes that matter in a setup: what operands of ops are written relative to.
-    type Edges;
+    type Edges: Sync;
 
     /// The edges of this setup.
     fn edges(setup: &Self::Setup) -> Self::Edges;

@@ -14,6 +14,20 @@ use thread::Post;
 /// Threads besides the first.
 const OTHERS: usize = MOST_LANES as usize - 1;
 
+/// A subject that another thread may use while its owner waits.
+pub(crate) struct Lent<'a, C: Component>(pub(crate) &'a mut dyn AnySubject<C>);
+
+// SAFETY: subjects of a component with several lanes may be called from several threads, one at a time; that is part of
+// `Component::LANES`. Those of a component with one lane stay where they are.
+unsafe impl<C: Component> Send for Lent<'_, C> {}
+
+impl<C: Component> Lent<'_, C> {
+    #[inline]
+    pub(crate) fn get(&mut self) -> &mut dyn AnySubject<C> {
+        self.0
+    }
+}
+
 /// The threads of a trace besides the one that calls. They are begun when they are first needed.
 #[derive(Default)]
 pub(crate) struct Turns {
@@ -35,9 +49,8 @@ impl Turns {
             subject.apply(op, seen);
             return Ok(());
         }
-        // SAFETY: subjects of a component with several lanes may be called from several threads, one at a time; that is part
-        // of `Component::LANES`.
-        unsafe { self.on(lane, &mut || subject.apply(op, seen)) }?;
+        let mut subject = Lent(subject);
+        self.on(lane, &mut || subject.get().apply(op, seen))?;
         if C::ends_thread(op) {
             self.end(lane);
         }
@@ -47,16 +60,12 @@ impl Turns {
     /// Does some work on the thread of a lane, and waits for it. What panics there goes on panicking here.
     ///
     /// `Err` when the host refuses a thread: then nothing was done.
-    ///
-    /// # Safety
-    ///
-    /// What the work holds may be used on another thread, as long as no two use it at once.
-    pub(crate) unsafe fn on(&mut self, lane: Lane, work: &mut dyn FnMut()) -> Result<(), Unsupported> {
+    pub(crate) fn on<W: FnMut() + Send>(&mut self, lane: Lane, work: &mut W) -> Result<(), Unsupported> {
         let Some(post) = lane.index().checked_sub(1).and_then(|index| self.posts.get_mut(index)) else {
             work();
             return Ok(());
         };
-        // SAFETY: the caller's promise; this thread does nothing until the work is done.
+        // SAFETY: the work may be sent to another thread; this one does nothing until it is done.
         unsafe { post.run(lane, work) }
     }
 
@@ -97,8 +106,7 @@ mod tests {
 
     fn on<T: Send>(turns: &mut Turns, lane: Lane, mut work: impl FnMut() -> T + Send) -> T {
         let mut answer = None;
-        // SAFETY: everything that the work holds is `Send`.
-        unsafe { turns.on(lane, &mut || answer = Some(work())) }.unwrap();
+        turns.on(lane, &mut || answer = Some(work())).unwrap();
         answer.unwrap()
     }
 
