@@ -8,8 +8,8 @@ use crate::memory::{bytes_mut, first_other, load};
 use crate::slots::{Held, Slots};
 use memtwin_models::heap::contents::{END_BYTES, SPARE_BYTES, Stamp, filled};
 use memtwin_models::heap::{
-    Alignment, Heap, HeapContract, MAX_WRITTEN_BYTES, MOST_TOUCHED_BYTES, Op, Outcome, SLOTS, Seen, Setup, Shown, Slot,
-    Unit, View, Window,
+    Alignment, Heap, HeapContract, MAX_WRITTEN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Shown, Slot,
+    Unit, View, Window, touches_too_much, zeroed_bytes,
 };
 use memtwin_models::{Health, Subject, Unsupported};
 
@@ -199,8 +199,6 @@ impl<A: Allocator> Program<A> {
     #[inline]
     fn get(&mut self, slot: Slot, call: Get, seen: &mut Outcome) -> Seen {
         self.show_and_free(slot, seen);
-        let answer = self.allocator.get(call);
-        seen.errno = self.allocator.errno();
         let (size, align, zeroed) = match call {
             // Rust's heaps are told the layout again when the block is freed.
             Get::Malloc { size } => (size, natural_align(size), false),
@@ -211,6 +209,13 @@ impl<A: Allocator> Program<A> {
             Get::Alloc { size, align } => (size, align, false),
             Get::AllocZeroed { size, align } => (size, align, true),
         };
+        // A product that overflows is refused.
+        let overflows = matches!(call, Get::Calloc { count, size } if count.checked_mul(size).is_none());
+        if zeroed && !overflows && self.is_too_much(0, size, true) {
+            return Seen::Vacant;
+        }
+        let answer = self.allocator.get(call);
+        seen.errno = self.allocator.errno();
         if let Answer::Block(block) = answer {
             if zeroed {
                 seen.nonzero = self.first_nonzero(block, 0, size);
@@ -219,6 +224,13 @@ impl<A: Allocator> Program<A> {
             self.fill(slot);
         }
         self.seen_of(answer)
+    }
+
+    /// Whether so much might be copied or zeroed that the program does not ask for it.
+    #[inline]
+    fn is_too_much(&self, old_size: usize, size: usize, zeroed: bool) -> bool {
+        let written = if zeroed && self.contract.own_memory { zeroed_bytes(size as u64) } else { 0 };
+        touches_too_much(written.max(old_size.min(size) as u64), self.slots.live_bytes())
     }
 
     #[inline]
@@ -299,7 +311,8 @@ impl<A: Allocator> Program<A> {
             // A product that overflows is refused.
             Change::Reallocarray { count, size } => count.checked_mul(size).unwrap_or(0),
         };
-        if MOST_TOUCHED_BYTES < held.size.min(wanted) as u64 {
+        let zeroed = matches!(call, Change::Relayout { zeroed: true, .. });
+        if self.is_too_much(held.size, wanted, zeroed) {
             return Seen::Vacant;
         }
         // SAFETY: the block is in the slot.
@@ -327,8 +340,7 @@ impl<A: Allocator> Program<A> {
             // What it was told to have beyond the old size may be kept or zeroed; of no bytes one was asked for.
             seen.nonzero = self.first_nonzero(block, held.granted.max(1), size);
         }
-        let slot_now = self.slots.get_mut(slot);
-        (slot_now.block, slot_now.size, slot_now.granted, slot_now.align) = (block, size, size, align);
+        self.slots.change(slot, block, size, align);
         self.fill(slot);
         self.seen_of(answer)
     }

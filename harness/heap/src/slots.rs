@@ -38,11 +38,12 @@ impl Held {
 pub(crate) struct Slots {
     slots: Box<[Held]>,
     live: Vec<Slot>,
+    live_bytes: u64,
 }
 
 impl Slots {
     pub(crate) fn new() -> Self {
-        Slots { slots: vec![Held::EMPTY; SLOTS.into()].into(), live: Vec::with_capacity(SLOTS.into()) }
+        Slots { slots: vec![Held::EMPTY; SLOTS.into()].into(), live: Vec::with_capacity(SLOTS.into()), live_bytes: 0 }
     }
 
     #[inline]
@@ -60,6 +61,7 @@ impl Slots {
         self.live.push(slot);
         #[allow(clippy::cast_possible_truncation)] // at most 4096 slots
         let place = self.live.len() as u16;
+        self.live_bytes = self.live_bytes.saturating_add(size as u64);
         self.slots[slot.index()] = Held { block, size, align, granted: size, place, ..Held::EMPTY };
     }
 
@@ -68,11 +70,24 @@ impl Slots {
         let held = self.get(slot)?;
         self.slots[slot.index()] = Held::EMPTY;
         let place = usize::from(held.place) - 1;
+        self.live_bytes = self.live_bytes.saturating_sub(held.size as u64);
         self.live.swap_remove(place);
         if let Some(moved) = self.live.get(place) {
             self.slots[moved.index()].place = held.place;
         }
         Some(held)
+    }
+
+    /// A block has another place, size and alignment.
+    pub(crate) fn change(&mut self, slot: Slot, block: *mut u8, size: usize, align: usize) {
+        let held = &mut self.slots[slot.index()];
+        self.live_bytes = self.live_bytes.saturating_sub(held.size as u64).saturating_add(size as u64);
+        (held.block, held.size, held.granted, held.align) = (block, size, size, align);
+    }
+
+    /// What the blocks come to, in bytes.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.live_bytes
     }
 
     /// The slots that hold blocks, in no order.
@@ -81,6 +96,7 @@ impl Slots {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.live_bytes = 0;
         for slot in self.live.drain(..) {
             self.slots[slot.index()] = Held::EMPTY;
         }

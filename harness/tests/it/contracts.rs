@@ -272,3 +272,19 @@ fn small_worlds_are_within_the_contract() {
         assert!(500 < count, "{:?} leaves {count} traces", target.claimed());
     }
 }
+
+#[test]
+fn a_trace_does_not_depend_on_those_that_were_drawn_before() {
+    let registry = memtwin::built_in();
+    for target in registry.targets().filter(|target| target.is_sound()) {
+        let mut used = target.traces();
+        let mut wire = Vec::new();
+        (0..3).for_each(|index| used.write(1, index, &mut wire));
+        for index in [3, 4, 70, 4] {
+            let mut fresh = Vec::new();
+            used.write(1, index, &mut wire);
+            target.traces().write(1, index, &mut fresh);
+            assert!(wire == fresh, "{} draws another trace {index} after others", target.name());
+        }
+    }
+}

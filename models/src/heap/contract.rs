@@ -1,6 +1,6 @@
 //! What an allocator may claim for itself. The strict contract claims nothing.
 
-use super::op::{MOST_TOUCHED_BYTES, Op, OpKind, UNANSWERED_BYTES};
+use super::op::{Op, OpKind};
 use super::setup::{MAX_REGION_BYTES, Setup};
 use crate::{Contract, Freedom, Unsupported};
 
@@ -237,11 +237,17 @@ impl HeapContract {
         self
     }
 
-    /// Whether a subject with this contract has the call. What is never used again cannot be looked for by trial.
+    /// Whether a subject with this contract has the call. What is never used again cannot be looked for by trial, and what
+    /// cannot get another size cannot be pushed to.
     #[inline]
     #[must_use]
     pub const fn has(&self, kind: OpKind) -> bool {
-        self.calls.has(kind) && !(self.no_reuse && matches!(kind, OpKind::Largest | OpKind::Cycle))
+        let is_possible = match kind {
+            OpKind::Largest | OpKind::Cycle => !self.no_reuse,
+            OpKind::PushString | OpKind::PushVec => self.calls.has(OpKind::Realloc),
+            _ => true,
+        };
+        is_possible && self.calls.has(kind)
     }
 
     /// Whether a subject with this contract is asked for such an op.
@@ -255,12 +261,10 @@ impl HeapContract {
             true
         };
         let size = op.asked_bytes().unwrap_or(0);
-        let writes_much = op.is_zeroed() && MOST_TOUCHED_BYTES < size && size < UNANSWERED_BYTES;
         self.has(op.kind())
             && align <= self.largest_align
             && size <= self.largest_size
             && extends
-            && !(self.own_memory && writes_much)
     }
 
     /// Whether a subject with this contract serves the setup.

@@ -9,7 +9,8 @@
 //!   answered with a block is a block. After the system has refused it something, it may refuse anything in this trace.
 //! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract states.
 //! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1 byte.
-//! - A block of more than 64 MiB is not given another size that large: all of it might be copied. The program does nothing.
+//! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 64 MiB a call, and
+//!   64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask.
 //! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17, 7.22.3.1).
 //!
 //! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the answer, the
@@ -33,7 +34,7 @@ pub use told::ToldBlock;
 
 use super::contents::SPARE_BYTES;
 use super::laws::{ANSWER, BOOKS, CONTENTS, ERRNO, INVALID, KEPT, OVER_READ, REDZONE, USABLE, ZEROED};
-use super::op::{MAX_WRITTEN_BYTES, MOST_TOUCHED_BYTES, Op, OpKind};
+use super::op::{MAX_WRITTEN_BYTES, Op, OpKind, touches_too_much, zeroed_bytes};
 use super::operands::{SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
@@ -261,6 +262,9 @@ impl HeapModel {
     #[inline]
     fn get(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
         self.free_first(slot, seen)?;
+        if request.zeroed && self.is_too_much(None, request) {
+            return expect(Seen::Vacant, seen);
+        }
         let Some(address) = self.answered(request, None, seen)? else { return Ok(()) };
         if let (true, Some(offset)) = (request.zeroed, seen.nonzero) {
             return Err(Verdict::diverge_at(&ZEROED, "block", offset));
@@ -323,12 +327,20 @@ impl HeapModel {
         Request { align, keeps_usable, ..Request::of(size) }
     }
 
+    /// Whether so much might be copied or zeroed that the program does not ask for it.
+    fn is_too_much(&self, old: Option<&Block>, request: Request) -> bool {
+        let size = request.size.unwrap_or(0);
+        let copied = old.map_or(0, |old| old.size.min(size));
+        let zeroed = if request.zeroed && self.contract.own_memory { zeroed_bytes(size) } else { 0 };
+        touches_too_much(copied.max(zeroed), self.blocks.live_bytes())
+    }
+
     /// A call that changes a block's size.
     fn change(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
         let Some(old) = self.blocks.get(slot).copied() else { return expect(Seen::Vacant, seen) };
         // A block of no bytes is not asked for: the program asks for one.
         let request = Request { size: request.size.map(|size| size.max(1)), ..request };
-        if moves_much(old.size, request) {
+        if self.is_too_much(Some(&old), request) {
             return expect(Seen::Vacant, seen);
         }
         let Some(address) = self.answered(request, Some(slot), seen)? else {
@@ -440,11 +452,6 @@ impl HeapModel {
             Some(_) | None => Ok(()),
         }
     }
-}
-
-/// Whether so much might be copied that the program does not change the block at all.
-fn moves_much(old_size: u64, request: Request) -> bool {
-    MOST_TOUCHED_BYTES < old_size.min(request.size.unwrap_or(0))
 }
 
 fn expect(result: Seen, seen: &Outcome) -> Judged {

@@ -6,7 +6,7 @@
 //!
 //! Beside each op stand its forms. The tags are frozen with version 1 of the wire format.
 
-use super::operands::{AnyAlignment, FreedBy, Order, Slot, fewer, less};
+use super::operands::{AnyAlignment, FreedBy, Order, SLOTS, Slot, fewer, less};
 use super::setup::EDGES;
 use crate::allocation::{Alignment, Size, counted, fewer_bytes, fewer_elements};
 use arbitrary::Arbitrary;
@@ -15,15 +15,34 @@ use serde::{Deserialize, Serialize};
 
 /// The most bytes that a program writes to a block with one op.
 pub const MAX_WRITTEN_BYTES: u32 = 1 << 16;
-/// A block of more than so many bytes is not given another size that large, and a heap with memory of its own is not asked for
-/// one that holds zeros: it may copy or write all of it.
+/// What an allocator may copy or write for one call, in bytes: see [`touches_too_much`].
 pub const MOST_TOUCHED_BYTES: u64 = 64 << 20;
+/// Calls that make it copy or write more than this are made while live blocks come to at most [`MOST_LIVE_TOUCHED_BYTES`]: as
+/// many blocks as there are slots come to that.
+const FREELY_TOUCHED_BYTES: u64 = MOST_LIVE_TOUCHED_BYTES / SLOTS as u64;
+const MOST_LIVE_TOUCHED_BYTES: u64 = 256 << 20;
 /// Larger blocks are answered by nobody.
 pub const UNANSWERED_BYTES: u64 = 1 << 47;
 /// Repeats of a cycle before anything is measured, while caches fill.
 pub const WARM_UP_REPEATS: u32 = 8;
 /// Repeats of a cycle that are measured.
 pub const MEASURED_REPEATS: u32 = 64;
+
+/// Whether the program does not make a call, for which an allocator may have to copy or write so many bytes, while its live
+/// blocks come to so many: the machine's memory is for more than one heap.
+#[inline]
+#[must_use]
+pub const fn touches_too_much(touched_bytes: u64, live_bytes: u64) -> bool {
+    MOST_TOUCHED_BYTES < touched_bytes
+        || FREELY_TOUCHED_BYTES < touched_bytes && MOST_LIVE_TOUCHED_BYTES < live_bytes.saturating_add(touched_bytes)
+}
+
+/// The bytes that a heap with memory of its own may have to write for a block that holds zeros: none where nobody answers.
+#[inline]
+#[must_use]
+pub const fn zeroed_bytes(size: u64) -> u64 {
+    if size < UNANSWERED_BYTES { size } else { 0 }
+}
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
@@ -159,12 +178,6 @@ impl Op {
             | Op::ThreadStart
             | Op::ThreadExit => None,
         }
-    }
-
-    /// Whether the block that the op asks for is to hold zeros.
-    #[must_use]
-    pub const fn is_zeroed(&self) -> bool {
-        matches!(self, Op::Calloc { .. } | Op::AllocZeroed { .. } | Op::Relayout { zeroed: true, .. })
     }
 
     /// The alignment in bytes that the op names.

@@ -3,7 +3,7 @@
 use super::super::op::Op;
 use super::super::operands::Slot;
 use super::answers::Request;
-use super::{HeapModel, moves_much};
+use super::HeapModel;
 use crate::allocation::{Size, Unit};
 
 /// What the model allows for an op in its present state.
@@ -57,6 +57,8 @@ pub(super) fn allowed(model: &HeapModel, op: &Op) -> String {
     }
 }
 
+const NOT_ASKED: &str = "nothing: the program does not ask for it, because so much might be copied or zeroed";
+
 fn held(model: &HeapModel, slot: Slot, words: impl Fn(u64, u64) -> String) -> String {
     match model.blocks.get(slot) {
         Some(block) => words(block.number, block.size),
@@ -68,6 +70,9 @@ fn memory(model: &HeapModel, request: Request, more: &str) -> String {
     let Some(size) = request.legal_size() else {
         return "null: no block is so large".to_owned();
     };
+    if model.is_too_much(None, request) {
+        return NOT_ASKED.to_owned();
+    }
     let aligned = match request.align {
         Some(align) => format!(" aligned to {}", Size(align)),
         None => String::new(),
@@ -82,8 +87,8 @@ fn memory(model: &HeapModel, request: Request, more: &str) -> String {
 fn change(model: &HeapModel, slot: Slot, request: Request) -> String {
     let request = Request { size: request.size.map(|size| size.max(1)), ..request };
     held(model, slot, |number, size| {
-        if moves_much(size, request) {
-            return "nothing: so large a block is not changed, because all of it might be copied".to_owned();
+        if model.is_too_much(model.blocks.get(slot), request) {
+            return NOT_ASKED.to_owned();
         }
         let zeroed = if request.zeroed { " and zeros behind them" } else { "" };
         let more = format!(", with the bytes of block {number}, up to {size} of them{zeroed}");

@@ -101,7 +101,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         self.memory_size = setup.memory_size;
         self.strict_alignment = setup.strict_alignment;
         self.edges = setup.edges();
-        self.recent = [(setup.memory_size / 2, 8); RECENT];
+        (self.recent, self.next_recent) = ([(setup.memory_size / 2, 8); RECENT], 0);
         self.reserved = [(0, 8); OWNERS as usize];
         let mix = self.fixed.unwrap_or_else(|| self.draw_mix(random));
         self.longest_transfer = mix.longest_transfer_bytes;

@@ -84,6 +84,10 @@ pub(super) fn realloc(slot: Slot, size: u64) -> Op {
     Op::Realloc { slot, size: Size(size) }
 }
 
+fn calloc(slot: Slot, count: u64, size: u64) -> Op {
+    Op::Calloc { slot, count: Size(count), size: Size(size) }
+}
+
 fn posix(align: u64) -> Op {
     Op::PosixMemalign { slot: A, align: AnyAlignment(align), size: Size(8) }
 }
@@ -182,9 +186,16 @@ fn a_heap_with_memory_of_its_own_refuses_what_is_huge() {
     // Once much is live, and once the system has refused something, it may refuse anything.
     let live = bench().agrees(&malloc(A, 1 << 40), answers(Seen::Block(0x7000_0000_0000)));
     let live = live.agrees(&malloc(B, 8), null);
-    // All of it might be copied.
+    // All of it might be copied, or written with zeros.
     let live = live.agrees(&realloc(A, 1 << 41), answers(Seen::Vacant));
-    live.diverges(&realloc(A, 64 << 20), &laws::ANSWER, None, answers(Seen::Vacant));
+    let live = live.agrees(&realloc(A, (64 << 10) + 1), answers(Seen::Vacant));
+    let live = live.agrees(&calloc(B, 1, (64 << 10) + 1), answers(Seen::Vacant));
+    live.diverges(&realloc(A, 64 << 10), &laws::ANSWER, None, answers(Seen::Vacant));
+    bench().agrees(&calloc(A, 1, (64 << 20) + 1), answers(Seen::Vacant));
+    bench().diverges(&calloc(A, 1, 64 << 20), &laws::ANSWER, None, answers(Seen::Vacant));
+    // Nobody answers the first, and the second is no size.
+    bench().agrees(&calloc(A, 1, 1 << 47), null);
+    bench().agrees(&calloc(A, 1 << 40, 1 << 40), null);
     let refused = bench().agrees(&malloc(A, 8), |seen| {
         null(seen);
         seen.system_refused = true;
