@@ -8,13 +8,22 @@ use crate::memory::{bytes_mut, first_other, load};
 use crate::slots::{Held, Slots};
 use memtwin_models::heap::contents::{END_BYTES, SPARE_BYTES, Stamp, filled};
 use memtwin_models::heap::{
-    Alignment, Heap, HeapContract, MAX_WRITTEN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Shown, Slot,
-    Unit, View, Window, touches_too_much, zeroed_bytes,
+    Alignment, Heap, HeapContract, MAX_WRITTEN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Shown, Slot, Unit, View, Window,
+    touches_too_much, zeroed_bytes,
 };
 use memtwin_models::{Health, Subject, Unsupported};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Zeroed blocks are looked at whole up to so many bytes; of larger ones as many at either end.
 const ZEROED_BYTES: usize = 1 << 20;
+
+/// No op writes more often: two parts of each of 256 blocks.
+const MOST_WRITES_OF_AN_OP: u64 = 1 << 10;
+/// Numbers of writes that a program takes at once.
+const WRITES_AT_ONCE: u64 = 1 << 14;
+/// The numbers of writes that no program of this process has taken. Memory of an earlier trace, or of another program on the same
+/// heap, may be seen again, and its stamps are not to be taken for one's own.
+static NEXT_WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// The subject made of an allocator.
 #[derive(Debug)]
@@ -23,8 +32,9 @@ pub struct Program<A: Allocator> {
     setup: Setup,
     contract: HeapContract,
     slots: Slots,
-    /// How many writes the program has made.
+    /// The number of the next write, and where those end that are this program's.
     writes: u64,
+    writes_end: u64,
     /// The thread that made the program: it never ends.
     first_thread: libc::pthread_t,
     /// How many cycles of the trace there were.
@@ -50,12 +60,15 @@ impl<A: Allocator> Subject<Heap> for Program<A> {
         }
         self.slots.clear();
         self.cycles = 0;
-        // Writes are not numbered anew: memory of the last trace may be seen again, and its stamps are not to be this one's.
         self.setup == *setup && self.allocator.reset(setup)
     }
 
     #[inline]
     fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+        if self.writes_end - self.writes < MOST_WRITES_OF_AN_OP {
+            self.writes = NEXT_WRITES.fetch_add(WRITES_AT_ONCE, Ordering::Relaxed);
+            self.writes_end = self.writes + WRITES_AT_ONCE;
+        }
         seen.write_number = self.writes;
         seen.result = self.carry_out(op, seen);
         seen.stray_byte = self.allocator.stray_byte(false);
@@ -106,6 +119,7 @@ impl<A: Allocator> Program<A> {
             contract,
             slots: Slots::new(),
             writes: 0,
+            writes_end: 0,
             first_thread: this_thread(),
             cycles: 0,
             cycled: Box::new([std::ptr::null_mut(); 256]),
@@ -415,4 +429,46 @@ const fn done_or_refused(done: Option<bool>) -> Seen {
 
 fn bytes_of(align: Alignment) -> usize {
     usize::try_from(align.bytes()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Arena, Global, GlobalHeap};
+    use memtwin_models::heap::Size;
+    use std::alloc::System;
+
+    struct Host;
+
+    impl GlobalHeap for Host {
+        type Allocator = System;
+        const NAME: &'static str = "host";
+
+        fn new() -> System {
+            System
+        }
+    }
+
+    #[test]
+    fn programs_on_one_heap_never_write_the_same() {
+        let setup = Setup::flat(4096);
+        let op = Op::Alloc { slot: Slot::new_folded(0), size: Size(64), align: Alignment::from_exponent_folded(3) };
+        let number = |program: &mut Program<Arena<Global<Host>>>| {
+            let mut seen = Outcome::default();
+            program.apply(&op, &mut seen);
+            seen.write_number
+        };
+        let mut numbers = Vec::new();
+        let (mut first, mut second) = (Program::new(&setup).unwrap(), Program::new(&setup).unwrap());
+        for _ in 0..3 {
+            numbers.extend([number(&mut first), number(&mut second)]);
+            assert!(first.reset(&setup) && second.reset(&setup));
+        }
+        drop(first);
+        numbers.push(number(&mut Program::new(&setup).unwrap()));
+        let count = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count, "{numbers:?}");
+    }
 }

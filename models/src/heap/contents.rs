@@ -31,7 +31,7 @@ const fn inverse(odd: u64) -> u64 {
     inverse
 }
 
-/// One write of the program: its number, unique within a trace, and the slot that it went to.
+/// One write of the program: its number, unique within a process, and the slot that it went to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp(u64);
 

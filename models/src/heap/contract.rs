@@ -261,10 +261,7 @@ impl HeapContract {
             true
         };
         let size = op.asked_bytes().unwrap_or(0);
-        self.has(op.kind())
-            && align <= self.largest_align
-            && size <= self.largest_size
-            && extends
+        self.has(op.kind()) && align <= self.largest_align && size <= self.largest_size && extends
     }
 
     /// Whether a subject with this contract serves the setup.

@@ -2,8 +2,8 @@
 
 use super::super::op::Op;
 use super::super::operands::Slot;
-use super::answers::Request;
 use super::HeapModel;
+use super::answers::Request;
 use crate::allocation::{Size, Unit};
 
 /// What the model allows for an op in its present state.
