@@ -242,12 +242,9 @@ impl HeapContract {
     #[inline]
     #[must_use]
     pub const fn has(&self, kind: OpKind) -> bool {
-        let is_possible = match kind {
-            OpKind::Largest | OpKind::Cycle => !self.no_reuse,
-            OpKind::PushString | OpKind::PushVec => self.calls.has(OpKind::Realloc),
-            _ => true,
-        };
-        is_possible && self.calls.has(kind)
+        let is_unseen = self.no_reuse && matches!(kind, OpKind::Largest | OpKind::Cycle);
+        let is_stuck = !self.calls.has(OpKind::Realloc) && matches!(kind, OpKind::PushString | OpKind::PushVec);
+        self.calls.has(kind) && !is_unseen && !is_stuck
     }
 
     /// Whether a subject with this contract is asked for such an op.
