@@ -1,4 +1,4 @@
-//! Ranges laid over each other, and the bounds of panels. Refuses to know what is drawn.
+//! Ranges laid over each other, and the bounds of panels. Does not know what is drawn.
 
 use super::{Mark, Panel, Row, Span, Tone};
 

@@ -1,4 +1,4 @@
-//! The frames of a fault that say something about the subject. Refuses to name them: a worker of the same program does that.
+//! The frames of a fault that say something about the subject. Does not name them: a worker of the same program does that.
 
 /// Frames that are shown.
 const SHOWN_FRAMES: usize = 8;

@@ -1,4 +1,4 @@
-//! The kernel's part: the break, the page map, the frames. Refuses to touch a page's bytes except to make them zero.
+//! The kernel's part: the break, the page map, the frames. Does not touch a page's bytes except to make them zero.
 
 use crate::pages::{Access, Pages};
 use memtwin_models::Unsupported;

@@ -1,4 +1,4 @@
-//! The register file that the user code is written over, and where its locals live. Refuses to know what they mean.
+//! The register file that the user code is written over, and where its locals live. Does not know what they mean.
 
 use memtwin_models::brk_heap::{Placement, STACK_TOP, Storage};
 

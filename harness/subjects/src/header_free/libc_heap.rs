@@ -1,4 +1,4 @@
-//! libc's heap: blocks with a ledger of the live ones, in simulated memory or in the process's own heap. Refuses to free what
+//! libc's heap: blocks with a ledger of the live ones, in simulated memory or in the process's own heap. Does not free what
 //! the ledger does not know: the real one would end the process.
 
 use super::layout::LIBC;

@@ -1,4 +1,4 @@
-//! The page map: what is mapped, with which protection, and what `mincore` says of it. Refuses to touch memory.
+//! The page map: what is mapped, with which protection, and what `mincore` says of it. Does not touch memory.
 
 use memtwin_models::header_free::{MincorePlan, PAGE_BYTES, Protection};
 

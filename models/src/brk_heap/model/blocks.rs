@@ -1,4 +1,4 @@
-//! The blocks that the program holds and what it put into them. Refuses to hold the bytes: patterns are enough.
+//! The blocks that the program holds and what it put into them. Does not hold the bytes: patterns are enough.
 
 use super::super::operands::{SLOTS, Slot};
 use crate::Payload;

@@ -1,4 +1,4 @@
-//! A twin of the kernel's books: the break, the frames, the pages mapped. Refuses to know a page's contents.
+//! A twin of the kernel's books: the break, the frames, the pages mapped. Does not know a page's contents.
 
 use super::super::outcome::{SystemCall, SystemCallKind, is_error_number};
 use super::super::setup::{ENOMEM, PAGE_BYTES, Refusal, STACK_LOW, Setup};

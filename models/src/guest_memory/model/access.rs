@@ -1,4 +1,4 @@
-//! Where an access goes: the contract's checks, in their order. Refuses to look at a byte of memory.
+//! Where an access goes: the contract's checks, in their order. Does not look at a byte of memory.
 //!
 //! The order is size, overflow, alignment, mixed, device, range; the first check that objects gives the refusal.
 

@@ -1,4 +1,4 @@
-//! The model's copies of the setup's devices, and the calls that an access should make. Refuses to judge.
+//! The model's copies of the setup's devices, and the calls that an access should make. Does not judge.
 
 use super::super::device::{DeviceCall, Direction, RegisterFile};
 use super::super::setup::DeviceSetup;

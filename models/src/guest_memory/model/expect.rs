@@ -1,4 +1,4 @@
-//! Expectations of an outcome's parts, each with the law that is broken when it is not met. Refuses to know the state.
+//! Expectations of an outcome's parts, each with the law that is broken when it is not met. Does not know the state.
 
 use super::super::device::DeviceCall;
 use super::super::laws::{ANSWER, BOUNDS, BUFFER_BOUNDS, DEVICE_CALLS, ERROR_CHANGES_NOTHING};

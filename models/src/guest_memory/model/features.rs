@@ -1,4 +1,4 @@
-//! What the model saw, as feature numbers for the state map. Refuses to judge.
+//! What the model saw, as feature numbers for the state map. Does not judge.
 //!
 //! The numbers fall into three parts:
 //!

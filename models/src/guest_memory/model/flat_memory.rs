@@ -1,4 +1,4 @@
-//! Memory as one flat array of bytes, kept sparsely. Refuses to know of devices, errors or reservations: callers have
+//! Memory as one flat array of bytes, kept sparsely. Does not know of devices, errors or reservations: callers have
 //! checked that every access lies within the memory.
 
 use super::super::setup::MAX_MEMORY_BYTES;

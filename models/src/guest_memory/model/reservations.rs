@@ -1,4 +1,4 @@
-//! The reservations that load-reserved leaves and stores kill. Refuses to know whether an access was allowed.
+//! The reservations that load-reserved leaves and stores kill. Does not know whether an access was allowed.
 
 use super::super::op::{OWNERS, Owner};
 

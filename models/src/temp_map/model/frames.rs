@@ -1,4 +1,4 @@
-//! The frames of memory: who refers to them, and what their bytes are known to be. Refuses to know which frames the
+//! The frames of memory: who refers to them, and what their bytes are known to be. Does not know which frames the
 //! kernel uses for tables: those are counted elsewhere, and their bytes are not followed.
 
 use super::super::setup::{MAX_FRAMES, PAGE_BYTES, Setup};

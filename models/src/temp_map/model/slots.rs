@@ -1,4 +1,4 @@
-//! The slots and what is mapped at them. Refuses to know which slot a caller should have been given.
+//! The slots and what is mapped at them. Does not know which slot a caller should have been given.
 
 use super::super::outcome::SLOT_WORDS;
 use super::super::setup::{PAGE_BYTES, SLOTS, Setup, WINDOW_BASE};

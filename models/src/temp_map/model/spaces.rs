@@ -1,4 +1,4 @@
-//! What each directory maps in the user half, and how many tables that takes. Refuses to know frames beyond their
+//! What each directory maps in the user half, and how many tables that takes. Does not know frames beyond their
 //! numbers.
 
 use super::super::mmu::{COPY_ON_WRITE, USER, WRITABLE};

@@ -1,4 +1,4 @@
-//! Where a right bump allocator would put the blocks of a trace: what explanations measure distances from. Refuses to
+//! Where a right bump allocator would put the blocks of a trace: what explanations measure distances from. Does not
 //! judge: a right subject may put them elsewhere.
 
 use memtwin_models::brk_heap::{

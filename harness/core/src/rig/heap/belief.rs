@@ -1,5 +1,5 @@
-//! What the generator believes of the blocks that its ops lead to, in order to aim at what is left. Refuses to be
-//! right: it sees no answer.
+//! What the generator believes of the blocks that its ops lead to, in order to aim at what is left. It sees no
+//! answer, so it may be wrong.
 
 use memtwin_models::heap::{SLOTS, Slot};
 

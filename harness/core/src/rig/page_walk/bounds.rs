@@ -1,4 +1,4 @@
-//! Plans walks round the bounds on table visits and on leaves. Refuses to know how a trace goes on: after a plan the root is
+//! Plans walks round the bounds on table visits and on leaves. Does not know how a trace goes on: after a plan the root is
 //! empty.
 
 use crate::random::Random;

@@ -1,5 +1,5 @@
-//! What the generator believes of the state that its ops lead to, in order to aim at what is there. Refuses to be
-//! right: it sees no answer, so frames may be short where it thinks a page was mapped.
+//! What the generator believes of the state that its ops lead to, in order to aim at what is there. It sees
+//! no answer, so it may be wrong: frames may be short where it thinks a page was mapped.
 
 use memtwin_models::temp_map::{CPUS, HOLDS, PROCESSES, SLOTS, Setup};
 
