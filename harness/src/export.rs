@@ -13,6 +13,12 @@ pub fn rust_test(
     subject: Option<&str>,
     interrupted: &AtomicBool,
 ) -> Result<Option<String>, String> {
+    if let Some(law) = law(telling).filter(|law| telling.dialect.unshown_laws().contains(law)) {
+        return Err(format!(
+            "{} cannot be a test: the law {law} is about what a test of this component cannot see",
+            telling.name
+        ));
+    }
     let made = telling.dialect.rust_test(telling.wire, interrupted);
     let Some(TestBody { place, support, calls }) = body(telling, made)? else { return Ok(None) };
     let mut text = String::new();
@@ -39,8 +45,8 @@ pub fn c_program(
     claimed: &[&'static str],
     interrupted: &AtomicBool,
 ) -> Result<Option<String>, String> {
-    let law = telling.header.expect.as_deref().and_then(|expect| expect.split('/').nth(1));
-    let made = telling.dialect.c_program(telling.wire, &About { claimed, law }, interrupted);
+    let about = About { claimed, law: law(telling) };
+    let made = telling.dialect.c_program(telling.wire, &about, interrupted);
     let Some(TestBody { place, support, calls }) = body(telling, made)? else { return Ok(None) };
     let mut text = String::new();
     for line in heading(telling, subject, "a program") {
@@ -52,6 +58,11 @@ pub fn c_program(
     }
     text.push_str("    return 0;\n}\n");
     Ok(Some(text))
+}
+
+/// The law that the trace is said to break, or the class of its fault.
+fn law<'a>(telling: &'a Telling<'_>) -> Option<&'a str> {
+    telling.header.expect.as_deref().and_then(|expect| expect.split('/').nth(1))
 }
 
 /// What the component made of the trace; nothing when interrupted.

@@ -8,8 +8,8 @@ use crate::memory::{bytes_mut, first_other, load};
 use crate::slots::{Held, Slots};
 use memtwin_models::heap::contents::{END_BYTES, SPARE_BYTES, Stamp, filled};
 use memtwin_models::heap::{
-    Alignment, Heap, HeapContract, MAX_WRITTEN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Shown, Slot, Unit, View, Window,
-    touches_too_much, zeroed_bytes,
+    Alignment, AnyAlignment, Heap, HeapContract, MAX_WRITTEN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Shown, Slot, Unit,
+    View, Window, is_beyond_reason, touches_too_much, zeroed_bytes,
 };
 use memtwin_models::{Health, Subject, Unsupported};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -223,9 +223,9 @@ impl<A: Allocator> Program<A> {
             Get::Alloc { size, align } => (size, align, false),
             Get::AllocZeroed { size, align } => (size, align, true),
         };
-        // A product that overflows is refused.
         let overflows = matches!(call, Get::Calloc { count, size } if count.checked_mul(size).is_none());
-        if zeroed && !overflows && self.is_too_much(0, size, true) {
+        let is_invalid = matches!(call, Get::PosixMemalign { align, .. } if !AnyAlignment(align as u64).is_for_posix());
+        if !overflows && !is_invalid && self.is_too_much(0, size, zeroed) {
             return Seen::Vacant;
         }
         let answer = self.allocator.get(call);
@@ -240,9 +240,12 @@ impl<A: Allocator> Program<A> {
         self.seen_of(answer)
     }
 
-    /// Whether so much might be copied or zeroed that the program does not ask for it.
+    /// Whether so much is asked for, or might be copied or zeroed, that the program does not ask.
     #[inline]
     fn is_too_much(&self, old_size: usize, size: usize, zeroed: bool) -> bool {
+        if self.contract.own_memory && is_beyond_reason(size as u64, self.slots.live_bytes()) {
+            return true;
+        }
         let written = if zeroed && self.contract.own_memory { zeroed_bytes(size as u64) } else { 0 };
         touches_too_much(written.max(old_size.min(size) as u64), self.slots.live_bytes())
     }

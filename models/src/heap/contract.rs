@@ -148,7 +148,7 @@ freedoms! {
     size_classes: bool = false,
         "Freed memory serves blocks of its own size class alone; strictly any that fits.";
     keeps_padding: bool = false,
-        "The padding before an aligned block does not come back; strictly it does.";
+        "The padding before a block that is aligned to more than 16 is lost, while it lives or for ever; strictly it is free memory.";
     separate_pieces: bool = false,
         "What `extend` adds stays apart from the region before; strictly a block may lie across.";
     smallest_bytes: u64 = 1,

@@ -10,7 +10,8 @@
 //! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract states.
 //! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1 byte.
 //! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 64 MiB a call, and
-//!   64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask.
+//!   64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask. Once more than 1 GiB
+//!   is live, it asks such a heap for blocks of at most 64 KiB.
 //! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17, 7.22.3.1).
 //!
 //! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the answer, the
@@ -34,7 +35,7 @@ pub use told::ToldBlock;
 
 use super::contents::SPARE_BYTES;
 use super::laws::{ANSWER, BOOKS, CONTENTS, ERRNO, INVALID, KEPT, OVER_READ, REDZONE, USABLE, ZEROED};
-use super::op::{MAX_WRITTEN_BYTES, Op, OpKind, touches_too_much, zeroed_bytes};
+use super::op::{MAX_WRITTEN_BYTES, Op, OpKind, is_beyond_reason, touches_too_much, zeroed_bytes};
 use super::operands::{SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
@@ -53,6 +54,9 @@ type Judged = Result<(), Verdict>;
 /// The live blocks that an ordinary audit looks at.
 const SAMPLE: usize = 4;
 
+/// What blocks are aligned to without any padding, at most.
+const PADDED_ALIGN: u64 = 16;
+
 /// The model of a heap.
 #[derive(Debug, Clone)]
 pub struct HeapModel {
@@ -63,7 +67,7 @@ pub struct HeapModel {
     marks: Marks,
     /// Whether the system has refused the heap something in this trace.
     system_refused: bool,
-    /// Whether a block was freed in this trace, and whether one was aligned at all.
+    /// Whether a block was freed in this trace, and whether one was aligned to more than any block of a malloc is.
     freed: bool,
     aligned: bool,
     /// The largest block of each alignment, by its exponent, the first time that nothing was live after something had been.
@@ -262,7 +266,7 @@ impl HeapModel {
     #[inline]
     fn get(&mut self, slot: Slot, request: Request, seen: &Outcome) -> Judged {
         self.free_first(slot, seen)?;
-        if request.zeroed && self.is_too_much(None, request) {
+        if self.is_too_much(None, request) {
             return expect(Seen::Vacant, seen);
         }
         let Some(address) = self.answered(request, None, seen)? else { return Ok(()) };
@@ -279,7 +283,7 @@ impl HeapModel {
         let block = self.blocks.put(slot, address, size, align);
         block.fill(slot, write_number);
         self.regions.touch(&self.contract, address, address.saturating_add(size), align);
-        self.aligned |= 1 < align;
+        self.aligned |= PADDED_ALIGN < align;
     }
 
     /// The block of a slot, if there is one, is freed: the program has looked at it before.
@@ -327,9 +331,12 @@ impl HeapModel {
         Request { align, keeps_usable, ..Request::of(size) }
     }
 
-    /// Whether so much might be copied or zeroed that the program does not ask for it.
+    /// Whether so much is asked for, or might be copied or zeroed, that the program does not ask.
     fn is_too_much(&self, old: Option<&Block>, request: Request) -> bool {
         let size = request.size.unwrap_or(0);
+        if self.contract.own_memory && is_beyond_reason(size, self.blocks.live_bytes()) {
+            return true;
+        }
         let copied = old.map_or(0, |old| old.size.min(size));
         let zeroed = if request.zeroed && self.contract.own_memory { zeroed_bytes(size) } else { 0 };
         touches_too_much(copied.max(zeroed), self.blocks.live_bytes())
@@ -350,7 +357,7 @@ impl HeapModel {
         if let Some(block) = self.blocks.get_mut(slot) {
             block.align = request.align.unwrap_or(old.align);
             block.fill(slot, seen.write_number);
-            self.aligned |= 1 < block.align;
+            self.aligned |= PADDED_ALIGN < block.align;
         }
         Ok(())
     }

@@ -23,6 +23,8 @@ const FREELY_TOUCHED_BYTES: u64 = MOST_LIVE_TOUCHED_BYTES / SLOTS as u64;
 const MOST_LIVE_TOUCHED_BYTES: u64 = 256 << 20;
 /// Larger blocks are answered by nobody.
 pub const UNANSWERED_BYTES: u64 = 1 << 47;
+/// A heap with memory of its own may refuse a request above this, and any when more is live, in bytes.
+pub const REFUSABLE_BYTES: u64 = 1 << 30;
 /// Repeats of a cycle before anything is measured, while caches fill.
 pub const WARM_UP_REPEATS: u32 = 8;
 /// Repeats of a cycle that are measured.
@@ -35,6 +37,14 @@ pub const MEASURED_REPEATS: u32 = 64;
 pub const fn touches_too_much(touched_bytes: u64, live_bytes: u64) -> bool {
     MOST_TOUCHED_BYTES < touched_bytes
         || FREELY_TOUCHED_BYTES < touched_bytes && MOST_LIVE_TOUCHED_BYTES < live_bytes.saturating_add(touched_bytes)
+}
+
+/// Whether the program does not ask a heap with memory of its own for a block of so many bytes, while its live blocks come to so
+/// many: the heap may refuse it, and may touch more of what it grants than the program does.
+#[inline]
+#[must_use]
+pub const fn is_beyond_reason(size: u64, live_bytes: u64) -> bool {
+    FREELY_TOUCHED_BYTES < size && size < UNANSWERED_BYTES && REFUSABLE_BYTES < live_bytes
 }
 
 /// The bytes that a heap with memory of its own may have to write for a block that holds zeros: none where nobody answers.

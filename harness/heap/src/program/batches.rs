@@ -15,6 +15,9 @@ impl<A: Allocator> Program<A> {
             if self.slots.get(slot).is_some() {
                 continue;
             }
+            if self.is_too_much(0, size, false) {
+                break;
+            }
             let Answer::Block(block) = self.allocator.get(Get::Malloc { size }) else {
                 seen.batch.push(0);
                 return Seen::Null;

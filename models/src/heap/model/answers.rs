@@ -2,6 +2,7 @@
 //! judged elsewhere.
 
 use super::super::laws::{ALIGNED, ANSWER, DISJOINT, ERRNO, INSIDE, REFUSAL};
+use super::super::op::REFUSABLE_BYTES;
 use super::super::operands::Slot;
 use super::super::outcome::{Outcome, Seen};
 use super::room::needed;
@@ -10,8 +11,6 @@ use crate::Verdict;
 
 /// The largest size that C and Rust allow.
 const PTRDIFF_MAX: u64 = u64::MAX >> 1;
-/// A heap with memory of its own may refuse a request above this, and any when more is live, in bytes.
-const REFUSABLE_BYTES: u64 = 1 << 30;
 /// No process has memory in the last page of the address space.
 const LAST_END: u64 = u64::MAX - 0xfff;
 const ENOMEM: i32 = 12;
@@ -127,7 +126,7 @@ impl HeapModel {
             return wanted <= REFUSABLE_BYTES && self.blocks.live_bytes() <= REFUSABLE_BYTES;
         }
         let is_open = self.freed && (contract.no_coalescing || contract.size_classes);
-        if is_open || (self.freed && self.aligned && contract.keeps_padding) {
+        if is_open || (self.aligned && contract.keeps_padding) {
             return false;
         }
         let needed = needed(contract, size, align).saturating_add(contract.kept_bytes);

@@ -21,6 +21,9 @@ impl HeapModel {
             if self.blocks.get(slot).is_some() {
                 continue;
             }
+            if self.is_too_much(None, request) {
+                break;
+            }
             match answers.next() {
                 None => return Err(Verdict::diverge(&ANSWER, "batch")),
                 Some(0) => {

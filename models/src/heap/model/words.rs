@@ -57,7 +57,8 @@ pub(super) fn allowed(model: &HeapModel, op: &Op) -> String {
     }
 }
 
-const NOT_ASKED: &str = "nothing: the program does not ask for it, because so much might be copied or zeroed";
+const NOT_ASKED: &str =
+    "nothing: the program does not ask for it, because so much is live, or might be copied or zeroed";
 
 fn held(model: &HeapModel, slot: Slot, words: impl Fn(u64, u64) -> String) -> String {
     match model.blocks.get(slot) {

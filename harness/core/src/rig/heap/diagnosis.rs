@@ -49,6 +49,9 @@ fn diagnose_law(law: &Law, field: &str, ops: &[Op], place: u64) -> Option<String
         } else if matches!(last, Op::Largest { .. }) {
             "A larger block than the largest that is found would fit. Probably neighbours that are free are not \
              joined, or the end of a gap is not used."
+        } else if !ops.iter().any(gives_back) {
+            "Nothing was freed before. Probably the allocator needs more room for a block or a region than its contract says: see \
+             `block_overhead`, `region_overhead`, `waste` and `keeps_padding`. Or the end of a gap is not used."
         } else {
             return None;
         };
@@ -117,6 +120,12 @@ fn diagnose_fault(ops: &[Op]) -> Option<String> {
          for other blocks: at the begin of a page or a chunk, or right in front of the block."
             .to_owned()
     })
+}
+
+/// Whether the op may free a block.
+fn gives_back(op: &Op) -> bool {
+    is_change(op)
+        || matches!(op, Op::Free { .. } | Op::Drain { .. } | Op::FreeAll { .. } | Op::Largest { .. } | Op::Cycle { .. })
 }
 
 fn is_change(op: &Op) -> bool {

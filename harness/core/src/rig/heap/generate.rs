@@ -33,6 +33,8 @@ const CYCLE_ONE_IN: u32 = 12;
 const TRIMS_ONE_IN: u32 = 16;
 /// One trace with threads in so many ends some, and has memory freed by new ones: each costs as much as hundreds of ops.
 const ENDS_THREADS_ONE_IN: u32 = 2;
+/// From here on allocators have other code for blocks, in bytes.
+const LARGE_BYTES: u32 = 1 << 16;
 /// Blocks that are zeroed cost as much as they are large, so those that may be answered are no larger than this, in
 /// bytes.
 const MOST_ZEROED_BYTES: u64 = 1 << 21;
@@ -316,6 +318,10 @@ impl HeapGenerator {
     /// Another size for the block of a slot.
     #[inline]
     fn resize(&mut self, slot: Slot, align: u64, zeroed: bool, random: &mut Random) -> Size {
+        // Large blocks are changed by code of their own, which has its own limits to get wrong.
+        if self.belief.holds(slot, LARGE_BYTES) && random.one_in(8) {
+            return Size(self.sizes.unanswered(random.bits()));
+        }
         let size = self.size(align, zeroed, random);
         if self.belief.holds(slot, 1) && self.has_room(size) {
             self.belief.put(slot, size);

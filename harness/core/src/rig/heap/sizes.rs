@@ -62,7 +62,7 @@ impl Sizes {
             // memory is given back.
             let gives_back = setup.fault.is_some_and(|fault| fault.request != Request::Map);
             let is_large = random.one_in(if gives_back { 2 } else { 16 });
-            let most = if is_large { random.choose(&[15, 17, 18, 20]) } else { 12 };
+            let most = if is_large { random.choose(&[15, 17, 19, 21]) } else { 12 };
             self.bits = random.choose(&[5, 7, 8, 9, 10, 11, most, most]);
             self.edges = if is_large { [0x8000, 0x1_0000, 0x2_0000, 0x4_0000] } else { [256, 1024, 4096, 0x8000] };
         } else {
@@ -104,6 +104,14 @@ impl Sizes {
         size.min(self.largest)
     }
 
+    /// A size that no heap may answer, from one draw.
+    #[inline]
+    pub(super) fn unanswered(&self, bits: u64) -> u64 {
+        let [few, pick, ..] = bits.to_le_bytes();
+        self.huge(pick % 5, NEAR[usize::from(few % 8)], bits >> 32).min(self.largest)
+    }
+
+    /// A size that no heap may answer, or need not.
     fn huge(&self, pick: u8, near: i64, drawn: u64) -> u64 {
         match pick % 8 {
             0 => PTRDIFF_MAX.wrapping_add_signed(near),

@@ -38,7 +38,7 @@ fn cases() -> Vec<Case> {
         case("no_reuse", &[malloc(A, 160), FREE], malloc(A, 160), laws::REFUSAL, null),
         case("no_coalescing", &[malloc(A, 64), malloc(B, 64), FREE, free_b], malloc(A, 200), laws::REFUSAL, null),
         case("size_classes", &[malloc(A, 64), FREE], malloc(A, 65), laws::REFUSAL, null),
-        case("keeps_padding", &[alloc(A, 8, 3), FREE], alloc(A, 256, 0), laws::REFUSAL, null),
+        case("keeps_padding", &[alloc(A, 8, 5), FREE], alloc(A, 256, 0), laws::REFUSAL, null),
         case("separate_pieces", &[Op::Extend { bytes: 64 }], alloc(A, 300, 0), laws::REFUSAL, null),
         case("largest_align=16", &[], alloc(A, 8, 5), laws::REFUSAL, null),
         case("largest_size=100", &[], alloc(A, 101, 0), laws::REFUSAL, null),

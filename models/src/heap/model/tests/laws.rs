@@ -193,6 +193,14 @@ fn a_heap_with_memory_of_its_own_refuses_what_is_huge() {
     live.diverges(&realloc(A, 64 << 10), &laws::ANSWER, None, answers(Seen::Vacant));
     bench().agrees(&calloc(A, 1, (64 << 20) + 1), answers(Seen::Vacant));
     bench().diverges(&calloc(A, 1, 64 << 20), &laws::ANSWER, None, answers(Seen::Vacant));
+    let much = || bench().agrees(&malloc(A, 1 << 40), answers(Seen::Block(0x7000_0000_0000)));
+    much().agrees(&malloc(B, (64 << 10) + 1), answers(Seen::Vacant));
+    much().diverges(&malloc(B, 64 << 10), &laws::ANSWER, None, answers(Seen::Vacant));
+    much().agrees(&Op::Fill { slot: B, count: 9, size: Size(1 << 20) }, |seen| {
+        seen.result = Seen::Done;
+        seen.batch.clear();
+    });
+    much().agrees(&posix(24), answers(Seen::Invalid));
     // Nobody answers the first, and the second is no size.
     bench().agrees(&calloc(A, 1, 1 << 47), null);
     bench().agrees(&calloc(A, 1 << 40, 1 << 40), null);
