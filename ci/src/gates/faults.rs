@@ -105,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
     }),
     fault(
         "a model that takes every block for aligned",
-        &[("libraries", &["libmimalloc.so.2.0 is known to break"])],
+        &[("libraries", &["libmimalloc.so.2.0: the known finding"])],
         |tree| replace(tree, "models/src/heap/model/answers.rs", "!address.is_multiple_of(align)", "align == 0"),
     ),
     fault("workflows whose limit in time is no number", &[("workflows", &["ci.yml"])], |tree| {

@@ -230,7 +230,9 @@ impl<A: Allocator> Program<A> {
         }
         let answer = self.allocator.get(call);
         seen.errno = self.allocator.errno();
-        if let Answer::Block(block) = answer {
+        if let Answer::Block(block) = answer
+            && is_possible(size)
+        {
             if zeroed {
                 seen.nonzero = self.first_nonzero(block, 0, size);
             }
@@ -344,6 +346,9 @@ impl<A: Allocator> Program<A> {
             Change::Reallocarray { count, size } => (count.wrapping_mul(size), held.align, false),
             Change::Relayout { size, align, zeroed } => (size, align, zeroed),
         };
+        if !is_possible(size) {
+            return self.seen_of(answer);
+        }
         let was = if self.contract.realloc_forgets_usable { held.size } else { held.granted };
         let mut moved = held;
         moved.block = block;
@@ -410,6 +415,12 @@ impl<A: Allocator> Program<A> {
         }
         result
     }
+}
+
+/// Whether a block may have this size (C17 through `PTRDIFF_MAX`, Rust's `Layout`). One that was answered all the same is told, and
+/// not touched: it is not there.
+const fn is_possible(size: usize) -> bool {
+    size <= isize::MAX as usize
 }
 
 fn this_thread() -> libc::pthread_t {

@@ -64,7 +64,7 @@ impl Sizes {
             let is_large = random.one_in(if gives_back { 2 } else { 16 });
             let most = if is_large { random.choose(&[15, 17, 19, 21]) } else { 12 };
             self.bits = random.choose(&[5, 7, 8, 9, 10, 11, most, most]);
-            self.edges = if is_large { [0x8000, 0x1_0000, 0x2_0000, 0x4_0000] } else { [256, 1024, 4096, 0x8000] };
+            self.edges = if is_large { [0x8000, 0x2_0000, 0x10_0000, 0x20_0000] } else { [256, 1024, 4096, 0x8000] };
         } else {
             let first = u64::from(setup.first_bytes);
             self.edges = [first, first / 2, 0, 0];
