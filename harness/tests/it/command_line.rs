@@ -264,6 +264,7 @@ fn bench_measures_engines_and_subjects() {
     }
     room.complains(&["bench", "catch", "guest_memory/soft_mmu"], "there is no Broken subject");
     room.complains(&["bench", "catch", "nosuch"], "unknown component");
+    room.complains(&["fuzz", "GM-01"], "\"GM-01\" is a subject, not a component; say guest_memory/GM-01");
 }
 
 #[test]

@@ -80,6 +80,19 @@ fn a_wrong_library_is_caught_and_its_trace_finds_it_again() {
     assert!(found.status.code() == Some(2) && said.contains("is here with build id"), "{said}");
 }
 
+/// A line a signature, and how often it was found at the end; not a line an epoch.
+#[test]
+fn what_every_epoch_finds_is_told_once_and_counted() {
+    let room = Room::new();
+    let Some(library) = library(&room, "libtiny.so") else { return };
+    let fuzz =
+        ["fuzz", "heap", "--library", &named(&library, "wrong_"), "--seed", "1", "--ops", "20M", "--out", "found"];
+    let said = room.expect(1, &fuzz);
+    let lines = said.lines().filter(|line| line.contains(" aligned/aligned_alloc/block ") && line.contains(" trace "));
+    assert_eq!(lines.count(), 1, "{said}");
+    assert!(said.contains(" aligned/aligned_alloc/block was found in "), "{said}");
+}
+
 /// A library has no reset: what it remembers of earlier traces is part of the finding.
 #[test]
 fn what_needs_earlier_traces_is_found_with_them() {

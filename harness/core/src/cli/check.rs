@@ -58,8 +58,9 @@ impl Check {
         let mut run: Option<RunFile> = None;
         if !broken.is_empty() {
             screen.line(&format!(
-                "{} Broken subjects, each with a known defect. Memtwin must catch every one:\n{DIM}  subject                           time to catch       what was found, in how many ops, where{DIM:#}",
-                broken.len()
+                "{} Broken subject{}, each with a known defect. Memtwin must catch every one:\n{DIM}  subject                           time to catch       what was found, in how many ops, where{DIM:#}",
+                broken.len(),
+                if broken.len() == 1 { "" } else { "s" }
             ))?;
             run = Some(run_campaign(context, begin(broken, Budget::Ops(BROKEN_OPS))?, &known, &screen)?);
         }

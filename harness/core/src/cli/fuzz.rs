@@ -7,12 +7,15 @@ use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
 use crate::campaign::{Budget, Campaign, Damage, Event, Plan, Shard};
 use crate::engines::Engine;
 use crate::explain::as_argument;
+use crate::finding::Signature;
 use crate::run_file::known::KnownFindings;
 use crate::run_file::stories;
 use crate::text::line;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many lines of a log are named that do not count.
@@ -138,10 +141,18 @@ pub(super) fn run_campaign(
 ) -> Result<RunFile, Failed> {
     let started = Instant::now();
     let ops_so_far = AtomicU64::new(0);
+    // Each epoch finds anew what an earlier one found.
+    let times_found: Mutex<BTreeMap<(String, Signature), u64>> = Mutex::default();
     let listener = |event: Event<'_>| match event {
         Event::Found { target, signature, trace, ops, executions, seconds, earlier_traces } => {
             let Some(target) = context.registry.get(target) else { return };
             let name = target.name();
+            let mut times_found = times_found.lock().unwrap_or_else(PoisonError::into_inner);
+            let times = times_found.entry((name.clone(), signature.clone())).or_default();
+            *times += 1;
+            if 1 < *times {
+                return;
+            }
             let (mark, style) = match (target.is_sound(), known.reason(&name, signature.as_str())) {
                 (true, None) => ("✗", BAD),
                 (true, Some(_)) => ("≈", DIM),
@@ -180,6 +191,11 @@ pub(super) fn run_campaign(
     let run = campaign.run(&context.interrupted, &listener);
     screen.finish();
     let mut run = run?;
+    let times_found = times_found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for ((name, signature), times) in times_found.iter().filter(|(_, times)| 1 < **times) {
+        let found = signature.as_str().split_once('/').map_or("", |(_, rest)| rest);
+        screen.line(&format!("  {name:<30} {found} was found in {times} epochs"))?;
+    }
     known.mark(&mut run);
     known::show(screen, known, &run)?;
     Ok(run)

@@ -20,10 +20,7 @@ pub fn targets(registry: &Registry, names: &[String], broken: bool) -> Result<Ve
             continue;
         }
         if registry.dialect(name).is_none() {
-            let known: Vec<_> = registry.dialects().map(crate::target::Dialect::name).collect();
-            return Err(
-                format!("unknown component {name:?}; known are {}; see `memtwin list`", known.join(", ")).into()
-            );
+            return Err(unknown(registry, name).into());
         }
         let of_component = all().filter(|(_, target)| target.dialect().name() == name);
         chosen.extend(of_component.filter(|(_, target)| broken || target.is_sound()).map(|(index, _)| index));
@@ -42,4 +39,15 @@ pub fn target(registry: &Registry, component: &str, subject: &str) -> Result<usi
     let subject = own.unwrap_or(subject);
     let found = registry.index_of(component, subject);
     found.ok_or_else(|| format!("unknown subject {component}/{subject}; see `memtwin list`").into())
+}
+
+/// What is wrong with a name that is no component's: perhaps it is a subject's.
+fn unknown(registry: &Registry, name: &str) -> String {
+    let of_subjects = registry.targets().filter(|target| target.subject() == name).map(crate::target::Target::name);
+    let meant: Vec<_> = of_subjects.collect();
+    if !meant.is_empty() {
+        return format!("{name:?} is a subject, not a component; say {}", meant.join(" or "));
+    }
+    let known: Vec<_> = registry.dialects().map(crate::target::Dialect::name).collect();
+    format!("unknown component {name:?}; known are {}; see `memtwin list`", known.join(", "))
 }
