@@ -237,12 +237,13 @@ impl HeapContract {
         self
     }
 
-    /// Whether a subject with this contract has the call. What is never used again cannot be looked for by trial, and what
-    /// cannot get another size cannot be pushed to.
+    /// Whether a subject with this contract has the call. What is never used again cannot be looked for by trial, memory of the
+    /// system's has no largest block, and what cannot get another size cannot be pushed to.
     #[inline]
     #[must_use]
     pub const fn has(&self, kind: OpKind) -> bool {
-        let is_unseen = self.no_reuse && matches!(kind, OpKind::Largest | OpKind::Cycle);
+        let is_unseen = self.no_reuse && matches!(kind, OpKind::Largest | OpKind::Cycle)
+            || self.own_memory && matches!(kind, OpKind::Largest);
         let is_stuck = !self.calls.has(OpKind::Realloc) && matches!(kind, OpKind::PushString | OpKind::PushVec);
         self.calls.has(kind) && !is_unseen && !is_stuck
     }

@@ -2,7 +2,9 @@
 
 use super::Program;
 use crate::allocator::{Allocator, Answer, Get, Live, natural_align};
-use memtwin_models::heap::{FreedBy, Held as HeldBytes, MEASURED_REPEATS, Order, Outcome, Seen, Slot, WARM_UP_REPEATS};
+use memtwin_models::heap::{
+    FreedBy, Held as HeldBytes, MEASURED_REPEATS, MOST_TOUCHED_BYTES, Order, Outcome, Seen, Slot, WARM_UP_REPEATS,
+};
 
 /// Repeats of a cycle where nobody can tell how much is held: what is freed is asked for once more.
 const UNMEASURED_REPEATS: u32 = 2;
@@ -105,6 +107,9 @@ impl<A: Allocator> Program<A> {
         }
         // To ask how much is held, and to give memory back before, takes system calls, and may be of no use.
         let is_measured = !self.contract.unbounded && self.allocator.held_bytes().is_some();
+        // What a cycle takes at once is little beside the machine's memory.
+        #[allow(clippy::cast_possible_truncation)] // a count is below 256
+        let count = count.min((MOST_TOUCHED_BYTES / size as u64).clamp(1, 255) as usize);
         let mut most = [0_u64; 2];
         let mut result = Seen::Done;
         for repeat in 0..if is_measured { WARM_UP_REPEATS + MEASURED_REPEATS } else { UNMEASURED_REPEATS } {
