@@ -13,7 +13,9 @@ pub fn rust_test(
     subject: Option<&str>,
     interrupted: &AtomicBool,
 ) -> Result<Option<String>, String> {
-    if let Some(law) = law(telling).filter(|law| telling.dialect.unshown_laws().contains(law)) {
+    if let Some(law) =
+        law(telling).filter(|law| telling.dialect.unshown_laws().iter().any(|unshown| unshown.name == *law))
+    {
         return Err(format!(
             "{} cannot be a test: the law {law} is about what a test of this component cannot see",
             telling.name

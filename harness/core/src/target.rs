@@ -47,8 +47,8 @@ pub trait Dialect: Sync {
     fn diagnose(&self, wire: &[u8], failure: &Failure) -> Option<String>;
     /// The trace as a test that needs nothing of memtwin, or why it cannot be one.
     fn rust_test(&self, wire: &[u8], interrupted: &AtomicBool) -> Result<TestBody, NoTest>;
-    /// The names of laws whose findings such a test cannot show.
-    fn unshown_laws(&self) -> &'static [&'static str];
+    /// The laws whose findings such a test cannot show.
+    fn unshown_laws(&self) -> &'static [Law];
     /// The trace as a program in C, or why it cannot be one.
     fn c_program(&self, wire: &[u8], about: &About<'_>, interrupted: &AtomicBool) -> Result<TestBody, NoTest>;
     /// Whether its small world has a start.
@@ -160,7 +160,7 @@ impl<C: Rig> Dialect for Spoken<C> {
         C::diagnose(&Incident { setup: &trace.setup, ops, failure, law }).or_else(hint)
     }
 
-    fn unshown_laws(&self) -> &'static [&'static str] {
+    fn unshown_laws(&self) -> &'static [Law] {
         C::UNSHOWN_LAWS
     }
 

@@ -9,7 +9,7 @@ use crate::slots::{Held, Slots};
 use memtwin_models::heap::contents::{END_BYTES, SPARE_BYTES, Stamp, filled};
 use memtwin_models::heap::{
     Alignment, AnyAlignment, Heap, HeapContract, MAX_WRITTEN_BYTES, Op, Outcome, SLOTS, Seen, Setup, Shown, Slot, Unit,
-    View, Window, is_beyond_reason, touches_too_much, zeroed_bytes,
+    View, Window,
 };
 use memtwin_models::{Health, Subject, Unsupported};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -242,14 +242,10 @@ impl<A: Allocator> Program<A> {
         self.seen_of(answer)
     }
 
-    /// Whether so much is asked for, or might be copied or zeroed, that the program does not ask.
+    /// Whether the program does not ask for so much.
     #[inline]
     fn is_too_much(&self, old_size: usize, size: usize, zeroed: bool) -> bool {
-        if self.contract.own_memory && is_beyond_reason(size as u64, self.slots.live_bytes()) {
-            return true;
-        }
-        let written = if zeroed && self.contract.own_memory { zeroed_bytes(size as u64) } else { 0 };
-        touches_too_much(written.max(old_size.min(size) as u64), self.slots.live_bytes())
+        self.contract.is_too_much(old_size as u64, size as u64, zeroed, self.slots.live_bytes())
     }
 
     #[inline]

@@ -17,7 +17,7 @@ pub use crate::allocation::{Alignment, Size, Unit};
 pub use contract::{Calls, HeapContract};
 pub use op::{
     MAX_WRITTEN_BYTES, MEASURED_REPEATS, MOST_TOUCHED_BYTES, Op, OpKind, REFUSABLE_BYTES, UNANSWERED_BYTES,
-    WARM_UP_REPEATS, is_beyond_reason, touches_too_much, zeroed_bytes,
+    WARM_UP_REPEATS,
 };
 pub use operands::{AnyAlignment, FreedBy, Order, SLOTS, Slot};
 pub use outcome::{Held, Outcome, Seen, View};

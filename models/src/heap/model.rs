@@ -35,7 +35,7 @@ pub use told::ToldBlock;
 
 use super::contents::SPARE_BYTES;
 use super::laws::{ANSWER, BOOKS, CONTENTS, ERRNO, INVALID, KEPT, OVER_READ, REDZONE, USABLE, ZEROED};
-use super::op::{MAX_WRITTEN_BYTES, Op, OpKind, is_beyond_reason, touches_too_much, zeroed_bytes};
+use super::op::{MAX_WRITTEN_BYTES, Op, OpKind};
 use super::operands::{SLOTS, Slot};
 use super::outcome::{Outcome, Seen, View};
 use super::setup::Setup;
@@ -331,15 +331,10 @@ impl HeapModel {
         Request { align, keeps_usable, ..Request::of(size) }
     }
 
-    /// Whether so much is asked for, or might be copied or zeroed, that the program does not ask.
+    /// Whether the program does not ask for so much.
     fn is_too_much(&self, old: Option<&Block>, request: Request) -> bool {
-        let size = request.size.unwrap_or(0);
-        if self.contract.own_memory && is_beyond_reason(size, self.blocks.live_bytes()) {
-            return true;
-        }
-        let copied = old.map_or(0, |old| old.size.min(size));
-        let zeroed = if request.zeroed && self.contract.own_memory { zeroed_bytes(size) } else { 0 };
-        touches_too_much(copied.max(zeroed), self.blocks.live_bytes())
+        let (old_size, size) = (old.map_or(0, |old| old.size), request.size.unwrap_or(0));
+        self.contract.is_too_much(old_size, size, request.zeroed, self.blocks.live_bytes())
     }
 
     /// A call that changes a block's size.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// The most bytes that a program writes to a block with one op.
 pub const MAX_WRITTEN_BYTES: u32 = 1 << 16;
-/// What an allocator may copy or write for one call, in bytes: see [`touches_too_much`].
+/// What an allocator may copy or write for one call, in bytes.
 pub const MOST_TOUCHED_BYTES: u64 = 64 << 20;
 /// Calls that make it copy or write more than this are made while live blocks come to at most [`MOST_LIVE_TOUCHED_BYTES`]: as
 /// many blocks as there are slots come to that.
@@ -34,7 +34,7 @@ pub const MEASURED_REPEATS: u32 = 64;
 /// blocks come to so many: the machine's memory is for more than one heap.
 #[inline]
 #[must_use]
-pub const fn touches_too_much(touched_bytes: u64, live_bytes: u64) -> bool {
+pub(super) const fn touches_too_much(touched_bytes: u64, live_bytes: u64) -> bool {
     MOST_TOUCHED_BYTES < touched_bytes
         || FREELY_TOUCHED_BYTES < touched_bytes && MOST_LIVE_TOUCHED_BYTES < live_bytes.saturating_add(touched_bytes)
 }
@@ -43,14 +43,14 @@ pub const fn touches_too_much(touched_bytes: u64, live_bytes: u64) -> bool {
 /// many: the heap may refuse it, and may touch more of what it grants than the program does.
 #[inline]
 #[must_use]
-pub const fn is_beyond_reason(size: u64, live_bytes: u64) -> bool {
+pub(super) const fn is_beyond_reason(size: u64, live_bytes: u64) -> bool {
     FREELY_TOUCHED_BYTES < size && size < UNANSWERED_BYTES && REFUSABLE_BYTES < live_bytes
 }
 
 /// The bytes that a heap with memory of its own may have to write for a block that holds zeros: none where nobody answers.
 #[inline]
 #[must_use]
-pub const fn zeroed_bytes(size: u64) -> u64 {
+pub(super) const fn zeroed_bytes(size: u64) -> u64 {
     if size < UNANSWERED_BYTES { size } else { 0 }
 }
 

@@ -130,8 +130,8 @@ pub trait Explain: Component {
 
 /// Findings as tests that need nothing of memtwin.
 pub trait Export: Component {
-    /// The names of laws whose findings a Rust test of this component cannot show, so that it would pass.
-    const UNSHOWN_LAWS: &'static [&'static str] = &[];
+    /// Laws whose findings a Rust test of this component cannot show, so that it would pass.
+    const UNSHOWN_LAWS: &'static [Law] = &[];
 
     /// The trace as a test, or why it cannot be one.
     fn rust_test(_setup: &Self::Setup, _ops: &[Self::Op], _room: &mut Room<'_>) -> Result<TestBody, NoTest> {

@@ -5,13 +5,24 @@ use super::c_program;
 use crate::rig::rust_test::heap::{Call, body};
 use crate::rig::rust_test::{NoTest, Room, TestBody};
 use crate::rig::{About, Export, Words as _};
-use memtwin_models::heap::{Heap, MAX_WRITTEN_BYTES, Op, Order, Setup, Slot, Unit};
+use memtwin_models::Law;
+use memtwin_models::heap::{Heap, MAX_WRITTEN_BYTES, Op, Order, Setup, Slot, Unit, laws};
 use std::collections::BTreeMap;
 
 impl Export for Heap {
     // A `GlobalAlloc` may answer null, has no regions and tells nothing.
-    const UNSHOWN_LAWS: &'static [&'static str] =
-        &["refusal", "invalid", "errno", "inside", "redzone", "usable", "over_read", "leak", "bounded", "books"];
+    const UNSHOWN_LAWS: &'static [Law] = &[
+        laws::REFUSAL,
+        laws::INVALID,
+        laws::ERRNO,
+        laws::INSIDE,
+        laws::REDZONE,
+        laws::USABLE,
+        laws::OVER_READ,
+        laws::LEAK,
+        laws::BOUNDED,
+        laws::BOOKS,
+    ];
 
     fn rust_test(setup: &Setup, ops: &[Op], room: &mut Room<'_>) -> Result<TestBody, NoTest> {
         c_program::without_fault(setup)?;
