@@ -32,6 +32,10 @@ pub struct Plan {
     pub last: u32,
 }
 
+/// A plan refuses to take memory back until it has refused this many bytes: what its trace lacks from then on would be the
+/// machine's.
+const MOST_LEFT_BYTES: u64 = 64 << 20;
+
 /// No [`Kind`].
 const NOTHING: u8 = 0;
 
@@ -40,6 +44,9 @@ static KIND: AtomicU8 = AtomicU8::new(NOTHING);
 static FIRST: AtomicU32 = AtomicU32::new(0);
 static LAST: AtomicU32 = AtomicU32::new(0);
 static MADE: AtomicU32 = AtomicU32::new(0);
+/// How many bytes were not taken back since the plan began, and before that in this process.
+static LEFT_BYTES: AtomicU64 = AtomicU64::new(0);
+static LEFT_BYTES_BEFORE: AtomicU64 = AtomicU64::new(0);
 /// Whether one was refused since somebody asked last.
 static HAS_REFUSED: AtomicBool = AtomicBool::new(false);
 
@@ -102,6 +109,7 @@ pub fn begin(plan: Plan) {
     FIRST.store(plan.first, Ordering::Relaxed);
     LAST.store(plan.last, Ordering::Relaxed);
     MADE.store(0, Ordering::Relaxed);
+    LEFT_BYTES_BEFORE.fetch_add(LEFT_BYTES.swap(0, Ordering::Relaxed), Ordering::Relaxed);
     HAS_REFUSED.store(false, Ordering::Relaxed);
     KIND.store(plan.kind as u8, Ordering::Relaxed);
 }
@@ -109,6 +117,12 @@ pub fn begin(plan: Plan) {
 /// Nothing is refused from now on.
 pub fn end() {
     KIND.store(NOTHING, Ordering::Relaxed);
+}
+
+/// How many bytes this process was asked to give back in vain. An allocator may have lost them for ever.
+#[must_use]
+pub fn left_bytes() -> u64 {
+    LEFT_BYTES_BEFORE.load(Ordering::Relaxed).saturating_add(LEFT_BYTES.load(Ordering::Relaxed))
 }
 
 /// Whether something was refused since this was asked last.
@@ -216,16 +230,19 @@ const fn kind_of(call: i64, arguments: [i64; 6]) -> Option<Kind> {
 
 /// Counts a request, and says whether the plan refuses it.
 fn is_refused(call: i64, arguments: [i64; 6]) -> bool {
-    let is_counted = kind_of(call, arguments).is_some_and(|kind| kind as u8 == KIND.load(Ordering::Relaxed));
-    if !is_counted {
+    let Some(kind) = kind_of(call, arguments).filter(|kind| *kind as u8 == KIND.load(Ordering::Relaxed)) else {
+        return false;
+    };
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let is_planned = FIRST.load(Ordering::Relaxed) <= number && number <= LAST.load(Ordering::Relaxed);
+    if !is_planned || MOST_LEFT_BYTES <= LEFT_BYTES.load(Ordering::Relaxed) {
         return false;
     }
-    let number = MADE.fetch_add(1, Ordering::Relaxed);
-    let is_refused = FIRST.load(Ordering::Relaxed) <= number && number <= LAST.load(Ordering::Relaxed);
-    if is_refused {
-        HAS_REFUSED.store(true, Ordering::Relaxed);
+    if kind == Kind::Unmap {
+        LEFT_BYTES.fetch_add(arguments[1].cast_unsigned(), Ordering::Relaxed);
     }
-    is_refused
+    HAS_REFUSED.store(true, Ordering::Relaxed);
+    true
 }
 
 /// How the kernel refuses: `brk` answers with the break as it is.
@@ -305,6 +322,22 @@ mod tests {
         assert!(map());
         begin(Plan { kind: Kind::Unmap, first: 0, last: u32::MAX });
         assert!(map() && !take_refusal(), "another kind, and none within a call");
+    }
+
+    #[test]
+    fn what_is_not_taken_back_is_counted_and_bounded() {
+        const BYTES: usize = 48 << 20;
+        let _plan = with_plan(Kind::Unmap, 0, u32::MAX);
+        let before = left_bytes();
+        // SAFETY: a new mapping touches no memory in use.
+        let mapping = unsafe { libc::mmap(null_mut(), BYTES, 0, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+        assert!(mapping != libc::MAP_FAILED);
+        // SAFETY: nobody uses the mapping.
+        let unmap = || within(|| unsafe { libc::munmap(mapping, BYTES) }) == 0;
+        assert_eq!([unmap(), unmap(), unmap()], [false, false, true]);
+        assert_eq!(left_bytes() - before, 2 * BYTES as u64);
+        begin(Plan { kind: Kind::Map, first: 0, last: 0 });
+        assert_eq!(left_bytes() - before, 2 * BYTES as u64, "what one trace left is there in the next");
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn isolated_round(isolation: &mut Isolation, target: usize, round: u64) -> Resul
     let started = Instant::now();
     Ok(match isolation.run_batch(&batch)? {
         // A sound subject that fails is a finding for `memtwin fuzz`; here its ops count as far as they went.
-        BatchEnd::Done | BatchEnd::Failed { .. } | BatchEnd::NotJudged { .. } => {
+        BatchEnd::Done | BatchEnd::Spent { .. } | BatchEnd::Failed { .. } | BatchEnd::NotJudged { .. } => {
             Some(isolation.counts().ops as f64 / started.elapsed().as_secs_f64())
         }
         BatchEnd::Interrupted => None,

@@ -77,6 +77,10 @@ impl<'a> EpochRunner<'a> {
         loop {
             let (trace, wire, failure) = match self.isolation.run_batch(&batch)? {
                 BatchEnd::Done | BatchEnd::Interrupted => break,
+                BatchEnd::Spent { trace } => {
+                    batch.first_trace = trace.saturating_add(1);
+                    continue;
+                }
                 BatchEnd::NotJudged { trace, wire, why } => {
                     let number = format!("{}-{trace}", task.epoch);
                     not_judged.push(self.not_judged(task.target, target, &wire, &number, why)?);

@@ -54,6 +54,10 @@ pub fn exhaust(
         let (trace, wire, failure) = match isolation.exhaust(index, depth, first..traces)? {
             BatchEnd::Done => break true,
             BatchEnd::Interrupted => break false,
+            BatchEnd::Spent { trace } => {
+                first = trace + 1;
+                continue;
+            }
             BatchEnd::NotJudged { trace, why, .. } => {
                 not_judged.push(format!("trace {trace}: {why}"));
                 first = trace + 1;

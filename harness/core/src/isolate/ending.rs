@@ -19,7 +19,7 @@ impl Isolation {
         };
         match reason {
             Reason::None if status == 0 => match report {
-                Report::Done => Ending::Agreed,
+                Report::Done | Report::Spent => Ending::Agreed,
                 Report::Moot => Ending::Moot { op: number, reason: shared.message.get() },
                 Report::Unsupported => Ending::Unsupported(shared.message.get()),
                 Report::Diverged => {

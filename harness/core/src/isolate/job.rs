@@ -93,10 +93,12 @@ pub(super) enum Report {
     Panicked = 5,
     /// The sandbox could not be set up; nothing ran.
     NoSandbox = 6,
+    /// The budget is not used up, but earlier traces have left more behind than this process should carry on with.
+    Spent = 7,
 }
 
 impl Report {
-    const ALL: [Report; 7] = [
+    const ALL: [Report; 8] = [
         Report::None,
         Report::Done,
         Report::Diverged,
@@ -104,6 +106,7 @@ impl Report {
         Report::Unsupported,
         Report::Panicked,
         Report::NoSandbox,
+        Report::Spent,
     ];
 
     /// The report that a number stands for. A subject may write over it: what stands for nothing is no report.

@@ -92,6 +92,11 @@ pub enum BatchEnd {
         /// Where and how.
         failure: Failure,
     },
+    /// What the traces up to this one left behind was enough for one process; the batch may go on with the next, in another.
+    Spent {
+        /// The trace's number.
+        trace: u64,
+    },
     /// A trace was not judged; the batch may go on with the next.
     NotJudged {
         /// The trace's number.
@@ -264,6 +269,9 @@ impl Isolation {
                     shared.traces.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(BatchEnd::Failed { trace, wire: self.journalled_wire(), failure })
+            }
+            Ending::Agreed if Report::of(shared.report.load(Ordering::Acquire)) == Report::Spent => {
+                Ok(BatchEnd::Spent { trace })
             }
             Ending::Agreed | Ending::Moot { .. } | Ending::Unsupported(_) => Ok(BatchEnd::Done),
         }

@@ -10,6 +10,7 @@ use crate::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Narrator
 use crate::registry::Registry;
 use crate::target::Target;
 use crate::vacuity;
+use memtwin_wild::requests;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::Pid;
@@ -19,6 +20,8 @@ use std::sync::atomic::Ordering;
 
 /// A batch ends after so many traces in a row without an op: the subject serves nothing, and the budget would last for ever.
 const MOST_IDLE_TRACES: u32 = 4096;
+/// A process that was refused to give back this many bytes, in all its traces together, begins no other trace.
+const MOST_LEFT_BYTES: u64 = 512 << 20;
 
 /// Does the job in the shared and ends the process.
 pub(super) fn work(shared: &mut SharedMemory, voice: &OwnedFd, registry: &Registry) -> ! {
@@ -32,7 +35,7 @@ pub(super) fn work(shared: &mut SharedMemory, voice: &OwnedFd, registry: &Regist
         exit();
     }
     std::panic::set_hook(Box::new(|panic| {
-        memtwin_wild::requests::leave();
+        requests::leave();
         let text = panic.payload_as_str().unwrap_or("(no text)");
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
         fault::note_panic(&format!("{text}{place}"));
@@ -125,6 +128,9 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
             Ended::Diverged { .. } => return report(shared, &ended),
         }
         index += 1;
+        if is_spent() {
+            break;
+        }
         idle_traces = if ops == 0 { idle_traces + 1 } else { 0 };
         if idle_traces == MOST_IDLE_TRACES || job.deadline_nanoseconds <= super::monotonic_nanoseconds() {
             break;
@@ -132,7 +138,13 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
     }
     let Shared { step, counts, .. } = &mut *shared;
     runner.finish(&mut Journal { step, counts, features: None, ops: 0 });
-    shared.report.store(Report::Done as u32, Ordering::Release);
+    let report = if is_spent() { Report::Spent } else { Report::Done };
+    shared.report.store(report as u32, Ordering::Release);
+}
+
+/// Whether what earlier traces left behind is enough for this process.
+fn is_spent() -> bool {
+    MOST_LEFT_BYTES <= requests::left_bytes()
 }
 
 /// The trace is on record before it runs.
@@ -172,10 +184,14 @@ fn exhaust(shared: &mut Shared, target: &'static dyn Target) {
         if let Ended::Diverged { .. } = ended {
             return report(shared, &ended);
         }
+        if is_spent() {
+            break;
+        }
     }
     let Shared { step, counts, .. } = &mut *shared;
     runner.finish(&mut Journal { step, counts, features: None, ops: 0 });
-    shared.report.store(Report::Done as u32, Ordering::Release);
+    let report = if is_spent() { Report::Spent } else { Report::Done };
+    shared.report.store(report as u32, Ordering::Release);
 }
 
 fn replay(shared: &mut Shared, target: &'static dyn Target, audits: Audits) {
