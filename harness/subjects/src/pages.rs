@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 /// The size of a page in bytes.
 pub(crate) const PAGE_BYTES: u64 = 4096;
 /// The memory begins at a multiple of this in the host, with as much inaccessible memory on either side, in bytes.
-const GUARD_BYTES: usize = 4 << 20;
+pub(crate) const GUARD_BYTES: usize = 4 << 20;
 
 /// What a page allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

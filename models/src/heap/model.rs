@@ -9,7 +9,7 @@
 //!   answered with a block is a block. After the system has refused it something, it may refuse anything in this trace.
 //! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract states.
 //! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1 byte.
-//! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 64 MiB a call, and
+//! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 8 MiB a call, and
 //!   64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask. Once more than 1 GiB
 //!   is live, it asks such a heap for blocks of at most 64 KiB.
 //! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17, 7.22.3.1).

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// The most bytes that a program writes to a block with one op.
 pub const MAX_WRITTEN_BYTES: u32 = 1 << 16;
 /// What an allocator may copy or write for one call, in bytes.
-pub const MOST_TOUCHED_BYTES: u64 = 64 << 20;
+pub const MOST_TOUCHED_BYTES: u64 = 8 << 20;
 /// Calls that make it copy or write more than this are made while live blocks come to at most [`MOST_LIVE_TOUCHED_BYTES`]: as
 /// many blocks as there are slots come to that.
 const FREELY_TOUCHED_BYTES: u64 = MOST_LIVE_TOUCHED_BYTES / SLOTS as u64;

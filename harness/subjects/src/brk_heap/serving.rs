@@ -1,8 +1,10 @@
 //! The hardened brk heap as a program's global allocator. What the fuzzers put to the test serves here, unchanged, behind a
-//! lock. Refused: more memory than a setup can have (16 MiB of blocks, none of which is used twice).
+//! lock. Refused: more memory than a setup can have (16 MiB of blocks, none of which is used twice), and alignments above
+//! that of the simulated memory in the host.
 
 use super::hardened::Sound;
 use super::process::Process;
+use crate::pages::GUARD_BYTES;
 use memtwin_models::Unsupported;
 use memtwin_models::brk_heap::Setup;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -34,6 +36,13 @@ impl ServingHeap {
         Ok(())
     }
 
+    /// Begins anew, with all its memory. No block of the heap is live: the caller has given them all up.
+    pub(crate) fn begin_anew(&self) {
+        if let Some(mut process) = self.process() {
+            process.reset();
+        }
+    }
+
     /// Whether this address lies in the heap's address space.
     #[must_use]
     pub fn owns(&self, block: *const u8) -> bool {
@@ -46,8 +55,11 @@ impl ServingHeap {
     }
 }
 
-/// Calls the heap, which speaks of guest addresses.
-fn ask(process: &mut Process<Sound>, call: impl FnOnce(&mut Process<Sound>) -> Option<u64>) -> *mut u8 {
+/// Calls the heap, which speaks of guest addresses: they are aligned in the host as far as the memory itself is.
+fn ask(process: &mut Process<Sound>, layout: Layout, call: impl FnOnce(&mut Process<Sound>) -> Option<u64>) -> *mut u8 {
+    if GUARD_BYTES < layout.align() {
+        return null_mut();
+    }
     process.calls.clear();
     let block = call(process);
     block.map_or(null_mut(), |block| process.kernel.pages.host_of(block))
@@ -59,7 +71,9 @@ fn ask(process: &mut Process<Sound>, call: impl FnOnce(&mut Process<Sound>) -> O
 unsafe impl GlobalAlloc for ServingHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match self.process() {
-            Some(mut process) => ask(&mut process, |heap| heap.alloc(layout.size() as u64, layout.align() as u64)),
+            Some(mut process) => {
+                ask(&mut process, layout, |heap| heap.alloc(layout.size() as u64, layout.align() as u64))
+            }
             // SAFETY: the caller's promises are those of the system's allocator.
             None => unsafe { System.alloc(layout) },
         }
@@ -68,7 +82,7 @@ unsafe impl GlobalAlloc for ServingHeap {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         match self.process() {
             Some(mut process) => {
-                ask(&mut process, |heap| heap.alloc_zeroed(layout.size() as u64, layout.align() as u64))
+                ask(&mut process, layout, |heap| heap.alloc_zeroed(layout.size() as u64, layout.align() as u64))
             }
             // SAFETY: as above.
             None => unsafe { System.alloc_zeroed(layout) },
@@ -80,7 +94,7 @@ unsafe impl GlobalAlloc for ServingHeap {
         if let Some(mut process) = self.process()
             && let Some(guest) = process.kernel.pages.address_of(block)
         {
-            return ask(&mut process, |heap| heap.realloc(guest, size, align, new_size as u64));
+            return ask(&mut process, layout, |heap| heap.realloc(guest, size, align, new_size as u64));
         }
         // SAFETY: as above; the block is not the heap's.
         unsafe { System.realloc(block, layout, new_size) }

@@ -2,6 +2,7 @@
 //!
 //! - `free_list` is a small hardened heap over regions, in Rust's manner; [`deviation`] names what it may do differently.
 //! - `paged` is a hardened malloc for several threads over mapped pages, in C's manner, with deviations of its own.
+//! - `serving` has the hardened allocators of the other components as `GlobalAlloc`s.
 //! - `host` has the allocators of the host.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.
 //!
@@ -13,6 +14,7 @@ pub mod deviation;
 mod free_list;
 mod host;
 pub mod paged;
+mod serving;
 
 pub use free_list::FreeList;
 pub use host::{HostLibc, HostSystem};
@@ -27,4 +29,6 @@ pub static ROWS: &[Row<Heap>] = &[
     memtwin_heap::malloc::<Paged<paged::deviation::Sound>>(),
     memtwin_heap::global::<HostSystem>(),
     memtwin_heap::malloc::<HostLibc>(),
+    serving::row::<serving::Brk>(),
+    serving::row::<serving::Header>(),
 ];

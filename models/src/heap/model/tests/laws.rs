@@ -191,8 +191,8 @@ fn a_heap_with_memory_of_its_own_refuses_what_is_huge() {
     let live = live.agrees(&realloc(A, (64 << 10) + 1), answers(Seen::Vacant));
     let live = live.agrees(&calloc(B, 1, (64 << 10) + 1), answers(Seen::Vacant));
     live.diverges(&realloc(A, 64 << 10), &laws::ANSWER, None, answers(Seen::Vacant));
-    bench().agrees(&calloc(A, 1, (64 << 20) + 1), answers(Seen::Vacant));
-    bench().diverges(&calloc(A, 1, 64 << 20), &laws::ANSWER, None, answers(Seen::Vacant));
+    bench().agrees(&calloc(A, 1, (8 << 20) + 1), answers(Seen::Vacant));
+    bench().diverges(&calloc(A, 1, 8 << 20), &laws::ANSWER, None, answers(Seen::Vacant));
     let much = || bench().agrees(&malloc(A, 1 << 40), answers(Seen::Block(0x7000_0000_0000)));
     much().agrees(&malloc(B, (64 << 10) + 1), answers(Seen::Vacant));
     much().diverges(&malloc(B, 64 << 10), &laws::ANSWER, None, answers(Seen::Vacant));
