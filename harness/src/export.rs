@@ -1,7 +1,8 @@
 //! Exporting: a finding as a test that shows it without memtwin, for the project whose code it is about. Refuses traces whose
 //! finding only memtwin's simulated machine can show.
 
-use memtwin_core::explain::{Telling, as_argument};
+use memtwin_core::explain::Telling;
+use memtwin_core::program::{self, as_argument};
 use memtwin_core::rig::About;
 use memtwin_core::rig::rust_test::{NoTest, TestBody, c_comment, comment};
 use std::sync::atomic::AtomicBool;
@@ -87,7 +88,8 @@ fn heading(telling: &Telling<'_>, subject: Option<&str>, what: &str) -> Vec<Stri
     lines.extend([header.story.as_deref(), header.expect.as_deref()].into_iter().flatten().map(comment));
     lines.extend(subject.map(|subject| {
         let (name, subject) = (as_argument(name), as_argument(subject));
-        format!("`memtwin explain {} --subject {}` tells the story.", comment(&name), comment(&subject))
+        let program = program::called();
+        format!("`{} explain {} --subject {}` tells the story.", comment(&program), comment(&name), comment(&subject))
     }));
     lines
 }

@@ -116,7 +116,9 @@ impl FuzzTarget {
         if let Some(subject) = &subject
             && registry.index_of(component, subject).is_none()
         {
-            say(&format!("{SUBJECT}={subject} is no subject of {component}; see `memtwin list`"));
+            let known = registry.targets().filter(|target| target.dialect().name() == component);
+            let known: Vec<&str> = known.map(Target::subject).collect();
+            say(&format!("{SUBJECT}={subject} is no subject of {component}; known are {}", known.join(", ")));
             std::process::exit(2);
         }
         let chosen = chosen(registry, component, subject.as_deref());

@@ -19,6 +19,7 @@ pub mod library;
 pub mod limits;
 pub mod lockstep;
 pub mod mutate;
+pub mod program;
 #[cfg(feature = "proptest")]
 pub mod proptest;
 pub mod random;

@@ -8,7 +8,7 @@ mod sarif;
 
 pub use markdown::code;
 
-use memtwin_core::explain::as_argument;
+use memtwin_core::program::{self, as_argument};
 use memtwin_core::registry::Registry;
 use memtwin_core::run_file::{self, Finding, RunFile, RunFileError, Status, SubjectRun, tame};
 use std::io::{self, Write};
@@ -105,5 +105,6 @@ fn is_as_expected(subject: &SubjectRun) -> bool {
 
 /// The command that shows a finding again.
 fn replay_command(subject: &SubjectRun, finding: &Finding) -> String {
-    format!("memtwin replay {} --subject {}", as_argument(&finding.trace), as_argument(&subject.name()))
+    let (trace, subject) = (as_argument(&finding.trace), as_argument(&subject.name()));
+    format!("{} replay {trace} --subject {subject}", program::called())
 }

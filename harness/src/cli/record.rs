@@ -5,6 +5,7 @@ use super::{Context, Exit, Failed};
 use crate::record::{Cutter, Mtrace, NotMtrace, Piece, Recorder, Recording, breach_words, ending_at};
 use clap::{Args, ValueEnum};
 use memtwin_core::files::{self, write_atomically};
+use memtwin_core::program;
 use memtwin_core::registry::Registry;
 use memtwin_core::text::{file_stem, line};
 use memtwin_core::trace::Header;
@@ -246,7 +247,7 @@ impl Writing<'_> {
             let Some(piece) = ending_at(recording.records()?, breach.call, KEPT_CALLS) else { continue };
             let name = format!("{stem}-broken-{law}-{}", call.kind.name());
             let file = self.write(&name, &piece, words)?;
-            self.screen.line(&format!("    memtwin replay {} {subject}", screen::path(&file)))?;
+            self.screen.line(&format!("    {} replay {} {subject}", program::called(), screen::path(&file)))?;
         }
         Ok(())
     }

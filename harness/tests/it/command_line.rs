@@ -4,11 +4,14 @@
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 const MEMTWIN: &str = env!("CARGO_BIN_EXE_memtwin");
+/// What the program is called as, so that what it prints is the same everywhere.
+const NAME: &str = "memtwin";
 
 /// A trace that GM-01 fails on, with more ops than it needs.
 pub(crate) const TRACE: &str = r#"{"memtwin":1,"component":"guest_memory","setup":{"memory_size":"0x10000"},"subject":"GM-01","expect":"guest_memory/segfault/read_bulk"}
@@ -41,7 +44,12 @@ impl Room {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(MEMTWIN);
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
+        command
+            .arg0(NAME)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .env_remove("RUST_BACKTRACE");
         command
     }
 
@@ -279,6 +287,22 @@ fn witnesses_say_what_they_compared_or_why_not() {
     // This one needs no hardware and no feature.
     assert!(said.contains("page_walk/x86_64 crate: 4"), "{said}");
     room.complains(&["witness", "guest_memory"], "there are witnesses for page_walk, temp_map");
+}
+
+#[test]
+fn a_printed_command_runs_where_it_stands() {
+    let room = Room::new();
+    let mut fuzz = Command::new(MEMTWIN);
+    let output = fuzz.args(["fuzz", "heap/HP-01", "--seed", "1"]).current_dir(room.path("")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = format!("{said}{}", String::from_utf8_lossy(&output.stdout));
+    let command = said.lines().find_map(|line| line.strip_prefix("Next: ")).unwrap_or_else(|| panic!("{said}"));
+    let told = Command::new("sh").args(["-c", command]).current_dir(room.path("")).output().unwrap();
+    let story = String::from_utf8(told.stdout).unwrap();
+    assert!(story.contains("heap/HP-01"), "{command}: {story}");
+    let replay = story.lines().find_map(|line| line.strip_prefix("Replay:")).unwrap_or_else(|| panic!("{story}"));
+    let replayed = Command::new("sh").args(["-c", replay]).current_dir(room.path("")).status().unwrap();
+    assert!(replayed.success(), "{replay}");
 }
 
 #[test]

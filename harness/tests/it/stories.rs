@@ -10,6 +10,7 @@ use memtwin::models::picture::{MOST_ITEMS, Panel, Picture};
 use memtwin::models::{Depth, Model as _, Subject, Verdict};
 use memtwin::rig::Rig;
 use memtwin::trace::Trace;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -21,6 +22,7 @@ fn root() -> &'static Path {
 
 fn explain(arguments: &[&str]) -> Output {
     let mut command = Command::new(MEMTWIN);
+    command.arg0("memtwin");
     command.arg("explain").args(arguments).current_dir(root()).stdin(Stdio::null()).output().unwrap()
 }
 

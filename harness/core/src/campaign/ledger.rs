@@ -182,7 +182,7 @@ impl Ledger {
                 (false, true) => Verdict::Missed,
                 (false, false) => Verdict::Caught,
             };
-            let shortfalls = if book.is_sound { shortfalls(target, &sum) } else { Vec::new() };
+            let shortfalls = if book.is_sound { shortfalls(target, &sum, &plan.out) } else { Vec::new() };
             subjects.push(SubjectRun {
                 component: target.dialect().name().to_owned(),
                 subject: target.subject().to_owned(),

@@ -7,6 +7,7 @@ use crate::target::Target;
 use crate::vacuity::{self, Allowed, Ran};
 use memtwin_models::Effect;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 pub use crate::run_file::{Finding, RunFile, SubjectRun, Verdict};
 
@@ -36,16 +37,18 @@ pub(super) fn outcome_table(target: &dyn Target, counts: &[u64; COUNTS]) -> BTre
 }
 
 /// Where a pass says too little: not enough was judged, failures did not repeat, or an op kind hardly ever succeeded or
-/// failed although the contract permits both.
-pub(super) fn shortfalls(target: &dyn Target, sum: &Sum) -> Vec<String> {
+/// failed although the contract permits both. Traces are filed below `out`.
+pub(super) fn shortfalls(target: &dyn Target, sum: &Sum, out: &Path) -> Vec<String> {
     let Sum { traces, ops, moot, unsupported, unconfirmed, outcomes: counts, .. } = sum;
     let (ops, unconfirmed) = (*ops, *unconfirmed);
     let skipped = vacuity::skipped(target.dialect().outcome_classes(), counts);
     let ran = Ran { traces: *traces, moot: *moot, unsupported: *unsupported, ops, skipped };
     let mut shortfalls = vacuity::shortfalls(&ran, Allowed::OneInAHundred);
     if 0 < unconfirmed {
-        let what = "failures did not repeat on a fresh subject: something outlives its reset, or chance has a part in it; see the unconfirmed traces";
-        shortfalls.push(format!("{unconfirmed} {what}"));
+        let traces = format!("{}-unconfirmed-*", target.name());
+        let what = "did not repeat on a fresh subject: something outlives its reset, or chance has a part in it";
+        let failures = if unconfirmed == 1 { "1 failure".to_owned() } else { format!("{unconfirmed} failures") };
+        shortfalls.push(format!("{failures} {what}; see {}", out.join(traces).display()));
     }
     let floor = ops / FLOOR_FROM_OPS * FLOOR;
     let dialect = target.dialect();

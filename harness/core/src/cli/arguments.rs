@@ -1,14 +1,18 @@
 //! The command line as it was typed: whatever is wrong with it is one line on standard error. It knows no verb.
 
 use super::{Exit, screen};
+use crate::program;
 use clap::Parser;
 use clap::error::{Error, ErrorKind};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The arguments, or the exit code where there is nothing to run: help and the version are printed as they are.
-pub(super) fn parse<A: Parser>() -> Result<A, ExitCode> {
-    A::try_parse().map_err(|error| {
+/// The arguments, or the exit code where there is nothing to run: help, which ends with this text, and the version are printed
+/// as they are.
+pub(super) fn parse<A: Parser>(after_help: String) -> Result<A, ExitCode> {
+    let command = A::command().after_help(after_help);
+    let matches = command.try_get_matches().and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
+    matches.map_err(|error| {
         if error.use_stderr() {
             screen::complain(&line(&error, &verb(&A::command(), std::env::args_os().skip(1))));
             return ExitCode::from(Exit::CouldNotRun as u8);
@@ -21,7 +25,7 @@ pub(super) fn parse<A: Parser>() -> Result<A, ExitCode> {
 
 /// The program and the verbs that were asked for.
 fn verb(command: &clap::Command, arguments: impl Iterator<Item = OsString>) -> String {
-    let mut verb = command.get_name().to_owned();
+    let mut verb = program::called();
     let mut command = command;
     for name in arguments {
         let Some(below) = command.find_subcommand(name) else { break };

@@ -4,6 +4,7 @@ use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen};
 use super::{Context, Exit, Failed, select};
 use crate::bench::{Catch, CatchPlan, EngineCatch, Speed, Spread, catch, speed};
 use crate::engines::Engine;
+use crate::program;
 use clap::{Args, Subcommand};
 use std::io::Write as _;
 
@@ -64,7 +65,8 @@ impl CatchArguments {
         let mut targets = select::targets(context.registry, &self.targets, true)?;
         targets.retain(|&index| context.registry.get(index).is_some_and(|target| !target.is_sound()));
         if targets.is_empty() {
-            return Err("there is no Broken subject among these targets; `memtwin list` shows them".into());
+            let program = program::called();
+            return Err(format!("there is no Broken subject among these targets; `{program} list` shows them").into());
         }
         let out = tempfile::tempdir()?;
         let plan = CatchPlan {

@@ -3,6 +3,7 @@
 use super::{Context, Exit, Failed};
 use crate::corpus::{self, Change, LeftAlone, Size, Trouble, Unjudged};
 use crate::isolate::Isolation;
+use crate::program::{self, as_argument};
 use crate::text;
 use crate::trace::TraceError;
 use clap::{Args, Subcommand};
@@ -145,7 +146,7 @@ fn troubles(out: &mut impl io::Write, troubles: &[Trouble], unjudged: Unjudged) 
             Trouble::Unreadable(error) => line(out, &format!("does not decode, kept: {error}"))?,
             Trouble::Failed { path, target, signature } => {
                 line(out, &format!("{target} fails, kept: {}: {signature}", path.display()))?;
-                line(out, &format!("    memtwin accept {}", path.display()))?;
+                line(out, &format!("    {} accept {}", program::called(), as_argument(&path.to_string_lossy())))?;
             }
             Trouble::NotJudged { path, target, why } => {
                 line(out, &format!("not judged on {target}, kept: {}: {why}", path.display()))?;

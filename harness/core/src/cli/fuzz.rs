@@ -6,8 +6,8 @@ use super::{Context, Exit, Failed, select};
 use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
 use crate::campaign::{Budget, Campaign, Damage, Event, Plan, Shard};
 use crate::engines::Engine;
-use crate::explain::as_argument;
 use crate::finding::Signature;
+use crate::program::{self, as_argument};
 use crate::run_file::known::KnownFindings;
 use crate::run_file::stories;
 use crate::text::line;
@@ -72,7 +72,8 @@ impl Fuzz {
         let known = self.known.load()?;
         let campaign = self.campaign(context)?;
         let plan = campaign.plan();
-        screen.line(&format!("{BOLD}memtwin fuzz{BOLD:#} {} subjects, seed {}", plan.targets.len(), plan.seed))?;
+        let (name, subjects) = (program::name(), plan.targets.len());
+        screen.line(&format!("{BOLD}{name} fuzz{BOLD:#} {subjects} subjects, seed {}", plan.seed))?;
         if self.resume {
             screen.line(&format!("taken up after {} epochs", campaign.epochs_done()))?;
             let Damage { damaged, doubled } = campaign.damage();
@@ -214,7 +215,9 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
         parts.push(format!("{} of {broken} known defects caught", totals.caught));
     }
     if 0 < sound {
-        parts.push(format!("{} of {sound} sound subjects agree with their model", totals.agreed));
+        let enough = |subject: &&SubjectRun| subject.verdict == Verdict::Agreed && subject.shortfalls.is_empty();
+        let agreed = run.subjects.iter().filter(enough).count();
+        parts.push(format!("{agreed} of {sound} sound subjects agree with their model"));
     }
     if 0 < totals.known {
         parts.push(format!("{} with known findings only", totals.known));
@@ -230,7 +233,8 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
     let worst = run.subjects.iter().filter(|subject| subject.verdict == Verdict::Diverged);
     let shown = worst.chain(run.subjects.iter().filter(|subject| subject.verdict == Verdict::Caught));
     if let Some(finding) = shown.flat_map(|subject| &subject.findings).next() {
-        screen.line(&format!("Next: memtwin explain {}", line(&as_argument(&finding.trace))))?;
+        let command = format!("{} explain {}", program::called(), as_argument(&finding.trace));
+        screen.line(&format!("Next: {}", line(&command)))?;
     }
     let not_judged: u64 = run.subjects.iter().map(|subject| subject.not_judged).sum();
     Ok(match (is_clean, not_judged) {
@@ -243,11 +247,15 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
 fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     let name = format!("{}/{}", subject.component, subject.subject);
     let rate_words = count(rate(subject.ops, subject.seconds));
-    let (mark, style) =
-        if subject.verdict.is_as_expected() && subject.shortfalls.is_empty() { ("✓", GOOD) } else { ("✗", BAD) };
+    let is_enough = subject.shortfalls.is_empty();
+    let (mark, style) = if subject.verdict.is_as_expected() && is_enough { ("✓", GOOD) } else { ("✗", BAD) };
+    let verdict = match subject.verdict {
+        Verdict::Agreed if !is_enough => "not proven",
+        verdict => verdict.word(),
+    };
     screen.line(&format!(
         "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate_words} ops/s a worker, {} features, {} moot){DIM:#}",
-        subject.verdict.word(),
+        verdict,
         count(subject.ops),
         count(subject.traces),
         subject.features,

@@ -20,6 +20,7 @@ pub mod select;
 mod shrink;
 
 use crate::isolate;
+use crate::program;
 use crate::registry::Registry;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -47,21 +48,34 @@ part ways, or at which the component faults. Subjects run in sandboxed worker pr
 
 Without a command it checks itself: every known defect must be caught, every sound subject must agree.";
 
-const AFTER_HELP: &str = "\
+/// What the program's help ends with: examples that it can run.
+fn after_help(registry: &Registry) -> String {
+    let name = program::name();
+    let component = registry.dialects().next().map_or("COMPONENT", crate::target::Dialect::name);
+    let mut examples = vec![
+        (String::new(), "check everything"),
+        (format!("fuzz {component} --time 5m"), "look for bugs in the sound subjects of a component"),
+    ];
+    if let Some(broken) = registry.targets().find(|target| !target.is_sound()) {
+        examples.push((format!("fuzz {}", broken.name()), "watch one known defect being caught"));
+    }
+    examples.push(("replay target/memtwin".to_owned(), "replay every trace that was found"));
+    examples.push(("explain target/memtwin/TRACE".to_owned(), "tell the story of one"));
+    let examples: String =
+        examples.iter().map(|(verb, what)| format!("  {:<47} {what}\n", format!("{name} {verb}"))).collect();
+    format!(
+        "\
 Examples:
-  memtwin                                         check everything, about 20 seconds
-  memtwin fuzz guest_memory --time 5m             look for bugs in the sound subjects of a component
-  memtwin fuzz guest_memory/GM-01                 watch one known defect being caught
-  memtwin explain crashes/guest_memory/GM-01.jsonl
-  memtwin replay crashes                          replay every committed trace
-
+{examples}
 Exit codes: 0 as expected; 1 unexpected finding or missed defect; 2 could not run, or not judged;
 130, 143, 129 ended by SIGINT (Ctrl-C), SIGTERM, SIGHUP: what was found until then is saved.
 A second signal ends it at once.
-What a run finds goes below target/memtwin/ unless --out says otherwise.";
+What a run finds goes below target/memtwin/ unless --out says otherwise."
+    )
+}
 
 #[derive(Debug, Parser)]
-#[command(name = "memtwin", version, about = "Differential fuzzing for memory components", long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+#[command(name = "memtwin", version, about = "Differential fuzzing for memory components", long_about = LONG_ABOUT)]
 struct Arguments<V: Subcommand> {
     #[command(subcommand)]
     verb: Option<V>,
@@ -128,6 +142,13 @@ pub struct Context<'a> {
     command: clap::Command,
 }
 
+impl Context<'_> {
+    /// Whether this program has a verb that not every program has.
+    fn has_verb(&self, name: &str) -> bool {
+        self.command.find_subcommand(name).is_some()
+    }
+}
+
 /// An operating error, as one line.
 pub type Failed = Box<dyn std::error::Error>;
 
@@ -143,11 +164,12 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
     if isolate::is_zygote() {
         isolate::serve_if_asked(&registry.with_environment());
     }
+    program::note(std::env::args_os().next());
     if let Err(why) = has_room() {
         screen::complain(&why);
         return ExitCode::from(Exit::CouldNotRun as u8);
     }
-    let arguments = match arguments::parse::<Arguments<V>>() {
+    let arguments = match arguments::parse::<Arguments<V>>(after_help(registry)) {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
     };

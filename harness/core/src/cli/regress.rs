@@ -5,6 +5,7 @@ use super::known::{self, KnownOptions};
 use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen};
 use super::{Context, Exit, Failed};
 use crate::files::write_atomically;
+use crate::program;
 use crate::regress::{self, Event, Plan};
 use crate::run_file::{self, Finding, RunFile, Status, SubjectRun, TraceRun};
 use crate::text::line;
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// The baseline that is used if it is there and no other one is named.
 const COMMITTED: &str = "reports/baseline.json";
+/// Where traces are committed.
+const USUAL_PLACES: [&str; 2] = ["crashes", "corpus"];
 /// The traces that are named for each finding.
 const SHOWN_TRACES: usize = 3;
 /// The run file below `--out`.
@@ -20,8 +23,8 @@ const RUN_FILE: &str = "regress.json";
 
 #[derive(Debug, Args)]
 pub struct Regress {
-    /// Trace files, or folders, of which *.jsonl and seed-* are run
-    #[arg(value_name = "TRACE|DIR", default_values = ["crashes", "corpus"])]
+    /// Trace files, or folders, of which *.jsonl and seed-* are run; crashes and corpus, as far as they are there, if left out
+    #[arg(value_name = "TRACE|DIR", default_values_os_t = usual_places())]
     places: Vec<PathBuf>,
     /// An earlier run file to compare with; reports/baseline.json, where there is one, if left out
     #[arg(long, value_name = "FILE")]
@@ -45,6 +48,11 @@ impl Regress {
     }
 
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
+        if self.places.is_empty() {
+            return Err(
+                "there is no folder crashes or corpus here: name the traces to run, or `accept` a finding".into()
+            );
+        }
         let committed = Path::new(COMMITTED);
         let baseline = match &self.baseline {
             Some(file) => Some(run_file::read(file)?),
@@ -78,7 +86,10 @@ impl Regress {
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         show(&screen, &run)?;
         known::show(&screen, &known, &run)?;
-        conclude(&screen, &run, &file)?;
+        conclude(&screen, &run)?;
+        if context.has_verb("report") {
+            screen.line(&format!("Next: {} report {} --to html", program::called(), screen::path(&file)))?;
+        }
         if self.json {
             screen::print_json(&run)?;
         }
@@ -88,6 +99,10 @@ impl Regress {
         }
         Ok(if run.totals.is_as_expected() { Exit::Clean } else { Exit::Finding })
     }
+}
+
+fn usual_places() -> Vec<PathBuf> {
+    USUAL_PLACES.iter().map(PathBuf::from).filter(|place| place.exists()).collect()
 }
 
 /// A line for each new or flaky finding, and for each trace that is neither as expected nor part of one.
@@ -134,7 +149,7 @@ fn show_trace(screen: &Screen, trace: &TraceRun) -> std::io::Result<()> {
     screen.line(&format!("{style}{:<13}{style:#} {}", trace.status.words(), line(&words)))
 }
 
-fn conclude(screen: &Screen, run: &RunFile, file: &Path) -> std::io::Result<()> {
+fn conclude(screen: &Screen, run: &RunFile) -> std::io::Result<()> {
     let totals = &run.totals;
     let counted = Status::ALL.iter().rev().filter_map(|status| Some((totals.statuses.get(status)?, status.words())));
     let counted: Vec<_> = counted.map(|(count, words)| format!("{count} {words}")).collect();
@@ -144,6 +159,5 @@ fn conclude(screen: &Screen, run: &RunFile, file: &Path) -> std::io::Result<()> 
         counted.join(", "),
         run.traces.len(),
         totals.subjects
-    ))?;
-    screen.line(&format!("Next: memtwin report {} --to html", screen::path(file)))
+    ))
 }

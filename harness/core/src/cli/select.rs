@@ -1,6 +1,7 @@
 //! From names on the command line to targets.
 
 use super::Failed;
+use crate::program;
 use crate::registry::Registry;
 
 /// The targets that a list of `component` and `component/subject` stands for: sound ones, Broken ones when named or asked
@@ -38,7 +39,7 @@ pub fn target(registry: &Registry, component: &str, subject: &str) -> Result<usi
     let own = subject.strip_prefix(component).and_then(|rest| rest.strip_prefix('/'));
     let subject = own.unwrap_or(subject);
     let found = registry.index_of(component, subject);
-    found.ok_or_else(|| format!("unknown subject {component}/{subject}; see `memtwin list`").into())
+    found.ok_or_else(|| format!("unknown subject {component}/{subject}; see `{} list`", program::called()).into())
 }
 
 /// What is wrong with a name that is no component's: perhaps it is a subject's.
@@ -49,5 +50,5 @@ fn unknown(registry: &Registry, name: &str) -> String {
         return format!("{name:?} is a subject, not a component; say {}", meant.join(" or "));
     }
     let known: Vec<_> = registry.dialects().map(crate::target::Dialect::name).collect();
-    format!("unknown component {name:?}; known are {}; see `memtwin list`", known.join(", "))
+    format!("unknown component {name:?}; known are {}; see `{} list`", known.join(", "), program::called())
 }

@@ -11,6 +11,7 @@ pub use bound::MOST_STORY_BYTES;
 use crate::finding::{Cause, Ending, Failure, Step};
 use crate::isolate::{Isolation, IsolationError};
 use crate::lockstep::{Audits, ByteDifference, Told};
+use crate::program::{self, as_argument};
 use crate::registry::Registry;
 use crate::target::{Dialect, Target};
 use crate::trace::Header;
@@ -98,19 +99,12 @@ pub fn tell_trace(
         later: ops - first - steps.len(),
         diagnosis: failure.and_then(|failure| dialect.diagnose(wire, failure)),
         signature: failure.map(|failure| dialect.signature(wire, failure).as_str().to_owned()),
-        replay: format!("memtwin replay {} --subject {}", as_argument(name), as_argument(target.subject())),
+        replay: format!("{} replay {} --subject {}", program::called(), as_argument(name), as_argument(&target.name())),
         end: end(isolation, target, &ending, &steps, told_place)?,
         steps,
     };
     bound::keep_small(&mut story);
     Ok(Some(story))
-}
-
-/// A text as one argument on a shell's command line.
-#[must_use]
-pub fn as_argument(text: &str) -> String {
-    // A zero byte, which no argument can hold, is the one thing that cannot be quoted.
-    shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
 /// The first op of the story; `None` when interrupted. Only the last ops of a long trace are told, and which one is the

@@ -133,7 +133,7 @@ pub struct Counts {
 pub enum IsolationError {
     #[error("cannot start a zygote from {program}: {source}")]
     Start { program: PathBuf, source: io::Error },
-    #[error("the zygote is gone: {source}; run `memtwin doctor`")]
+    #[error("the zygote is gone: {source}; run `{} doctor`", crate::program::called())]
     Gone { source: io::Error },
     #[error("the zygote cannot fork a worker: the system is out of processes or memory")]
     NoWorker,

@@ -62,7 +62,7 @@ pub enum TraceError {
     Version { path: PathBuf, version: u32 },
     #[error("{path} is for the unknown component {component:?}; known are {known}")]
     Component { path: PathBuf, component: String, known: String },
-    #[error("{path} is for the unknown subject {component}/{subject}; see `memtwin list`")]
+    #[error("{path} is for the unknown subject {component}/{subject}; see `{} list`", crate::program::called())]
     Subject { path: PathBuf, component: String, subject: String },
     #[error(
         "{path} is not a JSON trace (it does not begin with {{\"memtwin\":) and names no component as wire bytes do by \
