@@ -225,7 +225,7 @@ impl<A: Allocator> Program<A> {
         };
         let overflows = matches!(call, Get::Calloc { count, size } if count.checked_mul(size).is_none());
         let is_invalid = matches!(call, Get::PosixMemalign { align, .. } if !AnyAlignment(align as u64).is_for_posix());
-        if !overflows && !is_invalid && self.is_too_much(0, size, zeroed) {
+        if !overflows && !is_invalid && self.is_too_much(0, size, align, zeroed) {
             return Seen::Vacant;
         }
         let answer = self.allocator.get(call);
@@ -244,8 +244,8 @@ impl<A: Allocator> Program<A> {
 
     /// Whether the program does not ask for so much.
     #[inline]
-    fn is_too_much(&self, old_size: usize, size: usize, zeroed: bool) -> bool {
-        self.contract.is_too_much(old_size as u64, size as u64, zeroed, self.slots.live_bytes())
+    fn is_too_much(&self, old_size: usize, size: usize, align: usize, zeroed: bool) -> bool {
+        self.contract.is_too_much(old_size as u64, size as u64, align as u64, zeroed, self.slots.live_bytes())
     }
 
     #[inline]
@@ -326,8 +326,11 @@ impl<A: Allocator> Program<A> {
             // A product that overflows is refused.
             Change::Reallocarray { count, size } => count.checked_mul(size).unwrap_or(0),
         };
-        let zeroed = matches!(call, Change::Relayout { zeroed: true, .. });
-        if self.is_too_much(held.size, wanted, zeroed) {
+        let (align, zeroed) = match call {
+            Change::Relayout { align, zeroed, .. } => (align, zeroed),
+            Change::Realloc { .. } | Change::Reallocarray { .. } => (held.align, false),
+        };
+        if self.is_too_much(held.size, wanted, align, zeroed) {
             return Seen::Vacant;
         }
         // SAFETY: the block is in the slot.

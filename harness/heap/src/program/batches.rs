@@ -17,7 +17,7 @@ impl<A: Allocator> Program<A> {
             if self.slots.get(slot).is_some() {
                 continue;
             }
-            if self.is_too_much(0, size, false) {
+            if self.is_too_much(0, size, natural_align(size), false) {
                 break;
             }
             let Answer::Block(block) = self.allocator.get(Get::Malloc { size }) else {
