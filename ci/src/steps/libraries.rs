@@ -82,6 +82,23 @@ impl Library {
     }
 }
 
+/// The program in docs/findings/ that AddressSanitizer's malloc ends.
+const ENDED_BY_SANITIZER: &str = "address-sanitizer-posix-memalign";
+
+/// The compiler's AddressSanitizer ends it, although the process was to go on.
+fn sanitizer(room: &Room) -> Result<(), Trouble> {
+    let out = tempfile::tempdir()?;
+    let source = room.root.join("docs/findings").join(ENDED_BY_SANITIZER).with_extension("c");
+    let program = out.path().join(ENDED_BY_SANITIZER);
+    let compile = Run::new(&room.root, "cc", [OsStr::new("-fsanitize=address"), source.as_os_str(), OsStr::new("-o")]);
+    compile.with([&program]).pass()?;
+    let run = Run::new::<&str>(out.path(), &program.to_string_lossy(), []);
+    match run.env("ASAN_OPTIONS", "allocator_may_return_null=1").keep()?.code {
+        Some(0 | 2) => Err(Trouble::Failed(format!("{} is not ended any more", source.display()))),
+        _ => Ok(()),
+    }
+}
+
 /// Every library that is here agrees, or shows the finding that is known of it.
 pub(super) fn libraries(room: &Room) -> Result<(), Trouble> {
     let absent = Library::absent();
@@ -92,6 +109,7 @@ pub(super) fn libraries(room: &Room) -> Result<(), Trouble> {
     for library in LIBRARIES.iter().filter(|library| library.path().exists()) {
         library.test(room)?;
     }
+    sanitizer(room)?;
     let absent = Library::absent();
     if absent.is_empty() {
         return Ok(());

@@ -1,5 +1,6 @@
 //! Accesses through pointers that were never valid: what a defect does that takes a guest address for a host pointer. The
-//! other record that subjects share with the fault handler is in [`requests`].
+//! other record that subjects share with the fault handler is in [`requests`]. Whether AddressSanitizer is built in is known
+//! here, too.
 //!
 //! Each access is one byte and one machine instruction, so that the processor answers and no check of the compiler's or
 //! of the standard library's stands before it. This module refuses to make such an access safe: whoever calls it
@@ -9,6 +10,9 @@
 //! address left there.
 
 pub mod requests;
+mod sanitizer;
+
+pub use sanitizer::HAS_ADDRESS_SANITIZER;
 
 use std::arch::asm;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! What an allocator may claim for itself. The strict contract claims nothing.
 
-use super::op::{Op, OpKind, is_beyond_reason, reserves_too_much, touches_too_much, zeroed_bytes};
+use super::op::{Op, OpKind, is_beyond_reason, touches_too_much, zeroed_bytes};
 use super::setup::{MAX_REGION_BYTES, Setup};
 use crate::{Contract, Freedom, Unsupported};
 
@@ -262,14 +262,16 @@ impl HeapContract {
         self.has(op.kind()) && align <= self.largest_align && size <= self.largest_size && extends
     }
 
-    /// Whether the program does not ask for a block of so many bytes, aligned to so many, while its live blocks come to so many: so
-    /// much would be live, or reserved to align it, or might be zeroed, or copied from the `old_size` bytes of the block that
-    /// becomes it.
+    /// Whether the program does not ask for a block of so many bytes, aligned to so many, while its live blocks come to so many: the
+    /// contract says that larger ones are not asked for, or so much would be live, or might be zeroed, or copied from the
+    /// `old_size` bytes of the block that becomes it.
     #[inline]
     #[must_use]
     pub fn is_too_much(&self, old_size: u64, size: u64, align: u64, zeroed: bool, live_bytes: u64) -> bool {
         let written = if zeroed && self.own_memory { zeroed_bytes(size) } else { 0 };
-        self.own_memory && (is_beyond_reason(size, live_bytes) || reserves_too_much(align))
+        self.own_memory && is_beyond_reason(size, live_bytes)
+            || self.largest_size < size
+            || self.largest_align < align
             || touches_too_much(written.max(old_size.min(size)), live_bytes)
     }
 

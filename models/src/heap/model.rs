@@ -11,7 +11,7 @@
 //! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1 byte.
 //! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 8 MiB a call, and
 //!   64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask. Once more than 1 GiB
-//!   is live, it asks such a heap for blocks of at most 64 KiB; and never for alignments between 1 GiB and 2^47.
+//!   is live, it asks such a heap for blocks of at most 64 KiB. What is larger than the contract says it never asks for.
 //! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17, 7.22.3.1).
 //!
 //! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the answer, the

@@ -47,14 +47,6 @@ pub(super) const fn is_beyond_reason(size: u64, live_bytes: u64) -> bool {
     FREELY_TOUCHED_BYTES < size && size < UNANSWERED_BYTES && REFUSABLE_BYTES < live_bytes
 }
 
-/// Whether the program does not ask a heap with memory of its own for a block with this alignment: it may reserve as much and more
-/// to find a place, and AddressSanitizer's malloc notes an eighth of that. Alignments that nobody can serve are asked for.
-#[inline]
-#[must_use]
-pub(super) const fn reserves_too_much(align: u64) -> bool {
-    REFUSABLE_BYTES < align && align < UNANSWERED_BYTES
-}
-
 /// The bytes that a heap with memory of its own may have to write for a block that holds zeros: none where nobody answers.
 #[inline]
 #[must_use]

@@ -119,7 +119,7 @@ extern "C" fn main(argument: *mut libc::c_void) -> *mut libc::c_void {
     let number = record::enter(shared.lane, high - (STACK_BYTES + GAP_BYTES) as u64..high);
     shared.number.store(number, Ordering::Relaxed);
     // AddressSanitizer gives each thread such a stack, and unmaps what it finds there at the end.
-    if !cfg!(memtwin_address_sanitizer) {
+    if !memtwin_wild::HAS_ADDRESS_SANITIZER {
         let stack = libc::stack_t { ss_sp: shared.handler_stack.cast(), ss_flags: 0, ss_size: HANDLER_STACK_BYTES };
         // SAFETY: the stack outlives this thread; the old one is not asked for.
         unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) };

@@ -1,10 +1,15 @@
 //! The allocators of the host: what every program here relies on. They are held to what their documentation promises.
 
 use memtwin_heap::{GlobalHeap, Malloc};
-use memtwin_models::Unsupported;
 use memtwin_models::heap::{HeapContract, Setup};
+use memtwin_models::{Contract as _, Unsupported};
 use std::alloc::System;
 use std::ptr::null_mut;
+
+/// AddressSanitizer's malloc, which then is the host's, reserves a multiple of an alignment and notes an eighth of that, and ends
+/// the process where size and alignment together overflow (posix_memalign with 2^63).
+pub(super) const LARGEST_ALIGN: u64 =
+    if memtwin_wild::HAS_ADDRESS_SANITIZER { 1 << 24 } else { HeapContract::STRICT.largest_align };
 
 /// Rust's `System`.
 #[derive(Debug)]
@@ -13,6 +18,7 @@ pub struct HostSystem;
 impl GlobalHeap for HostSystem {
     type Allocator = System;
     const NAME: &'static str = "system";
+    const CONTRACT: HeapContract = HeapContract { largest_align: LARGEST_ALIGN, ..HeapContract::GLOBAL };
 
     fn new() -> System {
         System
@@ -26,7 +32,7 @@ pub struct HostLibc;
 impl Malloc for HostLibc {
     const NAME: &'static str = "libc";
     // What malloc(3) and its like promise, and no more.
-    const CONTRACT: HeapContract = HeapContract::C;
+    const CONTRACT: HeapContract = HeapContract { largest_align: LARGEST_ALIGN, ..HeapContract::C };
 
     fn new(_setup: &Setup) -> Result<Self, Unsupported> {
         Ok(HostLibc)

@@ -1,13 +1,14 @@
 //! The hardened allocators of the other components as `GlobalAlloc`s in front of the system's, as they serve a program. The
 //! system that they ask for memory is simulated, so that no request to the host is theirs.
 
+use super::HostSystem;
 use crate::brk_heap::ServingHeap;
 use crate::header_free::ServingAllocator;
 use memtwin_heap::{Arena, Global, GlobalHeap, Program};
 use memtwin_models::Row;
 use memtwin_models::brk_heap::{Granularity, Setup as BrkSetup};
 use memtwin_models::header_free::{Libc, MincorePlan, Mode, Setup as HeaderSetup};
-use memtwin_models::heap::Heap;
+use memtwin_models::heap::{Heap, HeapContract};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -91,6 +92,7 @@ pub(super) struct Brk;
 impl GlobalHeap for Brk {
     type Allocator = BrkInFront;
     const NAME: &'static str = "brk_in_front";
+    const CONTRACT: HeapContract = HostSystem::CONTRACT;
 
     fn new() -> BrkInFront {
         let heap = ServingHeap::new();
@@ -107,6 +109,7 @@ pub(super) struct Header;
 impl GlobalHeap for Header {
     type Allocator = ServingAllocator;
     const NAME: &'static str = "header_in_front";
+    const CONTRACT: HeapContract = HostSystem::CONTRACT;
 
     fn new() -> ServingAllocator {
         let allocator = ServingAllocator::new();
