@@ -19,6 +19,7 @@ mod guest_memory_forms;
 mod header_free_forms;
 mod header_free_subjects;
 mod heap_forms;
+mod help;
 mod hostile_input;
 mod lanes;
 mod libraries;
