@@ -114,6 +114,15 @@ pub trait Contract: Clone + Copy + Debug + Send + Sync + 'static {
     const FREEDOMS: &'static [Freedom];
     /// The names of the freedoms that this contract claims.
     fn claimed(&self) -> Vec<&'static str>;
+    /// The value of a freedom that has one, in words: a number, or a list.
+    fn value(&self, _freedom: &str) -> Option<String> {
+        None
+    }
+    /// The freedoms that this contract claims, with their values: `no_reuse`, `block_overhead=16`.
+    fn claims(&self) -> Vec<String> {
+        let claim = |name| self.value(name).map_or_else(|| String::from(name), |value| format!("{name}={value}"));
+        self.claimed().into_iter().map(claim).collect()
+    }
 }
 
 /// One freedom of a contract.

@@ -191,6 +191,8 @@ pub trait Target: Sync {
     fn health(&self) -> Health;
     /// The freedoms that the subject claims.
     fn claimed(&self) -> Vec<&'static str>;
+    /// The freedoms that the subject claims, with their values.
+    fn claims(&self) -> Vec<String>;
     /// The library that the subject is made of, if it is made of one.
     fn origin(&self) -> Option<&'static Origin>;
     /// Whether the subject can show this outcome class for this op kind at all.
@@ -243,6 +245,10 @@ impl<C: Rig> Target for Row<C> {
 
     fn claimed(&self) -> Vec<&'static str> {
         self.contract.claimed()
+    }
+
+    fn claims(&self) -> Vec<String> {
+        self.contract.claims()
     }
 
     fn origin(&self) -> Option<&'static Origin> {

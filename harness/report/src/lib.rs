@@ -1,6 +1,7 @@
 //! Reports: one run file told in the forms that people, code hosts and build servers read. Every text of a run file is foreign and
 //! is made tame first; each form escapes it in its own way. A report adds no judgement of its own.
 
+mod bill;
 mod html;
 mod junit;
 mod markdown;
@@ -25,6 +26,8 @@ pub enum Format {
     Sarif,
     /// Markdown, for a comment on a pull request.
     Md,
+    /// Markdown: a page for each subject that agreed, to be published by who maintains it.
+    Bill,
 }
 
 impl Format {
@@ -36,6 +39,7 @@ impl Format {
             Format::Junit => "junit.xml",
             Format::Sarif => "report.sarif",
             Format::Md => "report.md",
+            Format::Bill => "bill.md",
         }
     }
 }
@@ -54,24 +58,34 @@ pub enum ReportError {
 #[derive(Debug)]
 pub struct Report {
     run: RunFile,
+    sources: Vec<bill::Source>,
 }
 
 impl Report {
     /// Makes the texts of a run tame.
     pub fn new(run: &RunFile) -> Result<Self, ReportError> {
-        Ok(Report { run: tame(run)? })
+        let run = tame(run)?;
+        Ok(Report { sources: bill::Source::all(&run), run })
     }
 
     /// The run of a file, whose texts are made tame while it is read.
     pub fn read(path: &Path) -> Result<Self, RunFileError> {
+        let run = run_file::read(path)?;
+        let sources = bill::Source::all(&run);
         // What was merged is shown as one.
-        Ok(Report { run: RunFile { runs: Vec::new(), ..run_file::read(path)? } })
+        Ok(Report { run: RunFile { runs: Vec::new(), ..run }, sources })
     }
 
     /// Whether there is nothing to show: neither a subject nor a trace.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.run.is_empty()
+    }
+
+    /// Whether there is a subject that a bill can be made for.
+    #[must_use]
+    pub fn has_bill(&self) -> bool {
+        bill::agreed(&self.run).next().is_some()
     }
 
     /// One report as text.
@@ -88,6 +102,7 @@ impl Report {
             Format::Junit => junit::junit(&self.run, out),
             Format::Sarif => sarif::sarif(&self.run, registry, out),
             Format::Md => out.write_all(markdown::markdown(&self.run).as_bytes()),
+            Format::Bill => out.write_all(bill::bills(&self.run, &self.sources, registry).as_bytes()),
         }
     }
 }

@@ -28,6 +28,13 @@ impl Report {
         if report.is_empty() {
             return Err(says_nothing(&self.run));
         }
+        if self.to.contains(&Format::Bill) && !report.has_bill() {
+            let run = screen::path(&self.run);
+            return Err(format!(
+                "{run} has no sound subject that agreed and proved enough, so there is no bill to make"
+            )
+            .into());
+        }
         let mut formats = self.to.clone();
         formats.sort_unstable();
         formats.dedup();

@@ -2,6 +2,7 @@
 //! longer than running them. Tests that need a main or an allocator of their own stand beside it.
 
 mod any_bytes;
+mod bill;
 mod brk_heap_forms;
 mod brk_heap_subjects;
 mod campaigns;

@@ -35,6 +35,10 @@ impl Contract for BrkHeapContract {
         },
     ];
 
+    fn value(&self, freedom: &str) -> Option<String> {
+        (freedom == "overhead_bytes").then(|| self.overhead_bytes.to_string())
+    }
+
     fn claimed(&self) -> Vec<&'static str> {
         let claims = [self.blocks_from_mmap, self.trusts_fresh_pages, self.no_raw_brk, self.overhead_bytes != 0];
         Self::FREEDOMS.iter().zip(claims).filter(|(_, claimed)| *claimed).map(|(freedom, _)| freedom.name).collect()

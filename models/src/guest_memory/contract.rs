@@ -72,6 +72,10 @@ impl Contract for GuestMemoryContract {
         Freedom { name: "largest_memory_bytes", sentence: "Larger memories are not served." },
     ];
 
+    fn value(&self, freedom: &str) -> Option<String> {
+        (freedom == "largest_memory_bytes").then(|| self.largest_memory_bytes.to_string())
+    }
+
     fn claimed(&self) -> Vec<&'static str> {
         let claims = [
             self.zero_length_anywhere,

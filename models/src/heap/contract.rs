@@ -73,6 +73,13 @@ macro_rules! freedoms {
                 $(if self.$name != Self::STRICT.$name { claimed.push(stringify!($name)); })*
                 claimed
             }
+
+            fn value(&self, freedom: &str) -> Option<String> {
+                match freedom {
+                    $(stringify!($name) => <$type as Claim>::value(&self.$name),)*
+                    _ => None,
+                }
+            }
         }
 
         impl HeapContract {
@@ -98,6 +105,8 @@ macro_rules! freedoms {
 /// A freedom's value, from what a person wrote.
 trait Claim {
     fn claim(&mut self, name: &str, value: Option<&str>) -> Result<(), String>;
+    /// What a person writes behind the name; nothing where the name says it all.
+    fn value(&self) -> Option<String>;
 }
 
 impl Claim for bool {
@@ -109,6 +118,10 @@ impl Claim for bool {
         };
         Ok(())
     }
+
+    fn value(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Claim for u64 {
@@ -119,6 +132,10 @@ impl Claim for u64 {
         });
         *self = number.ok_or_else(|| format!("{name} needs a number: {name}=16"))?;
         Ok(())
+    }
+
+    fn value(&self) -> Option<String> {
+        Some(self.to_string())
     }
 }
 
@@ -132,6 +149,12 @@ impl Claim for Calls {
             *self = self.without(Calls::of(&[OpKind::ALL[kind]]));
         }
         Ok(())
+    }
+
+    fn value(&self) -> Option<String> {
+        let missing = OpKind::ALL.iter().zip(OpKind::NAMES).filter(|(kind, _)| !self.has(**kind));
+        let missing: Vec<&str> = missing.map(|(_, name)| *name).collect();
+        Some(missing.join("+"))
     }
 }
 

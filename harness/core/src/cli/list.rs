@@ -31,7 +31,7 @@ impl List {
                         "health": if target.is_sound() { "sound" } else { "broken" },
                         "defect": defect,
                         "story": story,
-                        "claims": target.claimed(),
+                        "claims": target.claims(),
                     })
                 });
                 let laws = dialect.laws().iter().map(|law| json!({ "law": law.name, "sentence": law.sentence }));
@@ -53,7 +53,7 @@ impl List {
             for target in registry.targets().filter(|target| target.dialect().name() == dialect.name()) {
                 let (health, words) = match target.health() {
                     Health::Sound if target.claimed().is_empty() => ("sound", "the strict contract".to_owned()),
-                    Health::Sound => ("sound", format!("claims {}", target.claimed().join(", "))),
+                    Health::Sound => ("sound", format!("claims {}", target.claims().join(", "))),
                     Health::Broken { story, .. } => ("broken", story.to_owned()),
                 };
                 writeln!(out, "  {:<18} {health:<7} {DIM}{words}{DIM:#}", target.subject())?;
