@@ -249,10 +249,8 @@ fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     let rate_words = count(rate(subject.ops, subject.seconds));
     let is_enough = subject.shortfalls.is_empty();
     let (mark, style) = if subject.verdict.is_as_expected() && is_enough { ("✓", GOOD) } else { ("✗", BAD) };
-    let verdict = match subject.verdict {
-        Verdict::Agreed if !is_enough => "not proven",
-        verdict => verdict.word(),
-    };
+    let is_proven = subject.verdict != Verdict::Agreed || is_enough;
+    let verdict = if is_proven { subject.verdict.word() } else { "not proven" };
     screen.line(&format!(
         "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate_words} ops/s a worker, {} features, {} moot){DIM:#}",
         verdict,

@@ -22,7 +22,7 @@ pub(super) struct BrkInFront {
 
 impl BrkInFront {
     /// A block of the heap, if it has one.
-    fn from_heap(&self, ask: impl Fn(&ServingHeap) -> *mut u8) -> Option<*mut u8> {
+    fn of_heap(&self, ask: impl Fn(&ServingHeap) -> *mut u8) -> Option<*mut u8> {
         let mut block = ask(&self.heap);
         if block.is_null() && self.live.load(Ordering::Relaxed) == 0 {
             self.heap.begin_anew();
@@ -40,14 +40,14 @@ impl BrkInFront {
 unsafe impl GlobalAlloc for BrkInFront {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are those of both allocators.
-        let own = self.from_heap(|heap| unsafe { heap.alloc(layout) });
+        let own = self.of_heap(|heap| unsafe { heap.alloc(layout) });
         // SAFETY: as above.
         own.unwrap_or_else(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for `alloc`.
-        let own = self.from_heap(|heap| unsafe { heap.alloc_zeroed(layout) });
+        let own = self.of_heap(|heap| unsafe { heap.alloc_zeroed(layout) });
         // SAFETY: as for `alloc`.
         own.unwrap_or_else(|| unsafe { System.alloc_zeroed(layout) })
     }
