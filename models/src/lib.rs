@@ -8,6 +8,7 @@
 
 mod allocation;
 pub mod brk_heap;
+mod contract;
 pub mod guest_memory;
 pub mod header_free;
 pub mod heap;
@@ -23,6 +24,7 @@ pub mod temp_map;
 mod verdict;
 pub mod wire;
 
+pub use contract::{Contract, Freedom};
 pub use lane::{Lane, MOST_LANES};
 pub use payload::Payload;
 pub use state_map::StateMap;
@@ -104,34 +106,6 @@ pub enum Effect {
     Failure,
     /// The subject cannot do such an op, as its contract says; counted, and judged no further.
     Skipped,
-}
-
-/// The freedoms that a subject's documentation may claim. Each has a strict default.
-pub trait Contract: Clone + Copy + Debug + Send + Sync + 'static {
-    /// The contract that claims no freedom.
-    const STRICT: Self;
-    /// Every freedom, with the sentence that explains it.
-    const FREEDOMS: &'static [Freedom];
-    /// The names of the freedoms that this contract claims.
-    fn claimed(&self) -> Vec<&'static str>;
-    /// The value of a freedom that has one, in words: a number, or a list.
-    fn value(&self, _freedom: &str) -> Option<String> {
-        None
-    }
-    /// The freedoms that this contract claims, with their values: `no_reuse`, `block_overhead=16`.
-    fn claims(&self) -> Vec<String> {
-        let claim = |name| self.value(name).map_or_else(|| String::from(name), |value| format!("{name}={value}"));
-        self.claimed().into_iter().map(claim).collect()
-    }
-}
-
-/// One freedom of a contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Freedom {
-    /// The name, as `memtwin list` prints it.
-    pub name: &'static str,
-    /// What a subject may do when it claims this freedom, and what the strict contract demands instead.
-    pub sentence: &'static str,
 }
 
 /// The reference model of a component: judges what it saw; never predicts what the contract leaves open.

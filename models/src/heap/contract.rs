@@ -2,7 +2,8 @@
 
 use super::op::{Op, OpKind, is_beyond_reason, touches_too_much, zeroed_bytes};
 use super::setup::{MAX_REGION_BYTES, Setup};
-use crate::{Contract, Freedom, Unsupported};
+use crate::contract::{Claim, freedoms};
+use crate::{Contract as _, Unsupported};
 
 /// The calls that a subject has, as a set of op kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,91 +55,6 @@ impl Calls {
     }
 }
 
-/// A contract whose freedoms are a list: each is a field, its strict value, and the sentence that explains it.
-macro_rules! freedoms {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $strict:expr, $sentence:literal;)*) => {
-        /// The freedoms that an implementation's documentation claims.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub struct HeapContract {
-            $(#[doc = $sentence] pub $name: $type,)*
-        }
-
-        impl Contract for HeapContract {
-            const STRICT: Self = HeapContract { $($name: $strict,)* };
-
-            const FREEDOMS: &'static [Freedom] = &[$(Freedom { name: stringify!($name), sentence: $sentence },)*];
-
-            fn claimed(&self) -> Vec<&'static str> {
-                let mut claimed = Vec::new();
-                $(if self.$name != Self::STRICT.$name { claimed.push(stringify!($name)); })*
-                claimed
-            }
-
-            fn value(&self, freedom: &str) -> Option<String> {
-                match freedom {
-                    $(stringify!($name) => <$type as Claim>::value(&self.$name),)*
-                    _ => None,
-                }
-            }
-        }
-
-        impl HeapContract {
-            /// The same contract with one freedom more, by its name: `realloc_zero`, or `block_overhead=16`.
-            ///
-            /// # Errors
-            /// In words, when there is no such freedom or it takes another value.
-            pub fn claim(mut self, claim: &str) -> Result<Self, String> {
-                let (name, value) = claim.split_once('=').map_or((claim, None), |(name, value)| (name, Some(value)));
-                match name {
-                    $(stringify!($name) => <$type as Claim>::claim(&mut self.$name, name, value)?,)*
-                    _ => {
-                        let names: Vec<&str> = Self::FREEDOMS.iter().map(|freedom| freedom.name).collect();
-                        return Err(format!("there is no freedom {name:?}; known are {}", names.join(", ")));
-                    }
-                }
-                Ok(self)
-            }
-        }
-    };
-}
-
-/// A freedom's value, from what a person wrote.
-trait Claim {
-    fn claim(&mut self, name: &str, value: Option<&str>) -> Result<(), String>;
-    /// What a person writes behind the name; nothing where the name says it all.
-    fn value(&self) -> Option<String>;
-}
-
-impl Claim for bool {
-    fn claim(&mut self, name: &str, value: Option<&str>) -> Result<(), String> {
-        *self = match value {
-            None | Some("true") => true,
-            Some("false") => false,
-            Some(other) => return Err(format!("{name} is claimed or not; {other:?} is neither true nor false")),
-        };
-        Ok(())
-    }
-
-    fn value(&self) -> Option<String> {
-        None
-    }
-}
-
-impl Claim for u64 {
-    fn claim(&mut self, name: &str, value: Option<&str>) -> Result<(), String> {
-        let number = value.and_then(|value| match value.strip_prefix("0x") {
-            Some(digits) => u64::from_str_radix(digits, 16).ok(),
-            None => value.parse().ok(),
-        });
-        *self = number.ok_or_else(|| format!("{name} needs a number: {name}=16"))?;
-        Ok(())
-    }
-
-    fn value(&self) -> Option<String> {
-        Some(self.to_string())
-    }
-}
-
 impl Claim for Calls {
     /// The calls that are missing, separated by `+`.
     fn claim(&mut self, name: &str, value: Option<&str>) -> Result<(), String> {
@@ -159,6 +75,8 @@ impl Claim for Calls {
 }
 
 freedoms! {
+    /// What an allocator's documentation claims.
+    HeapContract;
     calls: Calls = Calls::ALL,
         "The subject does not have all calls: C's, Rust's, those of arenas; strictly it has each of them.";
     own_memory: bool = false,
