@@ -6,20 +6,30 @@
 //! code, and no model knows a subject.
 #![forbid(unsafe_code)]
 
+// What components share is not all used where one is built alone. The build of all finds what nobody uses.
+#[cfg_attr(not(feature = "default"), allow(dead_code, unreachable_pub))]
 mod allocation;
+#[cfg(feature = "brk_heap")]
 pub mod brk_heap;
+#[cfg_attr(not(feature = "default"), allow(dead_code, unused_imports, unused_macros))]
 mod contract;
+#[cfg(feature = "guest_memory")]
 pub mod guest_memory;
+#[cfg(feature = "header_free")]
 pub mod header_free;
+#[cfg(feature = "heap")]
 pub mod heap;
 pub mod hex;
 mod lane;
+#[cfg_attr(not(feature = "default"), allow(dead_code, unused_imports, unused_macros))]
 pub mod operand;
+#[cfg(feature = "page_walk")]
 pub mod page_walk;
 pub mod payload;
 pub mod picture;
 mod state_map;
 mod subject;
+#[cfg(feature = "temp_map")]
 pub mod temp_map;
 mod verdict;
 pub mod wire;

@@ -2,12 +2,6 @@
 
 use crate::library::{self, Found, Request};
 use crate::target::{Dialect, Target};
-use memtwin_models::brk_heap::BrkHeap;
-use memtwin_models::guest_memory::GuestMemory;
-use memtwin_models::header_free::HeaderFree;
-use memtwin_models::heap::Heap;
-use memtwin_models::page_walk::PageWalk;
-use memtwin_models::temp_map::TempMap;
 use memtwin_models::{Component, Row};
 
 /// A component whose rows a registry can hold. The one method is written out for each component, because where it is written
@@ -18,46 +12,28 @@ pub trait Listed: Component {
     fn target(row: &'static Row<Self>) -> &'static dyn Target;
 }
 
-impl Listed for BrkHeap {
-    #[inline(never)]
-    fn target(row: &'static Row<Self>) -> &'static dyn Target {
-        row
-    }
+/// The components that this program is built with: each has a feature of its name.
+macro_rules! listed {
+    ($($feature:literal $component:path),* $(,)?) => {
+        $(
+            #[cfg(feature = $feature)]
+            impl Listed for $component {
+                #[inline(never)]
+                fn target(row: &'static Row<Self>) -> &'static dyn Target {
+                    row
+                }
+            }
+        )*
+    };
 }
 
-impl Listed for GuestMemory {
-    #[inline(never)]
-    fn target(row: &'static Row<Self>) -> &'static dyn Target {
-        row
-    }
-}
-
-impl Listed for HeaderFree {
-    #[inline(never)]
-    fn target(row: &'static Row<Self>) -> &'static dyn Target {
-        row
-    }
-}
-
-impl Listed for Heap {
-    #[inline(never)]
-    fn target(row: &'static Row<Self>) -> &'static dyn Target {
-        row
-    }
-}
-
-impl Listed for PageWalk {
-    #[inline(never)]
-    fn target(row: &'static Row<Self>) -> &'static dyn Target {
-        row
-    }
-}
-
-impl Listed for TempMap {
-    #[inline(never)]
-    fn target(row: &'static Row<Self>) -> &'static dyn Target {
-        row
-    }
+listed! {
+    "brk_heap" memtwin_models::brk_heap::BrkHeap,
+    "guest_memory" memtwin_models::guest_memory::GuestMemory,
+    "header_free" memtwin_models::header_free::HeaderFree,
+    "heap" memtwin_models::heap::Heap,
+    "page_walk" memtwin_models::page_walk::PageWalk,
+    "temp_map" memtwin_models::temp_map::TempMap,
 }
 
 /// Makes subjects of shared libraries, for one component.

@@ -1,13 +1,22 @@
 //! The rig of a component: everything the harness needs to put it to the test besides its model. Wire form, generator,
 //! simpler variants for the shrinker, and the words of its explanations. A rig judges nothing.
 
+#[cfg(feature = "brk_heap")]
 pub mod brk_heap;
+#[cfg(feature = "guest_memory")]
 pub mod guest_memory;
+#[cfg(feature = "header_free")]
 pub mod header_free;
+#[cfg(feature = "heap")]
 pub mod heap;
+#[cfg(feature = "page_walk")]
 pub mod page_walk;
+// What components share is not all used where one is built alone. The build of all finds what nobody uses.
+#[cfg_attr(not(feature = "default"), allow(dead_code))]
 pub mod rust_test;
+#[cfg(feature = "temp_map")]
 pub mod temp_map;
+#[cfg_attr(not(feature = "default"), allow(dead_code))]
 mod weighted;
 
 use crate::finding::Failure;
