@@ -2,7 +2,8 @@
 //! first step at which the two part ways, or at which the component faults.
 //!
 //! To put an implementation of your own to the test, implement [`Subject`](memtwin_models::Subject) for a component and
-//! give it to [`main!`]: your program then has the command line. `docs/own-subject/` is such a program.
+//! give it to [`main!`]: your program then has the command line. `docs/own-subject/` is such a program. It asks for its component
+//! alone (`default-features = false, features = ["guest_memory"]`); `docs/own-subject.md` has the features.
 //!
 //! ```no_run
 //! use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, Op, Outcome, Setup};
@@ -32,7 +33,7 @@ pub mod cli;
 pub mod export;
 #[cfg(feature = "heap")]
 mod libraries;
-#[cfg(feature = "heap")]
+#[cfg(feature = "record")]
 pub mod record;
 
 #[cfg(feature = "heap")]

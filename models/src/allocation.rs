@@ -2,6 +2,7 @@
 
 use crate::operand::{Operand, Simpler, below, plainer};
 use crate::wire::{Edges, Reader, Writer};
+#[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,7 +11,8 @@ use std::fmt;
 const PLAIN_SIZES: [u64; 6] = [64, 100, 16, 8, 1, 0x1_0000];
 
 /// A size in bytes. Any is legal to ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(transparent)]
 pub struct Size(#[serde(with = "crate::hex")] pub u64);
 
@@ -61,6 +63,7 @@ impl From<Alignment> for Bytes {
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Alignment {
     /// Up to 16 most of the time.
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {

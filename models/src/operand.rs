@@ -137,6 +137,7 @@ macro_rules! index_type {
             }
         }
 
+        #[cfg(feature = "arbitrary")]
         impl<'a> arbitrary::Arbitrary<'a> for $name {
             fn arbitrary(bytes: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
                 bytes.int_in_range(0..=$limit - 1).map($name)

@@ -48,6 +48,9 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("a function that nobody calls", &[("clippy", &["never_called"])], |tree| {
         append(tree, TOOLCHAIN, "\nfn never_called() {}\n")
     }),
+    fault("a component that needs another one", &[("components", &["unresolved import `crate::heap`"])], |tree| {
+        append(tree, "models/src/page_walk/mod.rs", "\n#[doc(hidden)]\npub use crate::heap::Heap as Planted;\n")
+    }),
     fault("a link to an item that there is not", &[("docs", &["nowhere_at_all"])], |tree| {
         replace(tree, TOOLCHAIN, "/// The nightly to use:", "/// See [`nowhere_at_all`]. The nightly to use:")
     }),

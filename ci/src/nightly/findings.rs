@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn nothing_known() -> KnownFindings {
-        KnownFindings::new(Vec::new(), jiff::civil::date(2030, 1, 1))
+        KnownFindings::new(Vec::new(), "2030-01-01".parse().unwrap())
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
             signature: signature.clone(),
             subject: "guest_memory/soft_mmu".to_owned(),
             reason: "under repair".to_owned(),
-            until: jiff::civil::date(2030, 6, 1),
+            until: "2030-06-01".parse().unwrap(),
         };
         let verdict = |known: &KnownFindings| {
             let kept = tempfile::tempdir().unwrap();
@@ -241,7 +241,7 @@ mod tests {
             findings.collect(&registry, known, "libfuzzer", from.path()).unwrap();
             findings.run_of(&registry, "libfuzzer").subjects[0].verdict
         };
-        assert_eq!(verdict(&KnownFindings::new(vec![entry], jiff::civil::date(2030, 1, 1))), Verdict::Known);
+        assert_eq!(verdict(&KnownFindings::new(vec![entry], "2030-01-01".parse().unwrap())), Verdict::Known);
         assert_eq!(verdict(&nothing_known()), Verdict::Diverged);
     }
 

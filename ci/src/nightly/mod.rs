@@ -14,7 +14,6 @@ use crate::room::Room;
 use clap::Args;
 use engines::{Arm, Engine, Flavour, memtwin};
 use hunt::Hunted;
-use jiff::civil::Date;
 use memtwin::Registry;
 use memtwin::corpus::{self, Change};
 use memtwin::files::write_atomically;
@@ -22,12 +21,12 @@ use memtwin::isolate::Isolation;
 use memtwin::report::{Format, Report};
 use memtwin::run_file::compare::compare;
 use memtwin::run_file::known::KnownFindings;
-use memtwin::run_file::{self, Kind, RunFile, stories};
+use memtwin::run_file::{self, Day, Kind, RunFile, stories};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use summary::{CorpusRow, Summary};
 use told::{Told, command};
 
@@ -172,7 +171,7 @@ fn below(room: &Room, path: &Path) -> std::io::Result<PathBuf> {
 
 /// What is accepted today.
 fn known() -> Result<KnownFindings, Box<dyn std::error::Error>> {
-    let today: Date = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let today = Day::of(SystemTime::now());
     let list = Path::new(KNOWN);
     if list.exists() { Ok(KnownFindings::load(list, today)?) } else { Ok(KnownFindings::new(Vec::new(), today)) }
 }

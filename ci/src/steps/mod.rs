@@ -53,6 +53,7 @@ pub(crate) fn note_worktree(room: &Room) {
 pub(crate) const STEPS: &[Step] = &[
     fast("format", "all code is as rustfmt writes it", source::format),
     fast("clippy", "no lint speaks, in all targets", source::clippy),
+    fast("components", "each component builds alone, without a warning, from few packages", source::components),
     fast("docs", "the documentation builds without a warning", source::docs),
     fast("msrv", "the code builds with the oldest Rust that it promises", source::msrv),
     fast("dependencies", "licences, sources and bans are as deny.toml says", source::dependencies),

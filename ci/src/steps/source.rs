@@ -3,6 +3,7 @@
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::toolchain::nightly;
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 /// Manifests outside the workspace.
@@ -31,6 +32,32 @@ pub(super) fn clippy(room: &Room) -> Result<(), Trouble> {
     }
     let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     Run::cargo(&room.root, arguments).pass()
+}
+
+/// The most packages that a crate of a user's is built of, its own not counted.
+const MOST_PACKAGES: usize = 50;
+
+/// Each component alone, and none at all: what a crate that tests its own subject takes of memtwin.
+pub(super) fn components(room: &Room) -> Result<(), Trouble> {
+    let registry = memtwin::built_in();
+    for feature in registry.dialects().map(memtwin::target::Dialect::name).chain(["", "proptest"]) {
+        let check = ["check", "--package", "memtwin", "--locked", "--no-default-features", "--features", feature];
+        let printed = Run::cargo(&room.root, check).keep()?;
+        if printed.code != Some(0) || printed.err.contains("warning:") {
+            return Err(Trouble::Failed(format!("with the feature {feature:?} alone: {}", printed.err)));
+        }
+    }
+    for example in ["docs/own-heap", "docs/own-subject"] {
+        let tree = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
+        let text = Run::cargo(&room.root.join(example), tree).keep()?.success()?;
+        let packages = text.lines().skip(1).collect::<BTreeSet<_>>().len();
+        if MOST_PACKAGES < packages {
+            return Err(Trouble::Failed(format!(
+                "{example} is built of {packages} packages, more than {MOST_PACKAGES}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn docs(room: &Room) -> Result<(), Trouble> {

@@ -4,6 +4,7 @@
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("memtwin supports x86-64 Linux only: its isolation uses Linux system calls and its subjects x86 pages");
 
+#[cfg(feature = "collection")]
 pub mod bench;
 pub mod campaign;
 pub mod cli;
@@ -24,6 +25,7 @@ pub mod program;
 pub mod proptest;
 pub mod random;
 pub mod registry;
+#[cfg(feature = "collection")]
 pub mod regress;
 pub mod rig;
 pub mod run_file;

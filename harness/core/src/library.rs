@@ -78,7 +78,7 @@ impl Request {
                 "is a C library of its own: a process has one, so it cannot be loaded beside the host's",
             ));
         }
-        let build_id = elf.build_id().ok().flatten().map(hex::encode);
+        let build_id = elf.build_id().ok().flatten().map(crate::text::digits);
         // The link that a person names is the library's name; the file behind it may have a longer one.
         let file = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let origin = Origin { file, build_id, prefix: self.prefix.clone(), contract: self.contract.clone() };

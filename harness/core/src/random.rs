@@ -52,6 +52,16 @@ impl Random {
     }
 }
 
+/// A seed that nobody chose.
+#[must_use]
+pub fn random_seed() -> u64 {
+    #[cfg(feature = "rand")]
+    return rand::random();
+    // The standard library keys its hash maps with numbers from the system.
+    #[cfg(not(feature = "rand"))]
+    return std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+}
+
 /// Mixes two numbers into a seed (the finaliser of SplitMix64: Steele, Lea and Flood, 2014).
 #[must_use]
 pub fn mix(left: u64, right: u64) -> u64 {

@@ -2,6 +2,7 @@
 //! browser or a build server shows it and obeys nothing in it. It judges no text and knows no place where text goes.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// How commands to build servers begin that are obeyed anywhere in a line.
 const COMMANDS: [&str; 2] = ["##[", "##vso["];
@@ -36,6 +37,22 @@ pub fn line(text: &str) -> Cow<'_, str> {
 /// The lines of a text, each tame.
 pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.lines().map(line)
+}
+
+/// Bytes as hexadecimal digits, two a byte.
+#[must_use]
+pub fn digits(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    bytes.iter().for_each(|byte| _ = write!(digits, "{byte:02x}"));
+    digits
+}
+
+/// The bytes that [`digits`] wrote.
+#[must_use]
+pub fn of_digits(digits: &str) -> Option<Vec<u8>> {
+    let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|nibble| u8::try_from(nibble).ok());
+    let (pairs, []) = digits.as_bytes().as_chunks() else { return None };
+    pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect()
 }
 
 /// The text in at most so many bytes. What is cut off is counted.
@@ -108,6 +125,16 @@ mod tests {
         assert!(matches!(tame("guest_memory/bounds/read/result\nπ"), Cow::Borrowed(_)));
         assert_eq!(tame("\x1b[31m\0\u{202e}\u{9b}"), "\\u{1b}[31m\\u{0}\\u{202e}\\u{9b}");
         assert_eq!(tame("\u{200b}\u{2066}\u{feff}\u{ffff}\u{1fffe}\u{e0041}").matches("\\u{").count(), 6);
+    }
+
+    #[test]
+    fn digits_are_read_as_they_were_written() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(of_digits(&digits(&all)), Some(all));
+        assert_eq!((digits(&[0x0f, 0xa0]), of_digits("0FA0")), ("0fa0".to_owned(), Some(vec![0x0f, 0xa0])));
+        for wrong in ["0", "0g", "+1", "0f ", "ö"] {
+            assert_eq!(of_digits(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

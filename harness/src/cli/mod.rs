@@ -6,7 +6,7 @@ mod compare;
 mod export;
 #[cfg(feature = "report")]
 mod merge;
-#[cfg(feature = "heap")]
+#[cfg(feature = "record")]
 mod record;
 #[cfg(feature = "report")]
 mod report;
@@ -36,7 +36,7 @@ enum Verb {
     #[cfg(feature = "report")]
     Export(export::Export),
     /// Record what a program asks of its allocator as traces of heap, and judge the allocator
-    #[cfg(feature = "heap")]
+    #[cfg(feature = "record")]
     Record(record::Record),
     /// Compare the models' page walks with hardware and other projects' code
     #[cfg(feature = "witness")]
@@ -53,7 +53,7 @@ impl Verbs for Verb {
             Verb::Core(verb) => verb.traces(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.traces(),
-            #[cfg(any(feature = "heap", feature = "report", feature = "witness"))]
+            #[cfg(any(feature = "record", feature = "report", feature = "witness"))]
             _ => &[],
         }
     }
@@ -69,7 +69,7 @@ impl Verbs for Verb {
             Verb::Merge(verb) => verb.run(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.run(context),
-            #[cfg(feature = "heap")]
+            #[cfg(feature = "record")]
             Verb::Record(verb) => verb.run(context),
             #[cfg(feature = "witness")]
             Verb::Witness(verb) => verb.run(context),
@@ -87,4 +87,21 @@ pub fn main(registry: &Registry) -> ExitCode {
 #[cfg(feature = "report")]
 fn says_nothing(path: &std::path::Path) -> Failed {
     format!("{} says nothing: it holds no subject and no trace", path.display()).into()
+}
+
+#[cfg(all(test, feature = "default"))]
+mod tests {
+    use super::Verb;
+    use clap::Subcommand as _;
+    use memtwin_core::cli::VERBS_OF_FEATURES;
+
+    /// What a light program says of a verb that it does not have is true: with the feature there is such a verb.
+    #[test]
+    fn verbs_of_features_are_verbs_and_features() {
+        let manifest = include_str!("../../Cargo.toml");
+        for (verb, feature) in VERBS_OF_FEATURES {
+            assert!(Verb::has_subcommand(verb), "{verb}");
+            assert!(manifest.contains(&format!("\n{feature} = [")), "{feature}");
+        }
+    }
 }

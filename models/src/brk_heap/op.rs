@@ -6,6 +6,7 @@
 use super::operands::{BrkRequest, Slot};
 use super::setup::EDGES;
 use crate::allocation::{Alignment, Size, counted, fewer_bytes, fewer_elements};
+#[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_SHOWN_BYTES: u32 = 1 << 16;
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(edges = EDGES, about(slot = Slot))]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names

@@ -3,6 +3,7 @@
 
 use crate::operand::{Low, Operand, Simpler, below, index_type, plainer};
 use crate::wire::{Edges, Reader, Writer};
+#[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -21,7 +22,8 @@ index_type!(
 );
 
 /// What the other user of `brk` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum BrkRequest {
     /// `brk(0)`.
@@ -34,6 +36,7 @@ pub enum BrkRequest {
     At(GuestAddress),
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for GuestAddress {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.arbitrary().map(GuestAddress)

@@ -1,6 +1,7 @@
 //! The calls of guest memory. Total: every op is legal in every setup, and each error is an outcome.
 
 use crate::Payload;
+#[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,8 @@ pub struct Owner(u8);
 pub struct TransferLength(u32);
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
 pub enum Op {
@@ -166,12 +168,14 @@ impl From<TransferLength> for u32 {
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Owner {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.int_in_range(0..=OWNERS - 1).map(Owner)
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for TransferLength {
     /// Short lengths most of the time: they reach more states per byte moved.
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
@@ -180,6 +184,7 @@ impl<'a> Arbitrary<'a> for TransferLength {
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for GuestAddress {
     /// Low memory most of the time, the last addresses sometimes, anywhere rarely: uniform 64-bit addresses reach nothing.
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {

@@ -2,6 +2,7 @@
 //! every state; where a slot does not hold what the op needs, the program does nothing.
 
 use crate::allocation::Alignment;
+#[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,8 @@ pub struct Slot(u8);
 pub struct Thread(u8);
 
 /// The allocator's kinds of blocks. The last three share one route, the raw dispatch on the header's method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// In a SuperSlab, without a header.
@@ -42,7 +44,8 @@ pub enum Kind {
 }
 
 /// One side of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The page of the byte before its first.
@@ -52,7 +55,8 @@ pub enum Side {
 }
 
 /// A protection of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Protection {
     /// PROT_NONE.
@@ -64,7 +68,8 @@ pub enum Protection {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(about(slot = Slot))]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
@@ -217,12 +222,14 @@ impl From<Thread> for u8 {
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Slot {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.int_in_range(0..=SLOTS - 1).map(Slot)
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Thread {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.int_in_range(0..=THREADS - 1).map(Thread)

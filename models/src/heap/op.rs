@@ -9,6 +9,7 @@
 use super::operands::{AnyAlignment, FreedBy, Order, SLOTS, Slot, fewer, less};
 use super::setup::EDGES;
 use crate::allocation::{Alignment, Size, counted, fewer_bytes, fewer_elements};
+#[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,8 @@ pub(super) const fn zeroed_bytes(size: u64) -> u64 {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(edges = EDGES, free = 240, about(slot = Slot))]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names

@@ -4,6 +4,7 @@
 use crate::allocation::Size;
 use crate::operand::{Low, Operand, Simpler, below};
 use crate::wire::{Edges, Reader, Writer};
+#[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -53,7 +54,8 @@ impl From<Slot> for u16 {
 }
 
 /// An alignment as a program may write it by mistake: any number, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(transparent)]
 pub struct AnyAlignment(#[serde(with = "crate::hex")] pub u64);
 
@@ -67,7 +69,8 @@ impl AnyAlignment {
 }
 
 /// The order in which blocks are freed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// The lowest slot first.
@@ -79,7 +82,8 @@ pub enum Order {
 }
 
 /// Which thread frees the blocks of a cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum FreedBy {
     /// The one that asked for them.
@@ -88,6 +92,7 @@ pub enum FreedBy {
     NewThread,
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Slot {
     /// Few slots most of the time, so that ops meet.
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {

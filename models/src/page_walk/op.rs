@@ -1,6 +1,7 @@
 //! The calls on page tables and on the memory behind them. Total: every op is legal in every state of every setup.
 
 use super::setup::MAX_MAPPED;
+#[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,8 @@ pub enum Backing {
 }
 
 /// What a mapping allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // read, write, execute
 pub enum MappingKind {
@@ -43,7 +45,8 @@ pub enum MappingKind {
 }
 
 /// What a pushed element begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Prefix {
     /// The pattern itself.
@@ -55,7 +58,8 @@ pub enum Prefix {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names
 pub enum Op {
@@ -266,12 +270,14 @@ impl From<Slot> for u8 {
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Slot {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.arbitrary().map(Slot::new_folded)
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Backing {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.arbitrary().map(Backing::new_folded)

@@ -1,15 +1,18 @@
 //! Addresses of the machine, virtual and physical. Refused: arithmetic. Whoever adds to an address says how.
 
 use super::setup::PAGE_BYTES;
+#[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A virtual address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Arbitrary)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 pub struct VirtualAddress(pub u32);
 
 /// A physical address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Arbitrary)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 pub struct PhysicalAddress(pub u32);
 
 impl VirtualAddress {

@@ -13,6 +13,7 @@ use super::forms::{fewer_bytes, one};
 use super::operands::{Cpu, Hold, Mode, PageFlags, PageSource, Process, Segments, Space, TempFrame};
 use super::setup::EDGES;
 use crate::Payload;
+#[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_FILE_BYTES: u32 = 1 << 14;
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Arbitrary, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(edges = EDGES, about(cpu = Cpu))]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names

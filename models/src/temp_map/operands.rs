@@ -3,6 +3,7 @@
 use super::address::{PhysicalAddress, VirtualAddress, hex_word};
 use super::setup::CPUS;
 use crate::operand::index_type;
+#[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,8 @@ index_type!(
 );
 
 /// The privilege of an access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Ring 3.
@@ -37,7 +39,8 @@ pub enum Mode {
 }
 
 /// A directory to put in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
     /// The kernel's own directory.
@@ -47,7 +50,8 @@ pub enum Space {
 }
 
 /// The frame that a page is mapped to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum PageSource {
     /// A new one, cleared.
@@ -57,7 +61,8 @@ pub enum PageSource {
 }
 
 /// The physical address that is given to `map_temp_page`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum TempFrame {
     /// Of the frame in a variable.
@@ -74,7 +79,8 @@ pub enum TempFrame {
 pub struct PageFlags(u8);
 
 /// A loadable segment of an ELF file, as its program header says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Arbitrary, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
     /// `p_vaddr`.
@@ -158,6 +164,7 @@ impl From<PageFlags> for String {
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for PageFlags {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.arbitrary().map(Self::from_bits_folded)
@@ -210,6 +217,7 @@ impl From<Segments> for Vec<Segment> {
     }
 }
 
+#[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for Segments {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let count = bytes.int_in_range(0..=MAX_SEGMENTS)?;

@@ -4,9 +4,12 @@ use super::CampaignError;
 use crate::files::write_atomically;
 use crate::finding::Signature;
 use crate::target::Target;
+use crate::text;
 use crate::trace::Header;
 use memtwin_models::Health;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// A filed trace.
@@ -15,10 +18,19 @@ pub struct Filed {
     /// The file.
     pub path: PathBuf,
     /// The wire bytes.
-    #[serde(with = "hex")]
+    #[serde(serialize_with = "as_digits", deserialize_with = "of_digits")]
     pub wire: Vec<u8>,
     /// The number of ops.
     pub ops: usize,
+}
+
+fn as_digits<S: Serializer>(wire: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&text::digits(wire))
+}
+
+fn of_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let digits = Cow::<'de, str>::deserialize(deserializer)?;
+    text::of_digits(&digits).ok_or_else(|| D::Error::custom("bytes that are no pairs of hexadecimal digits"))
 }
 
 /// What is found goes below a folder.

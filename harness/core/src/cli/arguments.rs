@@ -3,7 +3,7 @@
 use super::{Exit, screen};
 use crate::program;
 use clap::Parser;
-use clap::error::{Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -14,13 +14,35 @@ pub(super) fn parse<A: Parser>(after_help: String) -> Result<A, ExitCode> {
     let matches = command.try_get_matches().and_then(|mut matches| A::from_arg_matches_mut(&mut matches));
     matches.map_err(|error| {
         if error.use_stderr() {
-            screen::complain(&line(&error, &verb(&A::command(), std::env::args_os().skip(1))));
+            let wrong = || line(&error, &verb(&A::command(), std::env::args_os().skip(1)));
+            screen::complain(&left_out(&error).unwrap_or_else(wrong));
             return ExitCode::from(Exit::CouldNotRun as u8);
         }
         // A reader that went away has seen enough.
         let _ = error.print();
         ExitCode::SUCCESS
     })
+}
+
+/// The verbs that a program has with a feature of the crate `memtwin` alone, and the feature.
+pub const VERBS_OF_FEATURES: [(&str, &str); 10] = [
+    ("bench", "collection"),
+    ("compare", "report"),
+    ("completions", "terminal"),
+    ("corpus", "collection"),
+    ("export", "report"),
+    ("merge", "report"),
+    ("record", "record"),
+    ("regress", "collection"),
+    ("report", "report"),
+    ("witness", "witness"),
+];
+
+/// A verb that this program could have.
+fn left_out(error: &Error) -> Option<String> {
+    let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let (_, feature) = VERBS_OF_FEATURES.iter().find(|(known, _)| known == verb)?;
+    Some(format!("`{verb}` is not part of this program: build it with memtwin's feature \"{feature}\""))
 }
 
 /// The program and the verbs that were asked for.
@@ -79,6 +101,15 @@ mod tests {
             #[arg(long)]
             out: String,
         },
+    }
+
+    #[test]
+    fn a_verb_that_was_left_out_is_named_with_its_feature() {
+        let said = |arguments: &[&str]| left_out(&Arguments::try_parse_from(arguments).unwrap_err());
+        let record = "`record` is not part of this program: build it with memtwin's feature \"record\"";
+        assert_eq!(said(&["memtwin", "record", "--judge", "true"]).as_deref(), Some(record));
+        assert_eq!(said(&["memtwin", "fuz"]), None);
+        assert_eq!(said(&["memtwin", "fuzz", "record"]), None);
     }
 
     #[test]

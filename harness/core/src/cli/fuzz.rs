@@ -111,7 +111,7 @@ impl Fuzz {
             engine: self.engine,
             corpus: self.corpus.clone(),
             log: true,
-            ..Plan::new(targets, self.seed.unwrap_or_else(rand::random), budget, &self.out)
+            ..Plan::new(targets, self.seed.unwrap_or_else(crate::random::random_seed), budget, &self.out)
         };
         Ok(Campaign::begin(context.registry, plan)?)
     }

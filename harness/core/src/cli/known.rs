@@ -2,12 +2,12 @@
 
 use super::Failed;
 use super::screen::{BAD, Screen};
-use crate::run_file::RunFile;
 use crate::run_file::known::KnownFindings;
+use crate::run_file::{Day, RunFile};
 use crate::text;
 use clap::Args;
-use jiff::civil::Date;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The list that is used if it is there and no other one is named.
 const COMMITTED: &str = "reports/known-findings.json";
@@ -19,13 +19,13 @@ pub(super) struct KnownOptions {
     known: Option<PathBuf>,
     /// The day on which a known finding must not have expired; today if left out
     #[arg(long, value_name = "YYYY-MM-DD")]
-    today: Option<Date>,
+    today: Option<Day>,
 }
 
 impl KnownOptions {
     /// The list.
     pub(super) fn load(&self) -> Result<KnownFindings, Failed> {
-        let today = self.today.unwrap_or_else(|| jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date());
+        let today = self.today.unwrap_or_else(|| Day::of(SystemTime::now()));
         match &self.known {
             Some(file) => Ok(KnownFindings::load(file, today)?),
             None if Path::new(COMMITTED).exists() => Ok(KnownFindings::load(Path::new(COMMITTED), today)?),

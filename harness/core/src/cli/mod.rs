@@ -2,9 +2,12 @@
 
 mod accept;
 mod arguments;
+mod bar;
+#[cfg(feature = "collection")]
 mod bench;
 mod check;
 mod convert;
+#[cfg(feature = "collection")]
 mod corpus;
 mod doctor;
 mod exhaustive;
@@ -13,16 +16,20 @@ mod fuzz;
 mod known;
 mod libraries;
 mod list;
+#[cfg(feature = "collection")]
 mod regress;
 mod replay;
 pub mod screen;
 pub mod select;
 mod shrink;
 
+pub use arguments::VERBS_OF_FEATURES;
+
 use crate::isolate;
 use crate::program;
 use crate::registry::Registry;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+#[cfg(feature = "terminal")]
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -109,6 +116,7 @@ pub enum Verb {
     /// Replay traces, or all traces of folders, and say which behave as expected
     Replay(replay::Replay),
     /// Replay committed traces on every subject, and say what is new, fixed or still failing
+    #[cfg(feature = "collection")]
     Regress(regress::Regress),
     /// Run one trace again and tell its story step by step
     Explain(explain::Explain),
@@ -119,12 +127,15 @@ pub enum Verb {
     /// Shrink a finding, name it, and file it under crashes/
     Accept(accept::Accept),
     /// Minimise, merge, check or migrate a folder of engines' inputs
+    #[cfg(feature = "collection")]
     Corpus(corpus::Corpus),
     /// Measure how soon known defects are caught
+    #[cfg(feature = "collection")]
     Bench(bench::Bench),
     /// Say what this machine has for fuzzing, and how to get what is missing
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
+    #[cfg(feature = "terminal")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -138,14 +149,16 @@ pub struct Context<'a> {
     pub registry: &'a Registry,
     /// Becomes true when the user wants an end.
     pub interrupted: Arc<AtomicBool>,
-    /// The whole command line, for completions.
-    command: clap::Command,
+    /// The whole command line.
+    #[cfg(any(feature = "collection", feature = "terminal"))]
+    command: fn() -> clap::Command,
 }
 
+#[cfg(feature = "collection")]
 impl Context<'_> {
     /// Whether this program has a verb that not every program has.
     fn has_verb(&self, name: &str) -> bool {
-        self.command.find_subcommand(name).is_some()
+        (self.command)().find_subcommand(name).is_some()
     }
 }
 
@@ -191,8 +204,12 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
     if isolate::has_address_sanitizer() {
         screen::remark("built with AddressSanitizer: subjects run without the sandbox");
     }
-    let context =
-        Context { registry: &registry, interrupted: Arc::clone(&interrupts.flag), command: Arguments::<V>::command() };
+    let context = Context {
+        registry: &registry,
+        interrupted: Arc::clone(&interrupts.flag),
+        #[cfg(any(feature = "collection", feature = "terminal"))]
+        command: <Arguments<V> as clap::CommandFactory>::command,
+    };
     let result = verb.run(&context);
     isolate::take_disturbances().iter().for_each(|what| screen::remark(what));
     match result {
@@ -252,6 +269,7 @@ impl Verbs for Verb {
     fn traces(&self) -> &[PathBuf] {
         match self {
             Verb::Replay(verb) => verb.traces(),
+            #[cfg(feature = "collection")]
             Verb::Regress(verb) => verb.traces(),
             Verb::Explain(verb) => verb.traces(),
             Verb::Shrink(verb) => verb.traces(),
@@ -261,10 +279,11 @@ impl Verbs for Verb {
             | Verb::Exhaustive(_)
             | Verb::List(_)
             | Verb::Convert(_)
-            | Verb::Corpus(_)
-            | Verb::Bench(_)
-            | Verb::Doctor(_)
-            | Verb::Completions { .. } => &[],
+            | Verb::Doctor(_) => &[],
+            #[cfg(feature = "collection")]
+            Verb::Corpus(_) | Verb::Bench(_) => &[],
+            #[cfg(feature = "terminal")]
+            Verb::Completions { .. } => &[],
         }
     }
 
@@ -275,18 +294,22 @@ impl Verbs for Verb {
             Verb::Exhaustive(verb) => verb.run(context),
             Verb::List(verb) => verb.run(context).or_else(unheard),
             Verb::Replay(verb) => verb.run(context),
+            #[cfg(feature = "collection")]
             Verb::Regress(verb) => verb.run(context),
             Verb::Explain(verb) => verb.run(context),
             Verb::Shrink(verb) => verb.run(context),
             Verb::Convert(verb) => verb.run(context),
             Verb::Accept(verb) => verb.run(context),
+            #[cfg(feature = "collection")]
             Verb::Corpus(verb) => verb.run(context),
+            #[cfg(feature = "collection")]
             Verb::Bench(verb) => verb.run(context),
             Verb::Doctor(verb) => verb.run().or_else(unheard),
+            #[cfg(feature = "terminal")]
             Verb::Completions { shell } => {
                 // Not straight to standard output: the generator panics when the reader goes away.
                 let mut script = Vec::new();
-                clap_complete::generate(*shell, &mut context.command.clone(), "memtwin", &mut script);
+                clap_complete::generate(*shell, &mut (context.command)(), "memtwin", &mut script);
                 std::io::stdout().write_all(&script).map(|()| Exit::Clean).map_err(Failed::from).or_else(unheard)
             }
         }

@@ -1,12 +1,12 @@
 //! What a person sees: lines on standard output (or error, when the output is for a machine), a progress bar on a terminal.
 //! `anstream` leaves colours out for pipes and NO_COLOR.
 
+use super::bar::Bar;
 use crate::text;
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::ser::Formatter;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Where lines go.
 pub struct Screen {
     lines: Mutex<Box<dyn Write + Send>>,
-    bar: ProgressBar,
+    bar: Bar,
     last_plain: Mutex<Instant>,
 }
 
@@ -35,11 +35,7 @@ impl Screen {
     pub fn new(is_for_machine: bool) -> Self {
         let lines: Box<dyn Write + Send> =
             if is_for_machine { Box::new(anstream::stderr()) } else { Box::new(anstream::stdout()) };
-        let bar = ProgressBar::new_spinner();
-        let style =
-            ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-        bar.set_style(style);
-        Screen { lines: Mutex::new(lines), bar, last_plain: Mutex::new(Instant::now()) }
+        Screen { lines: Mutex::new(lines), bar: Bar::new(), last_plain: Mutex::new(Instant::now()) }
     }
 
     /// One line. Where the reader has gone away it is nobody's: the run goes on, and its end is that of the run.
@@ -57,9 +53,8 @@ impl Screen {
     /// How far it is: moving on a terminal, now and then a line elsewhere; always on standard error.
     pub fn progress(&self, text: &str) {
         let text = text::line(text);
-        if io::stderr().is_terminal() {
-            self.bar.set_message(text.into_owned());
-            self.bar.tick();
+        if Bar::is_seen() {
+            self.bar.tell(text.into_owned());
             return;
         }
         let mut last = self.last_plain.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -71,21 +66,16 @@ impl Screen {
 
     /// How much of a known whole is done.
     pub fn progress_of(&self, done: usize, all: usize, what: &str) {
-        if io::stderr().is_terminal() && self.bar.length() != Some(all as u64) {
-            let style = ProgressStyle::with_template("{bar:40} {pos} of {len} {msg}");
-            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            self.bar.set_length(all as u64);
-            self.bar.set_message(what.to_owned());
-        }
-        self.bar.set_position(done as u64);
-        if !io::stderr().is_terminal() {
+        if Bar::is_seen() {
+            self.bar.tell_part(done, all, what);
+        } else {
             self.progress(&format!("{done} of {all} {what}"));
         }
     }
 
     /// Takes the progress bar away.
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.bar.finish();
     }
 }
 

@@ -1,11 +1,11 @@
 //! Which files of a folder are inputs, by their names and by what they hold: only what an engine or we wrote for certain may be
 //! deleted, rewritten or renamed. All else is left alone, and a folder with more of that than of inputs is no corpus.
 
-use super::{CorpusError, SEED_PREFIX, short_hash};
+use super::{CorpusError, SEED_PREFIX, files, short_hash};
 use crate::files::open;
 use crate::registry::Registry;
 use crate::trace::{JSON_PREFIX, TraceError};
-use crate::trace_files::{Loaded, find_traces, load};
+use crate::trace_files::{Loaded, load};
 use memtwin_models::wire::{MAX_WIRE_BYTES, Version};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -78,18 +78,6 @@ impl LeftAlone {
     /// Those of two folders.
     pub(super) fn and(self, other: LeftAlone) -> LeftAlone {
         LeftAlone { files: self.files + other.files, example: self.example.or(other.example) }
-    }
-}
-
-/// The regular files of a folder that are neither hidden nor documentation.
-pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
-    let there = std::fs::metadata(folder).map_err(|source| TraceError::Read { path: folder.to_owned(), source })?;
-    if !there.is_dir() {
-        return Err(CorpusError::NotAFolder { path: folder.to_owned() });
-    }
-    match find_traces(folder) {
-        Err(TraceError::NoTrace { .. }) => Ok(Vec::new()),
-        files => Ok(files?),
     }
 }
 

@@ -4,26 +4,25 @@
 
 mod input;
 mod sweep;
+mod unfinished;
 
 pub use input::{holds, open};
 pub(crate) use sweep::sweep;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
-use std::fs::{File, FileType, Metadata, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, FileType, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use unfinished::Unfinished;
 
 /// How the name of a file begins that is not whole yet.
 const UNFINISHED: &str = ".memtwin-";
 /// The links that one name may lead through, as for the kernel.
 const MOST_LINKS: usize = 40;
-/// How often a temporary file is made anew because somebody took it for a killed program's.
-const TRIES: usize = 8;
 /// The bits of a mode that say who may do what.
 const PERMISSION_BITS: u32 = 0o7777;
 /// Those of them that lend a file's owner and group to whoever runs it.
@@ -115,15 +114,16 @@ fn write_beside(path: &Path, content: &Content<'_>, old: Option<&Metadata>, is_l
     }
     let folder = folder_of(path);
     std::fs::create_dir_all(folder)?;
-    let file = unfinished(folder)?;
-    fill(file.as_file(), content)?;
+    let unfinished = Unfinished::new(folder)?;
+    let file = &unfinished.file;
+    fill(file, content)?;
     if let Some(old) = old {
-        take_after(file.as_file(), old)?;
+        take_after(file, old)?;
     }
     if is_lasting {
-        file.as_file().sync_all()?;
+        file.sync_all()?;
     }
-    file.persist(path)?;
+    unfinished.persist(path)?;
     if is_lasting {
         // The new name lasts as well, where the folder may be opened and its file system can sync folders.
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
@@ -135,23 +135,6 @@ fn fill(file: &File, content: &Content<'_>) -> io::Result<()> {
     let mut buffered = io::BufWriter::new(file);
     content(&mut buffered)?;
     buffered.flush()
-}
-
-/// A new temporary file. It is locked as long as it is written, so that nobody sweeps it.
-fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
-    // As any other file of the user's, not private as temporary files are.
-    let permissions = Permissions::from_mode(0o666);
-    for _ in 0..TRIES {
-        let file = tempfile::Builder::new().prefix(UNFINISHED).permissions(permissions.clone()).tempfile_in(folder)?;
-        match file.as_file().try_lock() {
-            // Whoever sweeps has it.
-            Err(TryLockError::WouldBlock) => {}
-            // Not every file system has locks.
-            Ok(()) | Err(TryLockError::Error(_)) if file.as_file().metadata()?.nlink() != 0 => return Ok(file),
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
-    }
-    Err(io::Error::other("its temporary files are deleted by somebody else"))
 }
 
 /// Gives a file the mode of the old one, and its owner where that is permitted.

@@ -1,13 +1,11 @@
 //! Deleting what a killed program left unfinished. Nothing is deleted that is not ours for certain, or that is still written.
 
 use super::UNFINISHED;
+use super::unfinished::DRAWN;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-
-/// The letters and digits that `tempfile` draws for a name.
-const DRAWN: usize = 6;
 
 /// Deletes the unfinished files of killed programs in a folder and in those rooms of it that are folders, not links. What
 /// cannot be deleted stays: it is in nobody's way.

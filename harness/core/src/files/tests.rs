@@ -153,7 +153,7 @@ fn only_our_own_unfinished_files_are_swept() {
     for name in left.iter().chain(&kept) {
         std::fs::write(path(name), "").unwrap();
     }
-    let written = unfinished(&path("brk_heap")).unwrap();
+    let written = Unfinished::new(&path("brk_heap")).unwrap();
     sweep(room.path(), ["brk_heap", "guest_memory", "nowhere"]);
     for name in left {
         assert!(!path(name).exists(), "{name}");
@@ -165,7 +165,9 @@ fn only_our_own_unfinished_files_are_swept() {
         assert!(std::fs::symlink_metadata(path(name)).is_ok(), "{name}");
     }
     assert!(elsewhere.path().join(".memtwin-abc123").exists());
-    assert!(written.path().exists(), "it is still being written");
+    assert!(written.path.as_ref().is_some_and(|path| path.exists()), "it is still being written");
+    drop(written);
+    assert_eq!(std::fs::read_dir(path("brk_heap")).unwrap().count(), 1, "what never became whole is gone");
     sweep(&path("nowhere"), []);
 }
 

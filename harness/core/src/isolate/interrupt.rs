@@ -2,9 +2,11 @@
 //! second one, a moment later, ends the process at once.
 
 use super::monotonic_nanoseconds;
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A signal this soon after the first is part of the same request: `timeout` sends one to its child and one to the group.
 const MOMENT_NANOSECONDS: u64 = 1_000_000_000;
@@ -26,34 +28,43 @@ impl Interrupts {
     }
 }
 
+/// What the handler writes to, and when the first signal came; 0 before it.
+static ASKED: OnceLock<Interrupts> = OnceLock::new();
+static FIRST: AtomicU64 = AtomicU64::new(0);
+
 /// Listens for SIGINT, SIGTERM and SIGHUP from now on. One that is ignored from the start, as under `nohup`, stays ignored.
 /// Writing beyond a limit on the size of files becomes an error like any other, not a death.
 pub fn interrupts() -> io::Result<Interrupts> {
     // SAFETY: ignoring a signal runs no code.
-    unsafe { nix::sys::signal::signal(nix::sys::signal::Signal::SIGXFSZ, nix::sys::signal::SigHandler::SigIgn) }?;
-    let interrupts = Interrupts { flag: Arc::new(AtomicBool::new(false)), signal: Arc::new(AtomicI32::new(0)) };
-    let first = Arc::new(AtomicU64::new(0));
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        if is_ignored(signal) {
-            continue;
+    unsafe { nix::sys::signal::signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
+    let none = || Interrupts { flag: Arc::new(AtomicBool::new(false)), signal: Arc::new(AtomicI32::new(0)) };
+    let interrupts = ASKED.get_or_init(none).clone();
+    let action = SigAction::new(SigHandler::Handler(asked), SaFlags::SA_RESTART, SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        if !is_ignored(signal as libc::c_int) {
+            // SAFETY: the handler reads a clock, uses atomics and may end the process; all of that is async-signal-safe.
+            unsafe { sigaction(signal, &action) }?;
         }
-        let (interrupts, first) = (interrupts.clone(), Arc::clone(&first));
-        let asked = move || {
-            let now = monotonic_nanoseconds();
-            match first.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => {
-                    interrupts.signal.store(signal, Ordering::Relaxed);
-                    interrupts.flag.store(true, Ordering::Relaxed);
-                }
-                // SAFETY: _exit is async-signal-safe and never returns.
-                Err(first) if first + MOMENT_NANOSECONDS < now => unsafe { libc::_exit(128 + signal) },
-                Err(_) => {}
-            }
-        };
-        // SAFETY: the handler reads a clock, uses atomics and may end the process; all of that is async-signal-safe.
-        unsafe { signal_hook::low_level::register(signal, asked) }?;
     }
     Ok(interrupts)
+}
+
+extern "C" fn asked(signal: libc::c_int) {
+    let errno = Errno::last();
+    let now = monotonic_nanoseconds();
+    match FIRST.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {
+            // There before the handler was. Reading it is one load.
+            if let Some(interrupts) = ASKED.get() {
+                interrupts.signal.store(signal, Ordering::Relaxed);
+                interrupts.flag.store(true, Ordering::Relaxed);
+            }
+        }
+        // SAFETY: _exit is async-signal-safe and never returns.
+        Err(first) if first + MOMENT_NANOSECONDS < now => unsafe { libc::_exit(128 + signal) },
+        Err(_) => {}
+    }
+    errno.set();
 }
 
 fn is_ignored(signal: libc::c_int) -> bool {

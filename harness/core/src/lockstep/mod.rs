@@ -12,7 +12,9 @@ use head::KnownHead;
 pub use narrator::Narrator;
 pub(crate) use narrator::narrate;
 pub use pace::Round;
-pub(crate) use pace::{ROUNDS, STREAM, rounds};
+pub(crate) use pace::rounds;
+#[cfg(feature = "collection")]
+pub(crate) use pace::{ROUNDS, STREAM};
 pub(crate) use told::Told;
 pub use told::{ByteDifference, LINE_BYTES};
 

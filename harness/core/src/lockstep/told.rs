@@ -1,8 +1,8 @@
 //! What a narrator tells: records that survive the death of the worker that wrote them.
 
+use crate::text;
 use memtwin_models::picture::{ByteRows, Picture};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 
 /// One thing that the narrator told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,17 +45,10 @@ impl ByteDifference {
         let most = length.min(from + SHOWN_BYTES);
         let last = (first..most).rev().find(|index| allowed[*index] != seen[*index]).unwrap_or(first);
         let to = most.min((last + 1 - from).next_multiple_of(LINE_BYTES) + from);
-        let digits = |bytes: &[u8]| {
-            bytes.iter().fold(String::new(), |mut digits, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(digits, "{byte:02x}");
-                digits
-            })
-        };
         Some(ByteDifference {
             start: format!("{:#x}", rows.start.wrapping_add(from as u64)),
-            allowed: digits(&allowed[from..to]),
-            seen: digits(&seen[from..to]),
+            allowed: text::digits(&allowed[from..to]),
+            seen: text::digits(&seen[from..to]),
             first: first - from,
         })
     }

@@ -2,10 +2,9 @@
 //! turn every run red. The date is given to a run, never read from a clock here. A finding that no entry names is as unexpected
 //! as ever.
 
-use super::{RunFile, Totals, Verdict};
+use super::{Day, RunFile, Totals, Verdict};
 use crate::files;
 use crate::limits::KNOWN_FILE_BYTES;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +20,7 @@ pub struct KnownFinding {
     /// Why it is accepted.
     pub reason: String,
     /// The last day on which it is.
-    pub until: Date,
+    pub until: Day,
 }
 
 /// Why a file of known findings cannot be used.
@@ -40,18 +39,18 @@ pub enum KnownError {
 #[derive(Debug, Clone)]
 pub struct KnownFindings {
     entries: Vec<KnownFinding>,
-    today: Date,
+    today: Day,
 }
 
 impl KnownFindings {
     /// These entries, on this day.
     #[must_use]
-    pub fn new(entries: Vec<KnownFinding>, today: Date) -> Self {
+    pub fn new(entries: Vec<KnownFinding>, today: Day) -> Self {
         KnownFindings { entries, today }
     }
 
     /// The entries of a file, on this day.
-    pub fn load(path: &Path, today: Date) -> Result<Self, KnownError> {
+    pub fn load(path: &Path, today: Day) -> Result<Self, KnownError> {
         let unreadable = |source| KnownError::Read { path: path.to_owned(), source };
         let not_a_list = |message: String| KnownError::NotAList { path: path.to_owned(), message };
         let mut text = Vec::new();

@@ -1,16 +1,26 @@
 //! The run file, schema `memtwin-run/1`: what a campaign or a regression run found and counted, as data for people, other
 //! programs and later versions. reports/README.md documents it. It runs nothing and judges nothing.
 
+#[cfg(feature = "run_files")]
 pub mod compare;
+mod day;
 pub mod known;
+#[cfg(feature = "run_files")]
 mod merge;
+#[cfg(feature = "run_files")]
 mod read;
 pub mod stories;
+#[cfg(feature = "run_files")]
 mod tame;
+#[cfg(feature = "run_files")]
 mod taming;
 
+pub use day::Day;
+#[cfg(feature = "run_files")]
 pub use merge::{MergeError, Merging, merge};
+#[cfg(feature = "run_files")]
 pub use read::{RunFileError, parse, read};
+#[cfg(feature = "run_files")]
 pub use tame::tame;
 
 use crate::explain::story::Story;
