@@ -29,18 +29,60 @@ pub(crate) fn generate(room: &Room, check: bool) -> Result<bool, Box<dyn std::er
         let path = room.root.join(file);
         let old = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let new = replaced(&old, name, &text).ok_or_else(|| format!("{file} has no marks for `{name}`"))?;
-        if old == new {
-            continue;
-        }
-        if check {
-            is_current = false;
-            writeln!(anstream::stderr(), "{file} is out of date: run `cargo xtask generate` and look at what changed")?;
-        } else {
-            std::fs::write(&path, new)?;
-            writeln!(anstream::stdout(), "wrote {file}")?;
-        }
+        is_current &= write(room, file, &old, &new, check)?;
     }
+    let old = std::fs::read_to_string(room.root.join(HEADER)).unwrap_or_default();
+    is_current &= write(room, HEADER, &old, &header(room)?, check)?;
     Ok(is_current)
+}
+
+/// Writes a file anew, or only says that it is out of date. Whether it was not.
+fn write(room: &Room, file: &str, old: &str, new: &str, check: bool) -> std::io::Result<bool> {
+    if old == new {
+        return Ok(true);
+    }
+    if check {
+        writeln!(anstream::stderr(), "{file} is out of date: run `cargo xtask generate` and look at what changed")?;
+        return Ok(false);
+    }
+    std::fs::write(room.root.join(file), new)?;
+    writeln!(anstream::stdout(), "wrote {file}")?;
+    Ok(true)
+}
+
+/// The C header.
+const HEADER: &str = "harness/include/memtwin.h";
+/// What it is made of.
+const ABI: &str = "harness/c/src/abi.rs";
+
+fn header(room: &Room) -> Result<String, Box<dyn std::error::Error>> {
+    let config = cbindgen::Config {
+        language: cbindgen::Language::C,
+        style: cbindgen::Style::Tag,
+        cpp_compat: true,
+        include_guard: Some("MEMTWIN_H".to_owned()),
+        header: Some(
+            "/* What a shared library exports so that memtwin puts it to the test: `memtwin fuzz --library ./libmine.so`. */"
+                .to_owned(),
+        ),
+        autogen_warning: Some(format!("/* Made of {ABI} by `cargo xtask generate`: change that. */")),
+        documentation_style: cbindgen::DocumentationStyle::C,
+        usize_is_size_t: true,
+        sys_includes: ["stdbool.h", "stddef.h", "stdint.h"].map(str::to_owned).into(),
+        no_includes: true,
+        ..cbindgen::Config::default()
+    };
+    let config = cbindgen::Config {
+        export: cbindgen::ExportConfig {
+            include: ["memtwin_guest_memory"].map(str::to_owned).into(),
+            ..cbindgen::ExportConfig::default()
+        },
+        ..config
+    };
+    let bindings = cbindgen::Builder::new().with_config(config).with_src(room.root.join(ABI)).generate()?;
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    Ok(String::from_utf8(text)?)
 }
 
 /// The text with what lies between the marks of this name replaced; `None` without such marks.

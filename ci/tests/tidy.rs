@@ -159,6 +159,7 @@ fn unsafe_code_lives_in_its_rooms() {
     check("write it without unsafe, or move it", |name, text| {
         let product = [
             "docs/own-heap/",
+            "harness/c/src/",
             "harness/heap/src/",
             "harness/subjects/",
             "harness/wild/",

@@ -28,6 +28,8 @@
 //! memtwin::main!(memtwin::Registry::new().with(Row::<GuestMemory>::of::<MyMemory>()));
 //! ```
 
+#[cfg(feature = "c")]
+mod c_libraries;
 pub mod cli;
 #[cfg(feature = "report")]
 pub mod export;
@@ -36,6 +38,8 @@ mod libraries;
 #[cfg(feature = "record")]
 pub mod record;
 
+#[cfg(feature = "c")]
+pub use c_libraries::C_GUEST_MEMORIES;
 #[cfg(feature = "heap")]
 pub use libraries::MALLOC_LIBRARIES;
 pub use memtwin_core::*;
@@ -54,6 +58,8 @@ pub use memtwin_witness as witness;
 pub fn built_in() -> Registry {
     use subjects::{brk_heap, guest_memory, header_free, heap, page_walk, temp_map};
     let registry = Registry::new();
+    #[cfg(feature = "c")]
+    let registry = registry.with_loader(C_GUEST_MEMORIES);
     #[cfg(feature = "heap")]
     let registry = registry.with_loader(MALLOC_LIBRARIES);
     registry

@@ -1,6 +1,7 @@
 //! Shared libraries that become subjects at run time: what the command line or a trace names is looked at, never run, and
 //! described to the component that it is for. It is loaded in workers alone.
 
+use crate::program::as_argument;
 use memtwin_models::Origin;
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Object as _, ObjectSymbol as _};
@@ -131,7 +132,15 @@ pub fn of_trace(origin: &Origin) -> Result<Request, String> {
 }
 
 /// The libraries of this process, for its zygotes.
-static GIVEN: Mutex<Vec<Request>> = Mutex::new(Vec::new());
+static GIVEN: Mutex<Vec<Given>> = Mutex::new(Vec::new());
+
+/// A library of this process.
+#[derive(Debug)]
+struct Given {
+    /// The name of its file, as traces have it.
+    file: String,
+    request: Request,
+}
 
 /// What a zygote finds in its environment: the variable and its value, where libraries were given. The second variable makes
 /// room for libraries that want thread-local memory at start (jemalloc).
@@ -140,13 +149,14 @@ pub(crate) fn environment() -> Vec<(&'static str, String)> {
     if given.is_empty() {
         return Vec::new();
     }
-    let text = serde_json::to_string(&*given).unwrap_or_default();
+    let requests: Vec<&Request> = given.iter().map(|given| &given.request).collect();
+    let text = serde_json::to_string(&requests).unwrap_or_default();
     vec![(VARIABLE, text), ("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=65536".to_owned())]
 }
 
 /// Where the libraries of this process lie.
 pub(crate) fn paths() -> Vec<PathBuf> {
-    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|request| request.path.clone()).collect()
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|given| given.request.path.clone()).collect()
 }
 
 /// The libraries that a zygote's environment names.
@@ -155,6 +165,25 @@ pub(crate) fn of_environment() -> Vec<Request> {
 }
 
 /// Zygotes are told of this library from now on.
-pub(crate) fn tell_zygotes(request: &Request) {
-    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+pub(crate) fn tell_zygotes(found: &Found) {
+    let given = Given { file: found.origin.file.clone(), request: found.request.clone() };
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner).push(given);
+}
+
+/// The options by which another command has this subject, too: with a space before them; nothing where the program has it.
+#[must_use]
+pub fn options(origin: Option<&Origin>) -> String {
+    let given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_it = |given: &&Given| {
+        origin.is_some_and(|origin| origin.file == given.file && origin.prefix == given.request.prefix)
+    };
+    let Some(Given { request: Request { path, prefix, contract }, .. }) = given.iter().find(is_it) else {
+        return String::new();
+    };
+    let colon = if prefix.is_empty() { "" } else { ":" };
+    let mut options = format!(" --library {}", as_argument(&format!("{}{colon}{prefix}", path.display())));
+    if !contract.is_empty() {
+        options.push_str(&format!(" --contract {}", as_argument(contract)));
+    }
+    options
 }

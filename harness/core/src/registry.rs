@@ -38,6 +38,8 @@ listed! {
 
 /// Makes subjects of shared libraries, for one component.
 pub trait Loader: Sync {
+    /// Whether the library is one of this component, by its symbols.
+    fn is_for(&self, library: &Found) -> bool;
     /// The registry with a subject more.
     ///
     /// # Errors
@@ -50,7 +52,7 @@ pub trait Loader: Sync {
 pub struct Registry {
     targets: Vec<&'static dyn Target>,
     /// What makes subjects of libraries.
-    loader: Option<&'static dyn Loader>,
+    loaders: Vec<&'static dyn Loader>,
     /// The targets that are libraries.
     libraries: Vec<usize>,
 }
@@ -77,10 +79,10 @@ impl Registry {
         self
     }
 
-    /// The same registry, able to make subjects of libraries.
+    /// The same registry, able to make subjects of one more kind of libraries. What is of no kind is for the last one to refuse.
     #[must_use]
     pub fn with_loader(mut self, loader: &'static dyn Loader) -> Self {
-        self.loader = Some(loader);
+        self.loaders.push(loader);
         self
     }
 
@@ -90,10 +92,11 @@ impl Registry {
     /// In words that name the library.
     pub fn with_library(&self, request: &Request) -> Result<Self, String> {
         let found = request.find()?;
-        let loader = self.loader.ok_or("this program makes no subjects of libraries")?;
+        let loader = self.loaders.iter().find(|loader| loader.is_for(&found)).or(self.loaders.last());
+        let loader = loader.ok_or("this program makes no subjects of libraries")?;
         let mut more = loader.add(self.clone(), &found)?;
         more.libraries.extend(self.targets.len()..more.targets.len());
-        library::tell_zygotes(&found.request);
+        library::tell_zygotes(&found);
         Ok(more)
     }
 

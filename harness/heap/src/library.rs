@@ -7,10 +7,10 @@ use crate::program::Program;
 use crate::rationed::Rationed;
 use memtwin_models::heap::{Calls, Heap, HeapContract, OpKind, Setup};
 use memtwin_models::{AnySubject, Origin, Row, Unsupported};
-use std::ffi::{CStr, CString, c_int, c_void};
+use memtwin_wild::library;
+use std::ffi::{c_int, c_void};
 use std::mem::transmute_copy;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
@@ -139,12 +139,10 @@ impl Loader {
     }
 
     fn load(&self) -> Result<Functions, Unsupported> {
-        let handle = open(&self.path)?;
-        let find = |index: usize| -> *mut c_void {
-            let name = self.names[index].as_ref().and_then(|name| CString::new(name.as_str()).ok());
-            // SAFETY: the handle is open, and the name ends with a zero.
-            name.map_or(null_mut(), |name| unsafe { libc::dlsym(handle, name.as_ptr()) })
-        };
+        let failed = Unsupported("the library cannot be loaded: see the line that its loader wrote");
+        let handle = library::open(&self.path).ok_or(failed)?;
+        let find =
+            |index: usize| -> *mut c_void { self.names[index].as_ref().map_or(null_mut(), |name| handle.symbol(name)) };
         let missing = Unsupported("the library has no malloc and free when it is loaded");
         Ok(Functions {
             // SAFETY: the library calls this function malloc, which is declared so (C17, 7.22.3.4).
@@ -171,30 +169,6 @@ impl Loader {
             collect: unsafe { function(find(10)) },
         })
     }
-}
-
-/// Opens a library so that its symbols are nobody else's, and its own come first.
-fn open(path: &Path) -> Result<*mut c_void, Unsupported> {
-    let failed = Unsupported("the library cannot be loaded: see the line that its loader wrote");
-    let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed)?;
-    // AddressSanitizer's runtime refuses the flag (man 3 dlopen).
-    let deep = if cfg!(target_env = "gnu") { libc::RTLD_DEEPBIND } else { 0 };
-    for flags in [libc::RTLD_NOW | libc::RTLD_LOCAL | deep, libc::RTLD_NOW | libc::RTLD_LOCAL] {
-        // SAFETY: runs the library's initialisers, which is what it is loaded for; the sandbox is closed.
-        let handle = unsafe { libc::dlopen(name.as_ptr(), flags) };
-        if !handle.is_null() {
-            return Ok(handle);
-        }
-    }
-    // SAFETY: the message of the last failure, valid until the next call.
-    let message = unsafe { libc::dlerror() };
-    if !message.is_null() {
-        // SAFETY: it ends with a zero.
-        let text = unsafe { CStr::from_ptr(message) }.to_bytes();
-        // SAFETY: standard error is the worker's pipe; what cannot be written is lost.
-        let _ = unsafe { libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len()) };
-    }
-    Err(failed)
 }
 
 /// A function by its address.

@@ -2,6 +2,7 @@
 //! maintainer can publish. There is none for a subject that failed, or of which a run says too little.
 
 use super::code;
+use memtwin_core::library;
 use memtwin_core::program::{self, as_argument};
 use memtwin_core::registry::Registry;
 use memtwin_core::run_file::{RunFile, SubjectRun, Verdict};
@@ -69,7 +70,7 @@ fn bill(subject: &SubjectRun, sources: &[&Source], registry: &Registry) -> Strin
     held_to(&mut page, target);
     seen(&mut page, subject);
     not_judged(&mut page, subject, target);
-    again(&mut page, subject, sources);
+    again(&mut page, subject, sources, target);
     page
 }
 
@@ -145,7 +146,8 @@ fn not_judged(page: &mut String, subject: &SubjectRun, target: Option<&dyn Targe
     page.push_str("- Agreement over these traces is no proof: another trace may still fail.\n");
 }
 
-fn again(page: &mut String, subject: &SubjectRun, sources: &[&Source]) {
+fn again(page: &mut String, subject: &SubjectRun, sources: &[&Source], target: Option<&dyn Target>) {
+    let library = library::options(target.and_then(Target::origin));
     page.push_str("\n## How to run it again\n\n```console\n");
     for Source { seed, engine, strict, shard, ops } in sources {
         let engine = engine.as_ref().map_or_else(String::new, |engine| format!(" --engine {}", as_argument(engine)));
@@ -156,7 +158,7 @@ fn again(page: &mut String, subject: &SubjectRun, sources: &[&Source]) {
         };
         let strict = if *strict { " --strict" } else { "" };
         let name = as_argument(&subject.name());
-        let _ = writeln!(page, "$ {} fuzz {name}{budget} --seed {seed}{engine}{strict}", program::called());
+        let _ = writeln!(page, "$ {} fuzz {name}{budget} --seed {seed}{engine}{strict}{library}", program::called());
     }
     page.push_str("```\n");
 }

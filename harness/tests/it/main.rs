@@ -5,6 +5,7 @@ mod any_bytes;
 mod bill;
 mod brk_heap_forms;
 mod brk_heap_subjects;
+mod c_library;
 mod campaigns;
 mod command_line;
 mod contracts;

@@ -6,7 +6,10 @@ use super::{Context, Exit, Failed, select};
 use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
 use crate::campaign::{Budget, Campaign, Damage, Event, Plan, Shard};
 use crate::engines::Engine;
-use crate::finding::Signature;
+use crate::finding::{Ending, Signature};
+use crate::isolate::Isolation;
+use crate::library;
+use crate::lockstep::Audits;
 use crate::program::{self, as_argument};
 use crate::run_file::known::KnownFindings;
 use crate::run_file::stories;
@@ -15,7 +18,7 @@ use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many lines of a log are named that do not count.
@@ -206,6 +209,9 @@ pub(super) fn run_campaign(
 pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) -> Result<Exit, Failed> {
     for subject in run.subjects.iter().filter(|subject| subject.is_sound() || subject.verdict == Verdict::Missed) {
         summarise(screen, subject)?;
+        if subject.ops == 0 && 0 < subject.unsupported {
+            tell_why_unserved(context, screen, subject)?;
+        }
     }
     let totals = &run.totals;
     let broken = totals.caught + totals.missed;
@@ -232,8 +238,11 @@ pub(super) fn conclude(context: &Context<'_>, screen: &Screen, run: &RunFile) ->
     }
     let worst = run.subjects.iter().filter(|subject| subject.verdict == Verdict::Diverged);
     let shown = worst.chain(run.subjects.iter().filter(|subject| subject.verdict == Verdict::Caught));
-    if let Some(finding) = shown.flat_map(|subject| &subject.findings).next() {
-        let command = format!("{} explain {}", program::called(), as_argument(&finding.trace));
+    let mut shown = shown.filter_map(|subject| Some((subject, subject.findings.first()?)));
+    if let Some((subject, finding)) = shown.next() {
+        let index = context.registry.index_of(&subject.component, &subject.subject);
+        let library = library::options(index.and_then(|index| context.registry.get(index)?.origin()));
+        let command = format!("{} explain {}{library}", program::called(), as_argument(&finding.trace));
         screen.line(&format!("Next: {}", line(&command)))?;
     }
     let not_judged: u64 = run.subjects.iter().map(|subject| subject.not_judged).sum();
@@ -261,6 +270,19 @@ fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     ))?;
     for shortfall in &subject.shortfalls {
         screen.line(&format!("    not enough: {shortfall}"))?;
+    }
+    Ok(())
+}
+
+/// Asks a subject that served nothing once more: it knows why.
+fn tell_why_unserved(context: &Context<'_>, screen: &Screen, subject: &SubjectRun) -> Result<(), Failed> {
+    let Some(index) = context.registry.index_of(&subject.component, &subject.subject) else { return Ok(()) };
+    let Some(target) = context.registry.get(index) else { return Ok(()) };
+    let mut wire = Vec::new();
+    target.traces().write(0, 0, &mut wire);
+    let mut isolation = Isolation::start(Arc::clone(&context.interrupted))?;
+    if let Some(Ending::Unsupported(reason)) = isolation.replay(index, &wire, Audits::Full)? {
+        screen.line(&format!("    not served: {}", line(&reason)))?;
     }
     Ok(())
 }

@@ -33,12 +33,14 @@ fn library_of(path: &Path) -> Option<Origin> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Libraries")]
 pub(super) struct Libraries {
-    /// Make a subject of a malloc library, e.g. /usr/lib/x86_64-linux-gnu/libjemalloc.so.2, and mean it alone
+    /// Make a subject of a shared library, and mean it alone: a malloc library, e.g. /usr/lib/x86_64-linux-gnu/libjemalloc.so.2,
+    /// or one with a table of memtwin.h
     #[arg(long = "library", value_name = "PATH[:PREFIX]", global = true)]
     paths: Vec<String>,
-    /// What the libraries promise: c, posix-2024 or strict, and freedoms such as errno_unset or kept_bytes=4096
-    #[arg(long, value_name = "LIST", global = true, requires = "paths", default_value = "c")]
-    contract: String,
+    /// What the libraries promise: of malloc c (where nothing is said), posix-2024 or strict, and freedoms such as errno_unset or
+    /// kept_bytes=4096
+    #[arg(long, value_name = "LIST", global = true, requires = "paths")]
+    contract: Option<String>,
     /// The most threads of a library's traces, 1 to 4
     #[arg(long, value_name = "N", global = true, requires = "paths", value_parser = clap::value_parser!(u8).range(1..=4))]
     threads: Option<u8>,
@@ -47,7 +49,7 @@ pub(super) struct Libraries {
 impl Libraries {
     /// The registry with a subject for each library that is named here, and for each that one of these traces is of.
     pub(super) fn added_to(&self, registry: &Registry, traces: &[PathBuf]) -> Result<Registry, String> {
-        let mut contract = self.contract.clone();
+        let mut contract = self.contract.clone().unwrap_or_default();
         if let Some(threads) = self.threads {
             contract.push_str(&format!(",most_threads={threads}"));
         }

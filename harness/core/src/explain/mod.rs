@@ -10,6 +10,7 @@ pub use bound::MOST_STORY_BYTES;
 
 use crate::finding::{Cause, Ending, Failure, Step};
 use crate::isolate::{Isolation, IsolationError};
+use crate::library;
 use crate::lockstep::{Audits, ByteDifference, Told};
 use crate::program::{self, as_argument};
 use crate::registry::Registry;
@@ -99,7 +100,13 @@ pub fn tell_trace(
         later: ops - first - steps.len(),
         diagnosis: failure.and_then(|failure| dialect.diagnose(wire, failure)),
         signature: failure.map(|failure| dialect.signature(wire, failure).as_str().to_owned()),
-        replay: format!("{} replay {} --subject {}", program::called(), as_argument(name), as_argument(&target.name())),
+        replay: format!(
+            "{} replay {} --subject {}{}",
+            program::called(),
+            as_argument(name),
+            as_argument(&target.name()),
+            library::options(target.origin())
+        ),
         end: end(isolation, target, &ending, &steps, told_place)?,
         steps,
     };
