@@ -144,6 +144,23 @@ impl Registry {
         named.filter(move |(index, dialect)| first(*index, dialect.name())).map(|(_, dialect)| dialect)
     }
 
+    /// What is wrong with the subjects' names, in words: each is one word for files and command lines, unique in its component.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let is_plain = |name: &str| {
+            name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.+".contains(letter))
+                && name.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_')
+        };
+        self.targets.iter().enumerate().find_map(|(index, target)| {
+            let name = target.name();
+            if !is_plain(target.subject()) {
+                return Some(format!("the subject {name:?} needs another name: letters, digits, and _ - . + within"));
+            }
+            let is_taken = self.targets[..index].iter().any(|earlier| earlier.name() == name);
+            is_taken.then(|| format!("two subjects are called {name}: give each a name of its own"))
+        })
+    }
+
     /// The component of this name.
     #[must_use]
     pub fn dialect(&self, name: &str) -> Option<&'static dyn Dialect> {

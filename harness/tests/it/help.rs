@@ -51,3 +51,20 @@ fn help_completions_and_doctor_work() {
         room.complains(wrong, about);
     }
 }
+
+#[test]
+fn names_of_subjects_are_plain_and_unique() {
+    use memtwin::models::Row;
+    use memtwin::subjects::guest_memory::ROWS;
+    assert_eq!(memtwin::built_in().trouble(), None);
+    let twice = memtwin::built_in().with_all(ROWS).trouble().unwrap();
+    assert!(twice.contains(&format!("two subjects are called guest_memory/{}", ROWS[0].name)), "{twice}");
+    for odd in ["", "../up", "two words", "-flag", "line\nfeed"] {
+        let Row { health, contract, build, .. } = ROWS[0];
+        let row = Row { name: odd, health, contract, build, origin: None };
+        assert!(
+            memtwin::Registry::new().with(row).trouble().is_some_and(|why| why.contains("another name")),
+            "{odd:?}"
+        );
+    }
+}

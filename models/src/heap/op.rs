@@ -139,7 +139,7 @@ pub enum Op {
     /// So many blocks of one size are asked for and freed, again and again ([`WARM_UP_REPEATS`] + [`MEASURED_REPEATS`]
     /// times), and the program looks at how much memory the allocator holds.
     #[form(tag = 228, low(by), wire(count, size), simpler(by, count = fewer, size))]
-    #[form(say("72 times: {} of malloc({size}), freed by {}", counted((*count).into(), "block"), by.words()))]
+    #[form(say("again and again: {} of malloc({size}), freed by {}", counted((*count).into(), "block"), by.words()))]
     Cycle { count: u8, size: Size, by: FreedBy },
     /// The thread begins, if it has not yet.
     #[form(tag = 232, say("the thread begins"))]

@@ -28,6 +28,7 @@ pub use arguments::VERBS_OF_FEATURES;
 use crate::isolate;
 use crate::program;
 use crate::registry::Registry;
+use crate::text;
 use clap::{Parser, Subcommand};
 #[cfg(feature = "terminal")]
 use std::io::Write as _;
@@ -194,6 +195,10 @@ pub fn main_with<V: Verbs>(registry: &Registry) -> ExitCode {
             return ExitCode::from(Exit::CouldNotRun as u8);
         }
     };
+    if let Some(why) = registry.trouble() {
+        screen::complain(&text::line(&why));
+        return ExitCode::from(Exit::CouldNotRun as u8);
+    }
     let interrupts = match isolate::interrupts() {
         Ok(interrupts) => interrupts,
         Err(error) => {
