@@ -9,7 +9,7 @@
 //! `MEMTWIN_SUBJECT` narrows a run to one subject. `MEMTWIN_SUPERVISED=1` turns the parent off, and set when the target is
 //! built, builds it without: for runners that watch over its processes and parse what it prints.
 
-use crate::campaign::{file_finding, shrink_wire};
+use crate::campaign::{Patience, file_finding, shrink_wire};
 use crate::corpus::carry_chosen;
 use crate::engines::TraceSource;
 use crate::feedback::take_reached;
@@ -291,7 +291,7 @@ fn explain_death(registry: &Registry, index: usize, wire: &[u8]) -> Result<(), B
     say(&format!("finding: {signature} on {}", target.name()));
     // Filed before it is shrunk: nothing that was found can be lost.
     file_finding(Path::new(OUT), target, wire, &signature)?;
-    let small = shrink_wire(&mut isolation, index, target, wire, &signature, class, Audits::Full)?;
+    let small = shrink_wire(&mut isolation, index, target, wire, &signature, Patience::with(class), Audits::Full)?;
     let filed = file_finding(Path::new(OUT), target, &small, &signature)?;
     say(&format!("{} ops became {}", target.dialect().op_count(wire), filed.ops));
     say(&format!("replay:  cargo run --release -- replay {}", filed.path.display()));

@@ -5,6 +5,7 @@ use super::earlier::Judged;
 use super::files::{Filed, file_finding, file_not_judged, file_unconfirmed};
 use super::ledger::Ledger;
 use super::log::Log;
+use super::patience::Patience;
 use super::result::{EpochResult, Found, NotJudged};
 use super::tally::Tally;
 use super::{CampaignError, Event, Plan, Task};
@@ -21,10 +22,6 @@ use std::time::Instant;
 const FAILURES_PER_EPOCH: usize = 64;
 /// As how many failures one counts that cost seconds of processor time.
 const WEIGHT_OF_A_HANG: usize = 16;
-/// How many runs a finding may be shrunk with.
-const SHRINK_RUNS: usize = 3000;
-/// The same where each run that fails costs a second of processor time.
-const SHRINK_RUNS_OF_A_HANG: usize = 40;
 
 /// What a second run says of a failure.
 pub(super) enum Confirmed {
@@ -205,7 +202,8 @@ impl<'a> EpochRunner<'a> {
         ledger: &Mutex<Ledger>,
     ) -> Result<Filed, CampaignError> {
         let known = ledger.lock().unwrap_or_else(PoisonError::into_inner).earlier(task, signature);
-        known.map_or_else(|| self.file_and_shrink(task.target, target, wire, signature, class), Ok)
+        let patience = Patience::with(class).until(task.latest_nanoseconds);
+        known.map_or_else(|| self.file_and_shrink(task.target, target, wire, signature, patience), Ok)
     }
 
     /// Files the finding as it is, then shrinks it and files it again: nothing that was found can be lost.
@@ -215,11 +213,11 @@ impl<'a> EpochRunner<'a> {
         target: &dyn Target,
         wire: &[u8],
         signature: &Signature,
-        class: Option<FaultClass>,
+        patience: Patience,
     ) -> Result<Filed, CampaignError> {
         file_finding(&self.plan.out, target, wire, signature)?;
         let audits = self.audits();
-        let small = shrink_wire(&mut self.isolation, index, target, wire, signature, class, audits)?;
+        let small = shrink_wire(&mut self.isolation, index, target, wire, signature, patience, audits)?;
         file_finding(&self.plan.out, target, &small, signature)
     }
 }
@@ -231,17 +229,15 @@ pub(crate) fn shrink_wire(
     target: &dyn Target,
     wire: &[u8],
     signature: &Signature,
-    class: Option<FaultClass>,
+    mut patience: Patience,
     audits: Audits,
 ) -> Result<Vec<u8>, IsolationError> {
     let dialect = target.dialect();
-    let mut runs_left = if class == Some(FaultClass::Hang) { SHRINK_RUNS_OF_A_HANG } else { SHRINK_RUNS };
     let mut error = None;
     let small = target.shrink(wire, &mut |candidate| {
-        if runs_left == 0 || error.is_some() {
+        if error.is_some() || !patience.take_run() {
             return false;
         }
-        runs_left -= 1;
         match isolation.replay(index, candidate, audits) {
             Ok(Some(Ending::Failed(failure))) => dialect.signature(candidate, &failure) == *signature,
             Ok(_) | Err(IsolationError::NotJudged { .. }) => false,

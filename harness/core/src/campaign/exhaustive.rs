@@ -4,6 +4,7 @@
 use super::CampaignError;
 use super::epoch::shrink_wire;
 use super::files::{Filed, file_finding, must_be_folder};
+use super::patience::Patience;
 use crate::finding::{Cause, Ending, Signature};
 use crate::isolate::{BatchEnd, Counts, Isolation};
 use crate::lockstep::Audits;
@@ -85,7 +86,8 @@ pub fn exhaust(
             };
             if found.iter().all(|(known, _)| *known != signature) {
                 file_finding(out, target, &wire, &signature)?;
-                let small = shrink_wire(isolation, index, target, &wire, &signature, class, Audits::Full)?;
+                let small =
+                    shrink_wire(isolation, index, target, &wire, &signature, Patience::with(class), Audits::Full)?;
                 let filed = file_finding(out, target, &small, &signature)?;
                 found.push((signature, filed));
             }

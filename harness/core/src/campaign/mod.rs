@@ -8,6 +8,7 @@ mod files;
 mod ledger;
 mod log;
 mod opening;
+mod patience;
 mod plan;
 mod queue;
 mod result;
@@ -18,6 +19,7 @@ pub(crate) use epoch::shrink_wire;
 pub use exhaustive::{Exhausted, exhaust};
 pub(crate) use files::file_finding;
 pub use files::{Filed, must_be_folder};
+pub(crate) use patience::Patience;
 pub use plan::{Budget, Plan, Shard};
 
 use crate::corpus::CorpusError;

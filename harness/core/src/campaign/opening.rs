@@ -2,6 +2,7 @@
 //! is where the search starts from; what fails is a finding. And the way back: what a campaign keeps is added to the corpus.
 
 use super::epoch::{Confirmed, EpochRunner};
+use super::patience::Patience;
 use super::result::{EpochResult, Found};
 use super::tally::Tally;
 use super::{CampaignError, Plan};
@@ -66,7 +67,7 @@ pub(super) fn run(
                     continue;
                 };
                 if opening.found.iter().all(|known: &Found| known.signature != signature) {
-                    let filed = runner.file_and_shrink(index, target, wire, &signature, class)?;
+                    let filed = runner.file_and_shrink(index, target, wire, &signature, Patience::with(class))?;
                     let seconds = started.elapsed().as_secs_f64();
                     let found = Found { signature, executions: number, ops: 0, seconds, filed, earlier_traces: 0 };
                     opening.found.push(found);

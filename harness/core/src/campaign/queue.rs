@@ -23,6 +23,9 @@ const LONGEST_ROUND: u64 = 64;
 /// How often a waiting worker looks whether the campaign was interrupted.
 const INTERRUPT_CHECK: Duration = Duration::from_millis(50);
 
+/// What was found is shrunk for at most this part of the campaign's time after its end.
+const OVERTIME: u32 = 5;
+
 /// One epoch of one target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Task {
@@ -33,6 +36,8 @@ pub(super) struct Task {
     pub(super) own: u64,
     pub(super) ops_budget: u64,
     pub(super) deadline_nanoseconds: u64,
+    /// The campaign ends no later, whatever is left to shrink.
+    pub(super) latest_nanoseconds: u64,
 }
 
 /// The epochs that are left.
@@ -45,6 +50,7 @@ pub(super) struct Queue {
     ops: Option<u64>,
     shard: Shard,
     deadline_nanoseconds: u64,
+    latest_nanoseconds: u64,
 }
 
 #[derive(Debug)]
@@ -105,6 +111,10 @@ impl Queue {
             ops,
             shard: plan.shard,
             deadline_nanoseconds,
+            latest_nanoseconds: match plan.budget {
+                Budget::Time(time) => deadline_nanoseconds.saturating_add(nanoseconds(time / OVERTIME)),
+                Budget::Ops(_) | Budget::Endless => u64::MAX,
+            },
         }
     }
 
@@ -162,7 +172,9 @@ impl Queue {
             let end = monotonic_nanoseconds().saturating_add(nanoseconds(timed_epoch(line.next)));
             end.min(self.deadline_nanoseconds)
         };
-        let task = Task { target: line.target, epoch, own: line.next, ops_budget, deadline_nanoseconds };
+        let latest_nanoseconds = self.latest_nanoseconds;
+        let (target, own) = (line.target, line.next);
+        let task = Task { target, epoch, own, ops_budget, deadline_nanoseconds, latest_nanoseconds };
         line.next += 1;
         line.running += 1;
         Some(task)

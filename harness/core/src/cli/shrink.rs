@@ -1,7 +1,7 @@
 //! `memtwin shrink`: a failing trace becomes as small as it gets, with the same signature.
 
 use super::{Context, Exit, Failed, screen, select};
-use crate::campaign::shrink_wire;
+use crate::campaign::{Patience, shrink_wire};
 use crate::files::write_atomically;
 use crate::finding::{Cause, Ending, Signature};
 use crate::isolate::Isolation;
@@ -70,7 +70,8 @@ pub(super) fn shrink(context: &Context<'_>, loaded: &Loaded, subject: Option<&st
             Cause::Fault(fault) => Some(fault.class),
             Cause::Law { .. } => None,
         };
-        let wire = shrink_wire(&mut isolation, index, target, &loaded.wire, &signature, class, Audits::Full)?;
+        let wire =
+            shrink_wire(&mut isolation, index, target, &loaded.wire, &signature, Patience::with(class), Audits::Full)?;
         let header = Header {
             subject: Some(target.subject().to_owned()),
             library: target.origin().cloned(),

@@ -3,7 +3,7 @@
 use super::judge::{Judged, Seen, judge};
 use super::work::Job;
 use super::{Event, Plan, RegressError};
-use crate::campaign::{CampaignError, file_finding, shrink_wire};
+use crate::campaign::{CampaignError, Patience, file_finding, shrink_wire};
 use crate::finding::{Cause, Ending};
 use crate::isolate::{Isolation, IsolationError};
 use crate::lockstep::Audits;
@@ -141,7 +141,8 @@ fn shrink_and_file(
     };
     let signature = job.loaded.dialect.signature(wire, &failure);
     file_finding(&plan.out, job.target, wire, &signature)?;
-    let small = shrink_wire(isolation, job.index, job.target, wire, &signature, class, Audits::Full).map_err(failed)?;
+    let small = shrink_wire(isolation, job.index, job.target, wire, &signature, Patience::with(class), Audits::Full)
+        .map_err(failed)?;
     let filed = file_finding(&plan.out, job.target, &small, &signature)?;
     Ok(Some((filed.path.display().to_string(), filed.ops)))
 }
