@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 /// Manifests outside the workspace.
-const OUTSIDE: [&str; 5] = [
+const OUTSIDE: [&str; 6] = [
     "fuzz/Cargo.toml",
     "fuzz/afl/Cargo.toml",
+    "docs/own-component/Cargo.toml",
     "docs/own-heap/Cargo.toml",
     "docs/own-subject/Cargo.toml",
     "harness/third-party/Cargo.toml",
@@ -47,7 +48,7 @@ pub(super) fn components(room: &Room) -> Result<(), Trouble> {
             return Err(Trouble::Failed(format!("with the feature {feature:?} alone: {}", printed.err)));
         }
     }
-    for example in ["docs/own-heap", "docs/own-subject"] {
+    for example in ["docs/own-component", "docs/own-heap", "docs/own-subject"] {
         let tree = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
         let text = Run::cargo(&room.root.join(example), tree).keep()?.success()?;
         let packages = text.lines().skip(1).collect::<BTreeSet<_>>().len();

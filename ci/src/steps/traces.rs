@@ -29,6 +29,7 @@ pub(super) fn regress(room: &Room) -> Result<(), Trouble> {
 /// dependencies are built.
 pub(super) fn own_subject(room: &Room) -> Result<(), Trouble> {
     example(room, "docs/own-heap", &["bump", "free_list", "own_global"])?;
+    example(room, "docs/own-component", &["array"])?;
     example(room, "docs/own-subject", &["own_memory"])?;
     let folder = room.root.join("docs/own-subject");
     let test = Run::cargo(&folder, ["test", "--release", "--quiet", "--locked", "--target-dir"]);
