@@ -1,6 +1,6 @@
-//! `cargo xtask feedback`: what it is worth that fuzzers hear of the model's features. Each component's target runs under
-//! libFuzzer and under AFL++, with and without, from the same seeds with the same number of inputs. All that was measured is
-//! printed, as a Markdown table, whatever it says.
+//! `cargo xtask feedback`: what it is worth that fuzzers hear of the model's features. Each component's target runs
+//! under libFuzzer and under AFL++, with and without, from the same seeds with the same number of inputs. All that was
+//! measured is printed, as a Markdown table, whatever it says.
 
 use crate::afl::{Fleet, Limit, build};
 use crate::command::{Run, Trouble};

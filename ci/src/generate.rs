@@ -1,4 +1,5 @@
-//! The generated parts of documents: tables that say what the registry says. Everything outside the marks is a person's.
+//! The generated parts of documents: tables that say what the registry says. Everything outside the marks is a
+//! person's.
 
 use crate::matrix;
 use crate::room::Room;

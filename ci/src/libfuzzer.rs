@@ -1,5 +1,5 @@
-//! cargo-fuzz: how the targets are built and run from the committed seeds. It judges nothing, and leaves the folders of the
-//! repository as they are.
+//! cargo-fuzz: how the targets are built and run from the committed seeds. It judges nothing, and leaves the folders of
+//! the repository as they are.
 
 use crate::command::{Printed, Run, Trouble};
 use crate::room::Room;
@@ -17,7 +17,8 @@ pub(crate) enum Flavour<'a> {
     AddressSanitizer(&'a str),
 }
 
-/// A run of a component's target. A number of inputs and a seed instead of a time, so that it does the same on every machine.
+/// A run of a component's target. A number of inputs and a seed instead of a time, so that it does the same on every
+/// machine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Session<'a> {
     pub(crate) flavour: Flavour<'a>,

@@ -1,5 +1,5 @@
-//! The matrix of defects and traces: every committed trace on every subject of its component. It fails where a trace does
-//! not diverge on its own subject as its header says, or where a sound subject does not agree.
+//! The matrix of defects and traces: every committed trace on every subject of its component. It fails where a trace
+//! does not diverge on its own subject as its header says, or where a sound subject does not agree.
 
 use crate::room::Room;
 use memtwin::finding::Ending;

@@ -1,5 +1,5 @@
-//! Runs the steps of a lane, all of them, and says how each ended: a step that could not run is shown as skipped with the
-//! command that would make it run, and never counts as passed.
+//! Runs the steps of a lane, all of them, and says how each ended: a step that could not run is shown as skipped with
+//! the command that would make it run, and never counts as passed.
 
 use crate::command::Trouble;
 use crate::room::Room;

@@ -1,5 +1,5 @@
-//! What a run file (schema memtwin-run/1, see reports/README.md) must say for a step to pass. It reads the JSON as others
-//! would, not the harness's own types: the schema is what is tested.
+//! What a run file (schema memtwin-run/1, see reports/README.md) must say for a step to pass. It reads the JSON as
+//! others would, not the harness's own types: the schema is what is tested.
 
 use crate::command::Trouble;
 use serde_json::Value;
@@ -10,8 +10,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, Trouble> {
     if run["schema"] == "memtwin-run/1" { Ok(run) } else { Err(failed(format!("the schema is {}", run["schema"]))) }
 }
 
-/// The sound subjects are these and agree, without a shortfall and with less than one moot trace in a hundred; every other
-/// subject is broken and caught.
+/// The sound subjects are these and agree, without a shortfall and with less than one moot trace in a hundred; every
+/// other subject is broken and caught.
 pub(crate) fn as_expected(run: &Value, sound: &[&str]) -> Result<(), Trouble> {
     let mut complaints = Vec::new();
     let mut agreed = Vec::new();

@@ -1,5 +1,5 @@
-//! What a fuzzer's run starts from: the committed seeds, but for those that already show what is to be found. It changes no
-//! seed.
+//! What a fuzzer's run starts from: the committed seeds, but for those that already show what is to be found. It
+//! changes no seed.
 
 use crate::command::{Run, Trouble};
 use crate::room::Room;

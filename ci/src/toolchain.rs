@@ -1,5 +1,5 @@
-//! The nightly toolchain: pinned in one file, so that all machines build with the same. Where it is missing, the nightly that
-//! is installed serves. It installs nothing.
+//! The nightly toolchain: pinned in one file, so that all machines build with the same. Where it is missing, the
+//! nightly that is installed serves. It installs nothing.
 
 use crate::command::{Run, Trouble};
 use crate::room::Room;

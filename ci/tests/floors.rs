@@ -1,5 +1,5 @@
-//! Floors: ARCHITECTURE.md lists the rooms of the core from the ground up, and no room imports from its own floor or from above.
-//! It reads text, not types: `crate::room` outside of comments and of unit tests is an import.
+//! Floors: ARCHITECTURE.md lists the rooms of the core from the ground up, and no room imports from its own floor or
+//! from above. It reads text, not types: `crate::room` outside of comments and of unit tests is an import.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

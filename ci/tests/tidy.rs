@@ -1,5 +1,5 @@
-//! Tidy checks: rules of this repository that no compiler knows. Each says what to do about what it finds; none knows an
-//! exception that is not written here.
+//! Tidy checks: rules of this repository that no compiler knows. Each says what to do about what it finds; none knows
+//! an exception that is not written here.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -36,8 +36,8 @@ const TOP: &[&str] = &[
     "target",
 ];
 
-/// The modules of every component in each wing: what is the same everywhere has the same name everywhere. A component may
-/// have more.
+/// The modules of every component in each wing: what is the same everywhere has the same name everywhere. A component
+/// may have more.
 const WINGS: &[(&str, &[&str])] = &[
     (
         "models/src",
@@ -49,6 +49,8 @@ const WINGS: &[(&str, &[&str])] = &[
 
 /// The most that the committed seeds of all components have together, in bytes: everybody who clones pays for them.
 const MOST_SEED_BYTES: u64 = 2 << 20;
+/// The most columns of a comment; the formatter holds code to it.
+const LONGEST_LINE: usize = 120;
 /// The longest source file, in lines.
 const LONGEST_FILE_LINES: usize = 500;
 
@@ -111,6 +113,15 @@ fn modules_begin_by_saying_what_they_are() {
     check("the first line is //!", |name, text| {
         let begins = text.starts_with("//! ");
         if begins { Vec::new() } else { vec![name.to_owned()] }
+    });
+}
+
+#[test]
+fn comments_fit_beside_each_other() {
+    check("wrap the comment", |name, text| {
+        let is_long = |line: &str| line.trim_start().starts_with("//") && LONGEST_LINE < line.chars().count();
+        let long = text.lines().enumerate().filter(|(_, line)| is_long(line));
+        long.map(|(index, line)| format!("{name}:{}: {} columns", index + 1, line.chars().count())).collect()
     });
 }
 

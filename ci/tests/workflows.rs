@@ -1,5 +1,5 @@
-//! What the workflows may do: call what runs here too, with as few rights as they need. Whether GitHub understands them is for
-//! the step `workflows`, which asks others.
+//! What the workflows may do: call what runs here too, with as few rights as they need. Whether GitHub understands them
+//! is for the step `workflows`, which asks others.
 
 use std::path::{Path, PathBuf};
 

@@ -102,11 +102,13 @@ struct memtwin_setup {
 };
 
 /*
- A guest memory. A shared library exports one under the name `memtwin_guest_memory`, and the freedoms that it claims as a string
- under the name `memtwin_guest_memory_contract` (see `memtwin list`), such as "no_devices,largest_memory_bytes=1048576".
+ A guest memory. A shared library exports one under the name `memtwin_guest_memory`, and the freedoms that it claims
+ as a string under the name `memtwin_guest_memory_contract` (see `memtwin list`), such as
+ "no_devices,largest_memory_bytes=1048576".
 
- All functions are called from one thread, one at a time. `owner` is the virtual CPU that makes the call, 0 to 3. Functions that
- answer do so with one of the constants above. A function that the contract says is missing may be NULL.
+ All functions are called from one thread, one at a time. `owner` is the virtual CPU that makes the call, 0 to 3.
+ Functions that answer do so with one of the constants above. A function that the contract says is missing may be
+ NULL.
  */
 struct memtwin_guest_memory {
   /*
@@ -122,8 +124,8 @@ struct memtwin_guest_memory {
    */
   void (*destroy)(void *memory);
   /*
-   Makes a memory as good as new; false where it is to be destroyed and created again. May be NULL; several times faster
-   than that.
+   Makes a memory as good as new; false where it is to be destroyed and created again. May be NULL; several times
+   faster than that.
    */
   bool (*reset)(void *memory);
   /*
@@ -175,8 +177,8 @@ struct memtwin_guest_memory {
    */
   uint64_t (*memory_bytes)(void *memory, uint8_t owner);
   /*
-   Writes the whole memory into the buffer, and how many bytes that were into `dumped`. The buffer has room for more than
-   the memory.
+   Writes the whole memory into the buffer, and how many bytes that were into `dumped`. The buffer has room for
+   more than the memory.
    */
   int32_t (*dump)(void *memory, uint8_t owner, uint8_t *buffer, size_t capacity, size_t *dumped);
   /*

@@ -1,5 +1,5 @@
-//! Exporting: a finding as a test that shows it without memtwin, for the project whose code it is about. Refuses traces whose
-//! finding only memtwin's simulated machine can show.
+//! Exporting: a finding as a test that shows it without memtwin, for the project whose code it is about. Refuses traces
+//! whose finding only memtwin's simulated machine can show.
 
 use memtwin_core::explain::Telling;
 use memtwin_core::program::{self, as_argument};
@@ -7,8 +7,8 @@ use memtwin_core::rig::About;
 use memtwin_core::rig::rust_test::{NoTest, TestBody, c_comment, comment};
 use std::sync::atomic::AtomicBool;
 
-/// The trace as a Rust file with one test, or why it cannot be one; nothing when interrupted. What the trace says is foreign text: it ends up in
-/// comments alone, without control characters.
+/// The trace as a Rust file with one test, or why it cannot be one; nothing when interrupted. What the trace says is
+/// foreign text: it ends up in comments alone, without control characters.
 pub fn rust_test(
     telling: &Telling<'_>,
     subject: Option<&str>,

@@ -2,8 +2,8 @@
 //! first step at which the two part ways, or at which the component faults.
 //!
 //! To put an implementation of your own to the test, implement [`Subject`](memtwin_models::Subject) for a component and
-//! give it to [`main!`]: your program then has the command line. `docs/own-subject/` is such a program. It asks for its component
-//! alone (`default-features = false, features = ["guest_memory"]`); `docs/own-subject.md` has the features.
+//! give it to [`main!`]: your program then has the command line. `docs/own-subject/` is such a program. It asks for its
+//! component alone (`default-features = false, features = ["guest_memory"]`); `docs/own-subject.md` has the features.
 //!
 //! ```no_run
 //! use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, Op, Outcome, Setup};
@@ -77,8 +77,8 @@ pub fn built_in() -> Registry {
         .with_all(heap::defects::ROWS)
 }
 
-/// The `main` function of a program that has memtwin's command line for the subjects of a registry, and the allocator that
-/// keeps workers within their memory.
+/// The `main` function of a program that has memtwin's command line for the subjects of a registry, and the allocator
+/// that keeps workers within their memory.
 #[macro_export]
 macro_rules! main {
     ($registry:expr) => {

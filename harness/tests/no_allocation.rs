@@ -1,8 +1,9 @@
 //! The hot loop allocates nothing: once a runner has seen a trace, running it again asks for no memory at all, whatever
 //! the ops do.
 //!
-//! Exempt are building a subject for a new setup (traces come in groups of one setup for that reason), ops that move the
-//! whole memory (dump, restore) or start threads, and the full audit of every sixteenth trace, which shows the whole memory.
+//! Exempt are building a subject for a new setup (traces come in groups of one setup for that reason), ops that move
+//! the whole memory (dump, restore) or start threads, and the full audit of every sixteenth trace, which shows the
+//! whole memory.
 //!
 //! This test is alone in its program: the count is the process's.
 

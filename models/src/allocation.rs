@@ -164,7 +164,8 @@ impl Unit {
         }
     }
 
-    /// The least capacity of a buffer that is not empty, in bytes: 8 for bytes, 4 elements for others (Rust's `RawVec`).
+    /// The least capacity of a buffer that is not empty, in bytes: 8 for bytes, 4 elements for others (Rust's
+    /// `RawVec`).
     #[must_use]
     pub const fn least_capacity_bytes(self) -> u64 {
         match self {

@@ -1,5 +1,5 @@
-//! Contracts: what an implementation's documentation may claim. A contract is a list of freedoms; each is a field, its strict value,
-//! and the sentence that explains it.
+//! Contracts: what an implementation's documentation may claim. A contract is a list of freedoms; each is a field, its
+//! strict value, and the sentence that explains it.
 
 use std::fmt::Debug;
 

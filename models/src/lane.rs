@@ -1,4 +1,5 @@
-//! Lanes: the threads of a trace, by their numbers. They take turns, so a lane says who carries out an op and nothing of when.
+//! Lanes: the threads of a trace, by their numbers. They take turns, so a lane says who carries out an op and nothing
+//! of when.
 
 /// The most threads that a trace of any component may have.
 pub const MOST_LANES: u8 = 4;

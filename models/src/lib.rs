@@ -54,8 +54,8 @@ pub trait Component: Sized + 'static {
     const OP_KINDS: &'static [&'static str];
     /// The classes of outcomes, indexed by [`Component::outcome_class`].
     const OUTCOME_CLASSES: &'static [OutcomeClass];
-    /// How many threads a trace may have, up to [`MOST_LANES`]. Where it is more than one, subjects are called from several
-    /// threads, though never from two at once: they must bear that, as if they were `Send`.
+    /// How many threads a trace may have, up to [`MOST_LANES`]. Where it is more than one, subjects are called from
+    /// several threads, though never from two at once: they must bear that, as if they were `Send`.
     const LANES: u8 = 1;
 
     /// What is fixed before the first op: sizes, layouts, fault plans.
@@ -75,17 +75,18 @@ pub trait Component: Sized + 'static {
     fn op_kind(op: &Self::Op) -> usize;
     /// The index of the outcome's class in [`Component::OUTCOME_CLASSES`].
     fn outcome_class(seen: &Self::Outcome) -> usize;
-    /// Whether a subject with this contract can show this class for this kind of op at all. Campaigns hold a floor under
-    /// every pair for which this is true.
+    /// Whether a subject with this contract can show this class for this kind of op at all. Campaigns hold a floor
+    /// under every pair for which this is true.
     fn permits(contract: &Self::Contract, op_kind: usize, outcome_class: usize) -> bool;
 
-    /// Whether the thread that carries out this op ends with it. The next op on its lane begins a new one. The first thread
-    /// never ends.
+    /// Whether the thread that carries out this op ends with it. The next op on its lane begins a new one. The first
+    /// thread never ends.
     fn ends_thread(_op: &Self::Op) -> bool {
         false
     }
 
-    /// Whether a subject with this contract serves such a setup at all. Under one that it does not, it is not even built.
+    /// Whether a subject with this contract serves such a setup at all. Under one that it does not, it is not even
+    /// built.
     fn serves(_contract: &Self::Contract, _setup: &Self::Setup) -> Result<(), Unsupported> {
         Ok(())
     }
@@ -123,11 +124,12 @@ pub trait Model<C: Component>: Sized {
     /// A model in the state right after construction of a subject.
     fn new(setup: &C::Setup, contract: &C::Contract) -> Self;
 
-    /// Returns to the state of [`Model::new`] with the same contract. Costs in proportion to what the last trace touched.
+    /// Returns to the state of [`Model::new`] with the same contract. Costs in proportion to what the last trace
+    /// touched.
     fn reset(&mut self, setup: &C::Setup);
 
-    /// Prepares the outcome's buffers before the subject sees the op (poison, for example), so that a subject that writes
-    /// nothing, or too much, shows it.
+    /// Prepares the outcome's buffers before the subject sees the op (poison, for example), so that a subject that
+    /// writes nothing, or too much, shows it.
     fn arrange(&self, _op: &C::Op, _seen: &mut C::Outcome) {}
 
     /// The next op is another thread's than the last one was: `lane` carries it out. A trace begins on [`Lane::FIRST`].
@@ -139,15 +141,16 @@ pub trait Model<C: Component>: Sized {
     /// What [`Model::judge`] would allow for this op in this state, in words. Only explaining runs call it.
     fn allowed(&self, op: &C::Op) -> String;
 
-    /// The state as a picture, with what the op asks for. Only explaining runs call it, before each op and at the audit.
+    /// The state as a picture, with what the op asks for. Only explaining runs call it, before each op and at the
+    /// audit.
     fn picture(&self, op: Option<&C::Op>) -> Picture;
 
-    /// The bytes that [`Model::judge`] would hold against each other, in this state; `None` where the outcome shows none.
-    /// Bytes that the model does not know are those that were seen. Only explaining runs call it.
+    /// The bytes that [`Model::judge`] would hold against each other, in this state; `None` where the outcome shows
+    /// none. Bytes that the model does not know are those that were seen. Only explaining runs call it.
     fn byte_rows(&self, op: &C::Op, seen: &C::Outcome) -> Option<ByteRows>;
 
-    /// The first bytes of the state that [`Model::audit`] would hold against each other and that differ; `None` where none
-    /// do, or the component shows no bytes. Only explaining runs call it.
+    /// The first bytes of the state that [`Model::audit`] would hold against each other and that differ; `None` where
+    /// none do, or the component shows no bytes. Only explaining runs call it.
     fn state_rows(&self, _view: &C::View) -> Option<ByteRows> {
         None
     }

@@ -1,5 +1,5 @@
-//! Operands of ops, and the forms that each of them has: on the wire, in the low bits of a tag, and simpler. What an op is
-//! made of is derived from these (`memtwin_derive`). What an operand means is its component's.
+//! Operands of ops, and the forms that each of them has: on the wire, in the low bits of a tag, and simpler. What an op
+//! is made of is derived from these (`memtwin_derive`). What an operand means is its component's.
 
 use crate::wire::{Edges, Reader, Writer};
 
@@ -99,8 +99,8 @@ pub(crate) fn below<T: Copy + PartialOrd>(list: &[T], number: T) -> Vec<T> {
     list.iter().copied().filter(|plain| *plain < number).collect()
 }
 
-/// The index of one of so many things, such as the variables of a program: a byte on the wire, folded, or the low bits of a
-/// tag. Their number is a power of two.
+/// The index of one of so many things, such as the variables of a program: a byte on the wire, folded, or the low bits
+/// of a tag. Their number is a power of two.
 macro_rules! index_type {
     ($(#[$doc:meta])* $name:ident, $limit:expr, $error:literal) => {
         $(#[$doc])*

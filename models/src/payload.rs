@@ -1,4 +1,5 @@
-//! Payloads are patterns, not blobs: a seed and a length stand for the bytes, so a wrong byte tells which write made it.
+//! Payloads are patterns, not blobs: a seed and a length stand for the bytes, so a wrong byte tells which write made
+//! it.
 
 #[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;

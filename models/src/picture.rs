@@ -1,5 +1,5 @@
-//! Pictures: a model's state drawn for a person, as maps of address ranges and tables. Only explaining runs make them; nothing
-//! is judged by them. They say what is there, never how it looks.
+//! Pictures: a model's state drawn for a person, as maps of address ranges and tables. Only explaining runs make them;
+//! nothing is judged by them. They say what is there, never how it looks.
 
 mod layers;
 
@@ -7,8 +7,8 @@ pub use layers::{Layers, MOST_ITEMS};
 
 use serde::{Deserialize, Serialize};
 
-/// A component's state at one moment. The panels of one component are the same ones in the same order at every step, so that
-/// a viewer can show what changed.
+/// A component's state at one moment. The panels of one component are the same ones in the same order at every step, so
+/// that a viewer can show what changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Picture {
     /// The panels, from top to bottom.

@@ -1,5 +1,5 @@
-//! The state map: what a model saw, as counted features. One map, three consumers: counts in run files, the guided engine
-//! and the extra counters of external fuzzers.
+//! The state map: what a model saw, as counted features. One map, three consumers: counts in run files, the guided
+//! engine and the extra counters of external fuzzers.
 
 /// A borrowed map of feature counters. A feature is a number below [`StateMap::SIZE`]; larger numbers are folded.
 #[derive(Debug)]

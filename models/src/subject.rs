@@ -13,12 +13,12 @@ pub trait Subject<C: Component>: Sized {
     /// What its documentation claims.
     const CONTRACT: C::Contract;
 
-    /// Builds the subject, with a setup that its contract serves. `Err` when it cannot all the same, because the host refuses
-    /// the room, say: nothing is judged then.
+    /// Builds the subject, with a setup that its contract serves. `Err` when it cannot all the same, because the host
+    /// refuses the room, say: nothing is judged then.
     fn new(setup: &C::Setup) -> Result<Self, Unsupported>;
 
-    /// Returns to a state equal to [`Subject::new`] and says `true`, or says `false` and is rebuilt. Building a subject for
-    /// each trace is several times slower than a good reset.
+    /// Returns to a state equal to [`Subject::new`] and says `true`, or says `false` and is rebuilt. Building a subject
+    /// for each trace is several times slower than a good reset.
     fn reset(&mut self, _setup: &C::Setup) -> bool {
         false
     }
@@ -102,8 +102,8 @@ impl<C: Component, S: Subject<C>> AnySubject<C> for S {
 pub type Build<C> =
     dyn Fn(&<C as Component>::Setup) -> Result<Box<dyn AnySubject<C>>, Unsupported> + Send + Sync + 'static;
 
-/// A row of a registry: a subject's name, health and contract as values, and how it is built. A row made of a type takes
-/// them from the type's constants; one that is made at run time may take them from anywhere.
+/// A row of a registry: a subject's name, health and contract as values, and how it is built. A row made of a type
+/// takes them from the type's constants; one that is made at run time may take them from anywhere.
 pub struct Row<C: Component> {
     /// The name on the command line, unique within the component.
     pub name: &'static str,

@@ -7,7 +7,8 @@ pub struct Law {
     pub name: &'static str,
     /// The rule in a sentence: exactly what is judged.
     pub sentence: &'static str,
-    /// What is probably wrong where it is broken, in a sentence or two; `{place}` stands for the place of the divergence.
+    /// What is probably wrong where it is broken, in a sentence or two; `{place}` stands for the place of the
+    /// divergence.
     pub hint: Option<&'static str>,
 }
 

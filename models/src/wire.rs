@@ -1,8 +1,8 @@
-//! Wire bytes: the form that engines see. Reading is total: any bytes decode, what is missing reads as zero, and every op
-//! takes at least one byte, so the work is bounded by the input's length.
+//! Wire bytes: the form that engines see. Reading is total: any bytes decode, what is missing reads as zero, and every
+//! op takes at least one byte, so the work is bounded by the input's length.
 
-/// A version of the wire format. A first byte that stands for none is read as version 1, so that a fuzzer's byte flips stay
-/// inside the format.
+/// A version of the wire format. A first byte that stands for none is read as version 1, so that a fuzzer's byte flips
+/// stay inside the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Version {
@@ -113,8 +113,8 @@ impl<'a> Reader<'a> {
     /// An unsigned LEB128 number (DWARF 5, section 7.6) of at most 10 bytes; bits above 64 are dropped.
     #[inline]
     pub fn varint(&mut self) -> u64 {
-        // Nearly all numbers take at most four bytes: their end is found and their bits are put together without a branch,
-        // because their lengths follow no pattern.
+        // Nearly all numbers take at most four bytes: their end is found and their bits are put together without a
+        // branch, because their lengths follow no pattern.
         if let Some(word) = self.bytes.get(self.position..).and_then(|rest| rest.first_chunk::<4>()) {
             let word = u32::from_le_bytes(*word);
             let ends = !word & 0x8080_8080;
@@ -283,8 +283,8 @@ impl Parts {
         byte % (MOST_PARTS + 1)
     }
 
-    /// Reads the parts of any bytes: gives each with its name to `read`. What is missing of a part reads as zero, what it
-    /// has too much is not read.
+    /// Reads the parts of any bytes: gives each with its name to `read`. What is missing of a part reads as zero, what
+    /// it has too much is not read.
     pub fn read(reader: &mut Reader<'_>, mut read: impl FnMut(u8, &mut Reader<'_>)) {
         for _ in 0..Self::count(reader.byte()) {
             let (name, length) = (reader.byte(), reader.byte());
@@ -349,8 +349,8 @@ impl<const N: usize> Edges<N> {
         edge.wrapping_add_signed(reader.signed())
     }
 
-    /// Writes an address relative to the step it lies in, or else to the nearest of the other edges. Distances go round the end of the
-    /// address space.
+    /// Writes an address relative to the step it lies in, or else to the nearest of the other edges. Distances go round
+    /// the end of the address space.
     #[inline]
     pub fn write(&self, address: u64, writer: &mut Writer<'_>) {
         let step = match self.shift {

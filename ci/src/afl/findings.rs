@@ -1,5 +1,5 @@
-//! What crashes AFL++ kept, as shrunk traces: one for each subject and signature. memtwin itself runs, shrinks and judges
-//! them, built for release as the fuzz targets are; the raw files stay where they are.
+//! What crashes AFL++ kept, as shrunk traces: one for each subject and signature. memtwin itself runs, shrinks and
+//! judges them, built for release as the fuzz targets are; the raw files stay where they are.
 
 use crate::command::{Run, Trouble};
 use crate::room::Room;

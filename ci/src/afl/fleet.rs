@@ -1,5 +1,5 @@
-//! AFL++ on one component's target: instances that run side by side, what each says of itself, and the crashes it keeps. It
-//! judges nothing, and ends only what it started.
+//! AFL++ on one component's target: instances that run side by side, what each says of itself, and the crashes it
+//! keeps. It judges nothing, and ends only what it started.
 
 use super::statistics::Statistics;
 use crate::command::{Run, Trouble, last_lines};

@@ -1,6 +1,6 @@
-//! `cargo xtask afl`: AFL++ on several cores and hosts. One instance is the main one, the others are secondaries that work in
-//! different ways, and all take over what the others find, through a folder. What crashes becomes shrunk traces. It judges
-//! no crash by itself: memtwin does.
+//! `cargo xtask afl`: AFL++ on several cores and hosts. One instance is the main one, the others are secondaries that
+//! work in different ways, and all take over what the others find, through a folder. What crashes becomes shrunk
+//! traces. It judges no crash by itself: memtwin does.
 
 mod findings;
 mod fleet;

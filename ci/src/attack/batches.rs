@@ -1,5 +1,5 @@
-//! Batches: many mutants of traces in a folder, judged by one process. What fails in a batch is looked for in halves of it, so
-//! that one file is named.
+//! Batches: many mutants of traces in a folder, judged by one process. What fails in a batch is looked for in halves of
+//! it, so that one file is named.
 
 use super::calls::Call;
 use super::judge::{CODES, complaints};
@@ -66,8 +66,8 @@ fn allowed(mutants: usize) -> u64 {
     10 + mutants as u64 / 50
 }
 
-/// The name of a mutant of wire bytes, as AFL++ names inputs, or of a JSON trace: what is no input by its name is left alone by
-/// `corpus check`.
+/// The name of a mutant of wire bytes, as AFL++ names inputs, or of a JSON trace: what is no input by its name is left
+/// alone by `corpus check`.
 pub(super) fn name(number: usize, is_json: bool) -> String {
     if is_json { format!("mutant{number}.jsonl") } else { format!("id:{number:06}") }
 }

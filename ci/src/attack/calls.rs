@@ -1,5 +1,5 @@
-//! Calls of the program: started as a group of their own, watched until they end or hang. What they print is kept. Nothing is
-//! judged here.
+//! Calls of the program: started as a group of their own, watched until they end or hang. What they print is kept.
+//! Nothing is judged here.
 
 use super::processes::{self, Watched};
 use crate::command::Trouble;

@@ -1,5 +1,5 @@
-//! Campaigns on a full disk: they end with one line, and taken up with more room they end as if nothing had happened. The disk
-//! is a small tmpfs in a mount namespace of its own; nobody else sees it.
+//! Campaigns on a full disk: they end with one line, and taken up with more room they end as if nothing had happened.
+//! The disk is a small tmpfs in a mount namespace of its own; nobody else sees it.
 
 use super::Count;
 use super::calls::Call;

@@ -1,5 +1,5 @@
-//! Poor surroundings: few descriptors, processes and bytes, odd environments, and folders that are not what they should be. The
-//! program says so in one line, or runs as ever; nothing of the user's changes.
+//! Poor surroundings: few descriptors, processes and bytes, odd environments, and folders that are not what they should
+//! be. The program says so in one line, or runs as ever; nothing of the user's changes.
 
 use super::Count;
 use super::judge::complaints;
@@ -20,8 +20,8 @@ enum Then {
     Either,
 }
 
-/// A surrounding: what it is, the script that makes it, and what must happen. `FUZZ` stands for the campaign; the script runs in a
-/// folder of its own, with the copies in `../..`.
+/// A surrounding: what it is, the script that makes it, and what must happen. `FUZZ` stands for the campaign; the
+/// script runs in a folder of its own, with the copies in `../..`.
 const SURROUNDINGS: &[(&str, &str, Then)] = &[
     ("20 descriptors", "ulimit -n 20; FUZZ out", Then::Either),
     ("8 descriptors", "ulimit -n 8; FUZZ out", Then::Refuses),

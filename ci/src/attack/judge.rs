@@ -1,5 +1,5 @@
-//! What every call must hold to, whatever it was given: it ends by itself, with a code that the help names, in little memory,
-//! without a panic, and nothing that it prints is obeyed by a terminal or a CI service.
+//! What every call must hold to, whatever it was given: it ends by itself, with a code that the help names, in little
+//! memory, without a panic, and nothing that it prints is obeyed by a terminal or a CI service.
 
 use super::calls::Ended;
 
@@ -26,7 +26,8 @@ pub(super) fn complaints(ended: &Ended, codes: &[i32]) -> Vec<String> {
         found.push(format!("{} processes left", ended.left));
     }
     let (out, err) = (String::from_utf8_lossy(&ended.out), String::from_utf8_lossy(&ended.err));
-    // A subject's panic is told on standard output; one of ours goes to standard error, and aborts or says where it was.
+    // A subject's panic is told on standard output; one of ours goes to standard error, and aborts or says where it
+    // was.
     if err.contains("panicked") || out.contains("panicked at") {
         found.push("a panic".to_owned());
     }

@@ -1,5 +1,5 @@
-//! Campaigns that are killed, interrupted or lose their workers at moments that a seed draws. Nothing that was told before may
-//! be gone, nothing may be left behind, and taken up again they end as if nothing had happened.
+//! Campaigns that are killed, interrupted or lose their workers at moments that a seed draws. Nothing that was told
+//! before may be gone, nothing may be left behind, and taken up again they end as if nothing had happened.
 
 use super::calls::{Call, Ended};
 use super::judge::complaints;

@@ -1,6 +1,6 @@
-//! `cargo xtask attack`: the program against bad files, mutants of good ones, kills, full disks, poor surroundings and readers
-//! that go away. Everything drawn comes from a seed. It works on copies below a temporary folder, and judges how the program
-//! ends, never what a subject does.
+//! `cargo xtask attack`: the program against bad files, mutants of good ones, kills, full disks, poor surroundings and
+//! readers that go away. Everything drawn comes from a seed. It works on copies below a temporary folder, and judges
+//! how the program ends, never what a subject does.
 
 mod bad_files;
 mod batches;

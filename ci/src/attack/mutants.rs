@@ -1,5 +1,5 @@
-//! Mutants of what is committed: thousands of traces in batches, and a sample of them, of run files and of logs, given to each
-//! verb that reads such a file.
+//! Mutants of what is committed: thousands of traces in batches, and a sample of them, of run files and of logs, given
+//! to each verb that reads such a file.
 
 use super::Count;
 use super::batches::{self, Mutant};

@@ -1,5 +1,5 @@
-//! Mutants of files: bytes turned, cut and repeated, lines shuffled, values replaced by awkward ones. It knows no format, only
-//! lines and what a JSON value looks like.
+//! Mutants of files: bytes turned, cut and repeated, lines shuffled, values replaced by awkward ones. It knows no
+//! format, only lines and what a JSON value looks like.
 
 use memtwin::random::Random;
 use std::ops::Range;

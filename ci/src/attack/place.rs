@@ -1,5 +1,5 @@
-//! Where an attack takes place: a temporary folder with copies of what is committed, and the program. What is attacked there
-//! is thrown away; only the inputs of failures are kept.
+//! Where an attack takes place: a temporary folder with copies of what is committed, and the program. What is attacked
+//! there is thrown away; only the inputs of failures are kept.
 
 use super::calls::Call;
 use super::failures::Failures;

@@ -1,5 +1,5 @@
-//! What /proc says of the processes of a call. They are known by a mark in their environment, so that those are found too
-//! whose parent has gone.
+//! What /proc says of the processes of a call. They are known by a mark in their environment, so that those are found
+//! too whose parent has gone.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

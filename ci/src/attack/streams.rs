@@ -30,7 +30,8 @@ const CALLS: &[(&str, bool)] = &[
     ("--help", true),
 ];
 
-/// Scripts around a call, and whether its output is lost, so that it may say less than the truth by its code: 2, or 141.
+/// Scripts around a call, and whether its output is lost, so that it may say less than the truth by its code: 2, or
+/// 141.
 const FORMS: [(&str, bool); 10] = [
     ("\"$@\" <&-", false),
     ("\"$@\" >&-", true),

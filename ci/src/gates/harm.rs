@@ -1,5 +1,5 @@
-//! How faults are planted: text that stands in a file is replaced. Where it no longer stands there the fault has been outrun by the
-//! code, and that is an error.
+//! How faults are planted: text that stands in a file is replaced. Where it no longer stands there the fault has been
+//! outrun by the code, and that is an error.
 
 use std::io;
 use std::path::Path;

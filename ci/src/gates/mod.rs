@@ -1,5 +1,5 @@
-//! `cargo xtask gates`: every step is seen to fail. Faults are planted in a copy of the tree, each step that must catch one runs there,
-//! and must fail for that reason. The repository itself is never touched.
+//! `cargo xtask gates`: every step is seen to fail. Faults are planted in a copy of the tree, each step that must catch
+//! one runs there, and must fail for that reason. The repository itself is never touched.
 
 mod faults;
 mod harm;

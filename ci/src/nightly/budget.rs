@@ -23,7 +23,8 @@ pub(super) fn rounds(time: Duration, arms: usize) -> u32 {
         .unwrap_or(1)
 }
 
-/// The slice of each arm: an even part, and the rest in proportion to the yields; all of it evenly where there was none.
+/// The slice of each arm: an even part, and the rest in proportion to the yields; all of it evenly where there was
+/// none.
 pub(super) fn slices(time: Duration, yields: &[f64]) -> Vec<Duration> {
     let all: f64 = yields.iter().sum();
     let even = 1.0 / yields.len().max(1) as f64;

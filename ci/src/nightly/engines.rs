@@ -1,5 +1,5 @@
-//! The engines that a nightly run knows, which of them can run here, and a slice of time for one on one component. It judges
-//! nothing: what an engine finds, it or memtwin files as a trace.
+//! The engines that a nightly run knows, which of them can run here, and a slice of time for one on one component. It
+//! judges nothing: what an engine finds, it or memtwin files as a trace.
 
 use super::Folders;
 use crate::command::{Printed, Run, Trouble, last_lines};
@@ -124,7 +124,8 @@ pub(super) fn minimize(room: &Room, place: &Folders, component: &str) -> Result<
     }
     let printed = memtwin(room).with(["corpus", "minimize"]).with([place.corpus.join(component)]).keep()?;
     match printed.code {
-        // 1 is said of an input that cannot be read or that a sound subject fails on, of which the end of the run tells.
+        // 1 is said of an input that cannot be read or that a sound subject fails on, of which the end of the run
+        // tells.
         Some(0 | 1) => Ok(()),
         code => {
             Err(Trouble::Failed(format!("corpus of {component}: exit code {code:?}: {}", last_lines(&printed.err))))

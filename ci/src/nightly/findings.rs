@@ -1,5 +1,5 @@
-//! What all engines found, as traces: one for each subject and signature, the smallest that any of them has. A file that is no
-//! trace of a finding is left where it is.
+//! What all engines found, as traces: one for each subject and signature, the smallest that any of them has. A file
+//! that is no trace of a finding is left where it is.
 
 use memtwin::Registry;
 use memtwin::files::write_atomically;
@@ -122,7 +122,8 @@ impl Findings {
     }
 }
 
-/// A signature as part of a file name. It begins with the component, which is the folder's name, and comes from a header.
+/// A signature as part of a file name. It begins with the component, which is the folder's name, and comes from a
+/// header.
 fn stem(signature: &str) -> String {
     let rest = signature.split_once('/').map_or(signature, |(_, rest)| rest);
     let tame = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };

@@ -1,4 +1,5 @@
-//! The hunt: rounds of slices over all arms, each round split by what the arms brought before. It ends when the time is over.
+//! The hunt: rounds of slices over all arms, each round split by what the arms brought before. It ends when the time is
+//! over.
 
 use super::budget::{recent_yield, rounds, slices};
 use super::engines::{self, Arm, Engine};

@@ -1,6 +1,6 @@
-//! `cargo xtask nightly`: every engine that is here on every component for a given time, then what that is worth: the corpus
-//! minimised, findings shrunk and named, committed traces replayed, a report and a summary of one screen. It accepts no
-//! finding and changes no committed file.
+//! `cargo xtask nightly`: every engine that is here on every component for a given time, then what that is worth: the
+//! corpus minimised, findings shrunk and named, committed traces replayed, a report and a summary of one screen. It
+//! accepts no finding and changes no committed file.
 
 mod budget;
 mod engines;
@@ -196,8 +196,8 @@ fn prepare(place: &Folders) -> Result<Option<RunFile>, Box<dyn std::error::Error
     if previous.exists() { Ok(Some(run_file::read(&previous)?)) } else { Ok(None) }
 }
 
-/// Deletes inputs that reach nothing that smaller ones do not reach; returns what the rest reaches. An input that a sound subject
-/// fails on becomes a trace.
+/// Deletes inputs that reach nothing that smaller ones do not reach; returns what the rest reaches. An input that a
+/// sound subject fails on becomes a trace.
 fn minimise(
     room: &Room,
     registry: &Registry,

@@ -1,5 +1,5 @@
-//! Findings as people read them: what is new, the command that shows it again, and a page for each new one. Foreign text stands in
-//! code, where it is neither markup nor a command of the terminal.
+//! Findings as people read them: what is new, the command that shows it again, and a page for each new one. Foreign
+//! text stands in code, where it is neither markup nor a command of the terminal.
 
 use super::engines::{self, Flavour, memtwin};
 use super::findings::{Findings, Found};
@@ -56,8 +56,8 @@ pub(super) struct Told {
     is_plain: bool,
 }
 
-/// What each finding is to a reader, and the command that shows it: memtwin, or where it takes the fuzz target's build to fail,
-/// that.
+/// What each finding is to a reader, and the command that shows it: memtwin, or where it takes the fuzz target's build
+/// to fail, that.
 pub(super) fn tell(
     room: &Room,
     flavour: &Flavour,

@@ -1,5 +1,5 @@
-//! Runs the build script as the image does: on a copy of what git would see, with nothing of the caller's environment but
-//! what finds the tools.
+//! Runs the build script as the image does: on a copy of what git would see, with nothing of the caller's environment
+//! but what finds the tools.
 
 use super::Sanitizer;
 use crate::command::{Run, Trouble};

@@ -1,4 +1,5 @@
-//! The part of the contract that can be read off the files in $OUT: names, companions, and what is in them. It runs nothing.
+//! The part of the contract that can be read off the files in $OUT: names, companions, and what is in them. It runs
+//! nothing.
 
 use memtwin::models::wire::MAX_WIRE_BYTES;
 use sha1::{Digest as _, Sha1};

@@ -1,6 +1,6 @@
-//! `cargo xtask oss-fuzz-check`: builds the fuzz targets with the real build script of ClusterFuzzLite and OSS-Fuzz, in the
-//! environment that their image gives it, and holds the result to their contract. It needs no container, and what only a
-//! container shows (the image's compilers, its libFuzzer, its libc) it does not know.
+//! `cargo xtask oss-fuzz-check`: builds the fuzz targets with the real build script of ClusterFuzzLite and OSS-Fuzz, in
+//! the environment that their image gives it, and holds the result to their contract. It needs no container, and what
+//! only a container shows (the image's compilers, its libFuzzer, its libc) it does not know.
 
 mod build;
 mod contract;

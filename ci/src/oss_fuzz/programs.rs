@@ -1,5 +1,5 @@
-//! The part of the contract that the programs in $OUT show: how they were compiled, and that they run and agree on their
-//! seeds. The numbers and arguments are those of OSS-Fuzz's check of builds.
+//! The part of the contract that the programs in $OUT show: how they were compiled, and that they run and agree on
+//! their seeds. The numbers and arguments are those of OSS-Fuzz's check of builds.
 
 use super::Sanitizer;
 use super::contract::{DICTIONARY, OPTIONS, SEEDS, libfuzzer_arguments};

@@ -1,5 +1,5 @@
-//! Folders that break the contract in one way each. The targets are links to one script, which no test writes: a program
-//! that is open for writing anywhere cannot be started.
+//! Folders that break the contract in one way each. The targets are links to one script, which no test writes: a
+//! program that is open for writing anywhere cannot be started.
 
 use super::contract::{dictionary_offences, offences, option_offences, seed_offences};
 use super::programs::{coverage_offences, form_offences, fuzzing_offences, is_call_of_sanitizer};

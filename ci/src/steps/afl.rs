@@ -1,5 +1,5 @@
-//! The steps that run AFL++: two instances on every component's target must keep no crash and be stable, and narrowed to a
-//! subject with a defect they must keep one that memtwin shrinks to a trace that replays.
+//! The steps that run AFL++: two instances on every component's target must keep no crash and be stable, and narrowed
+//! to a subject with a defect they must keep one that memtwin shrinks to a trace that replays.
 
 use super::fuzzers::{DEFECTS, replays};
 use crate::afl::{Fleet, Instance, Limit, build, file, replay_line};
@@ -49,8 +49,8 @@ pub(super) fn finds_defects(room: &Room) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Runs two instances. What they write lies in a folder named after the component, by which memtwin knows what the bytes
-/// mean, and lives as long as the first of what is returned.
+/// Runs two instances. What they write lies in a folder named after the component, by which memtwin knows what the
+/// bytes mean, and lives as long as the first of what is returned.
 fn fuzz(
     room: &Room,
     programs: &Path,

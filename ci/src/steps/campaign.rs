@@ -58,12 +58,13 @@ pub(super) fn workers(room: &Room) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Subjects of heap on the malloc that the worker itself uses. Where their blocks lie depends on what the worker did before, so that the
-/// guided engine does not keep the same traces in each run.
+/// Subjects of heap on the malloc that the worker itself uses. Where their blocks lie depends on what the worker did
+/// before, so that the guided engine does not keep the same traces in each run.
 const ON_THE_WORKERS_MALLOC: [&str; 4] = ["heap/libc", "heap/system", "heap/brk_in_front", "heap/header_in_front"];
 
 fn workers_find(room: &Room, component: &str, workers: &str) -> Result<(Value, BTreeMap<PathBuf, Vec<u8>>), Trouble> {
-    // Run files name traces as the command line names the folder, so both runs name it alike, from folders of their own.
+    // Run files name traces as the command line names the folder, so both runs name it alike, from folders of their
+    // own.
     let folder = tempfile::tempdir()?;
     let run = Run::memtwin(room).in_folder(folder.path());
     let registry = memtwin::built_in();

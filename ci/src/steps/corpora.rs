@@ -1,5 +1,5 @@
-//! The step in which engines go on from each other's corpora: what one of them kept must raise what every other begins with,
-//! and be to memtwin a trace like any other. Each works in a folder of its own.
+//! The step in which engines go on from each other's corpora: what one of them kept must raise what every other begins
+//! with, and be to memtwin a trace like any other. Each works in a folder of its own.
 
 use crate::afl::{self, Fleet, Limit};
 use crate::command::{Run, Trouble, last_lines};

@@ -1,6 +1,6 @@
-//! Steps that run cargo-fuzz: a short run on every component's target must find nothing, and a committed trace of a defect
-//! must kill it with the signature that the trace expects. Narrowed to a subject with a defect it must find that itself, and
-//! what it files must replay.
+//! Steps that run cargo-fuzz: a short run on every component's target must find nothing, and a committed trace of a
+//! defect must kill it with the signature that the trace expects. Narrowed to a subject with a defect it must find that
+//! itself, and what it files must replay.
 
 use crate::command::{Run, Trouble, last_lines};
 use crate::libfuzzer::{Flavour, Session, cargo_fuzz, inputs_run, needs_cargo_fuzz};
@@ -10,8 +10,8 @@ use memtwin::Registry;
 use memtwin::trace_files::load;
 use std::path::Path;
 
-/// How many inputs a target runs. A number and a seed instead of a time, so that the step says the same of the same code on
-/// every machine; looking further, with other seeds, is what nightly runs are for.
+/// How many inputs a target runs. A number and a seed instead of a time, so that the step says the same of the same
+/// code on every machine; looking further, with other seeds, is what nightly runs are for.
 const INPUTS: u64 = 30_000;
 const SEED: u64 = 1337;
 /// A target that ran fewer inputs than this has shown nothing.

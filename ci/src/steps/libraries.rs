@@ -1,5 +1,5 @@
-//! The step on malloc libraries that nobody here wrote: those of the distribution, under the contract `c`. They are installed
-//! where that can be done.
+//! The step on malloc libraries that nobody here wrote: those of the distribution, under the contract `c`. They are
+//! installed where that can be done.
 
 use crate::command::{Run, Trouble};
 use crate::room::Room;

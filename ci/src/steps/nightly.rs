@@ -1,5 +1,6 @@
-//! The step that runs a nightly run: with a defect planted it must find it, say so with its exit code, and name a command that shows it
-//! again; on a sound subject the second of two runs must go on from the first. It uses no corpus but its own.
+//! The step that runs a nightly run: with a defect planted it must find it, say so with its exit code, and name a
+//! command that shows it again; on a sound subject the second of two runs must go on from the first. It uses no corpus
+//! but its own.
 
 use crate::command::{Printed, Run, Trouble, last_lines};
 use crate::room::Room;

@@ -1,5 +1,5 @@
-//! The HTML report in a browser, judged as a reader would: ci/report-page/check.mjs says how. One report is of a real campaign,
-//! the other of a run file whose every text tries to be more than text. It looks at nothing on the network.
+//! The HTML report in a browser, judged as a reader would: ci/report-page/check.mjs says how. One report is of a real
+//! campaign, the other of a run file whose every text tries to be more than text. It looks at nothing on the network.
 
 use crate::command::{Run, Trouble, last_lines};
 use crate::room::Room;

@@ -1,5 +1,5 @@
-//! The step that has others judge the workflows: actionlint, which knows expressions and actions, or check-jsonschema, which
-//! knows the form. What the workflows may do is a test, in ci/tests/workflows.rs.
+//! The step that has others judge the workflows: actionlint, which knows expressions and actions, or check-jsonschema,
+//! which knows the form. What the workflows may do is a test, in ci/tests/workflows.rs.
 
 use crate::command::{Run, Trouble};
 use crate::room::Room;

@@ -1,6 +1,7 @@
-//! A component of one's own, as small as one can be: a ring buffer of bytes. From the top: its words (setup, ops, outcomes), its
-//! laws and its contract, the model that judges, what memtwin needs to draw, write and shrink traces, an implementation, the same
-//! with a planted mistake, and the program. Each part says what it is for; docs/own-component.md goes through them.
+//! A component of one's own, as small as one can be: a ring buffer of bytes. From the top: its words (setup, ops,
+//! outcomes), its laws and its contract, the model that judges, what memtwin needs to draw, write and shrink traces, an
+//! implementation, the same with a planted mistake, and the program. Each part says what it is for;
+//! docs/own-component.md goes through them.
 
 use memtwin::Registry;
 use memtwin::Target;

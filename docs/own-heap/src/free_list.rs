@@ -13,8 +13,8 @@ pub struct FreeList(*mut *mut u8);
 
 impl RawHeap for FreeList {
     const NAME: &'static str = "free_list";
-    // Every block takes 64 bytes, up to 63 before the first and behind the last are lost, and the order of the list decides
-    // what lies beside what.
+    // Every block takes 64 bytes, up to 63 before the first and behind the last are lost, and the order of the list
+    // decides what lies beside what.
     const CONTRACT: HeapContract = HeapContract {
         largest_size: BLOCK_BYTES as u64,
         largest_align: BLOCK_BYTES as u64,

@@ -1,5 +1,5 @@
-//! Allocators of one's own beside memtwin's model of a heap, with the whole command line in one macro: an arena that gives out
-//! its memory once, one with a free list, and a `GlobalAlloc`.
+//! Allocators of one's own beside memtwin's model of a heap, with the whole command line in one macro: an arena that
+//! gives out its memory once, one with a free list, and a `GlobalAlloc`.
 //!
 //! Each arena is an `impl` of three functions. `Greedy` is the bump allocator with a planted mistake, so that there is
 //! something to catch: `cargo run --release` catches it and then runs the right ones.

@@ -1,8 +1,8 @@
 //! A memory of one's own beside memtwin's model, with the whole command line in one macro. It refuses devices, strict
 //! alignment, reservations and dumps, and says so in its contract.
 //!
-//! `OwnMemory` is right. `OffByOne` is the same code with a planted mistake in its bound check, so that there is something
-//! to catch: `cargo run --release` catches it and then runs the right one.
+//! `OwnMemory` is right. `OffByOne` is the same code with a planted mistake in its bound check, so that there is
+//! something to catch: `cargo run --release` catches it and then runs the right one.
 
 use memtwin::Registry;
 use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup};

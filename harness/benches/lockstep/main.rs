@@ -81,8 +81,8 @@ fn ways<'a, C: Rig, S: Subject<C> + 'static>(
     ]
 }
 
-/// The table rows of a subject beside its model, on the ops that the random engine draws for this setup. The subject alone
-/// carries out the decoded ops and is reset after each trace.
+/// The table rows of a subject beside its model, on the ops that the random engine draws for this setup. The subject
+/// alone carries out the decoded ops and is reset after each trace.
 fn drawn_rows<C: Rig, S: Subject<C> + 'static>(setup: &C::Setup) -> String {
     let source = || Generated::<C>::uniform(C::Generator::new(&S::CONTRACT), setup.clone(), TRACE_OPS);
     let wires = mixes::wires(&mut source());
@@ -137,8 +137,8 @@ fn mean_bytes(ops: &[Vec<Op>]) -> f64 {
     bytes as f64 / all.count() as f64
 }
 
-/// Isolation against the same traces in this process, in epochs as campaigns run them: medians of interleaved rounds, in
-/// nanoseconds per op.
+/// Isolation against the same traces in this process, in epochs as campaigns run them: medians of interleaved rounds,
+/// in nanoseconds per op.
 fn isolation_row() -> Result<String, Box<dyn std::error::Error>> {
     const EPOCH_OPS: u64 = 4_000_000;
     const EPOCHS: u64 = 9;

@@ -1,5 +1,5 @@
-//! The op mixes of the benchmarks. Frozen before anything was measured: figures of different days compare only while these
-//! stay as they are.
+//! The op mixes of the benchmarks. Frozen before anything was measured: figures of different days compare only while
+//! these stay as they are.
 
 use memtwin::engines::TraceSource;
 use memtwin::engines::random::Generated;
@@ -44,7 +44,8 @@ const fn mix(weights: [u32; OpKind::ALL.len()], longest_transfer_bytes: u64) -> 
 
 const MIB: u64 = 1 << 20;
 
-/// About 5 % bulk to 256 bytes; about 30 % bulk to 1 KiB; all bulk to 8 KiB. The last is the second in the largest memory.
+/// About 5 % bulk to 256 bytes; about 30 % bulk to 1 KiB; all bulk to 8 KiB. The last is the second in the largest
+/// memory.
 pub(crate) const MIXES: [NamedMix; 4] = [
     NamedMix { name: "scalar", mix: mix(weights(80, 6, 5), 256), memory_bytes: MIB },
     NamedMix { name: "mixed", mix: mix(weights(56, 6, 30), 1024), memory_bytes: MIB },

@@ -51,11 +51,13 @@ pub struct memtwin_setup {
         unsafe extern "C" fn(context: *mut c_void, device: usize, offset: u64, bytes: u8, value: u64) -> i32,
 }
 
-/// A guest memory. A shared library exports one under the name `memtwin_guest_memory`, and the freedoms that it claims as a string
-/// under the name `memtwin_guest_memory_contract` (see `memtwin list`), such as "no_devices,largest_memory_bytes=1048576".
+/// A guest memory. A shared library exports one under the name `memtwin_guest_memory`, and the freedoms that it claims
+/// as a string under the name `memtwin_guest_memory_contract` (see `memtwin list`), such as
+/// "no_devices,largest_memory_bytes=1048576".
 ///
-/// All functions are called from one thread, one at a time. `owner` is the virtual CPU that makes the call, 0 to 3. Functions that
-/// answer do so with one of the constants above. A function that the contract says is missing may be NULL.
+/// All functions are called from one thread, one at a time. `owner` is the virtual CPU that makes the call, 0 to 3.
+/// Functions that answer do so with one of the constants above. A function that the contract says is missing may be
+/// NULL.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct memtwin_guest_memory {
@@ -65,8 +67,8 @@ pub struct memtwin_guest_memory {
     pub create: Option<unsafe extern "C" fn(setup: *const memtwin_setup) -> *mut c_void>,
     /// Ends a memory.
     pub destroy: Option<unsafe extern "C" fn(memory: *mut c_void)>,
-    /// Makes a memory as good as new; false where it is to be destroyed and created again. May be NULL; several times faster
-    /// than that.
+    /// Makes a memory as good as new; false where it is to be destroyed and created again. May be NULL; several times
+    /// faster than that.
     pub reset: Option<unsafe extern "C" fn(memory: *mut c_void) -> bool>,
     /// Reads a scalar of 1, 2, 4 or 8 bytes, little-endian. Any other size is asked for, too.
     pub read:
@@ -95,8 +97,8 @@ pub struct memtwin_guest_memory {
     >,
     /// The memory's size in bytes.
     pub memory_bytes: Option<unsafe extern "C" fn(memory: *mut c_void, owner: u8) -> u64>,
-    /// Writes the whole memory into the buffer, and how many bytes that were into `dumped`. The buffer has room for more than
-    /// the memory.
+    /// Writes the whole memory into the buffer, and how many bytes that were into `dumped`. The buffer has room for
+    /// more than the memory.
     pub dump: Option<
         unsafe extern "C" fn(
             memory: *mut c_void,

@@ -182,8 +182,8 @@ impl Cause {
     }
 }
 
-/// The name of a law that a worker reported and the component does not have: the subject wrote over the memory that it shares with
-/// the supervisor.
+/// The name of a law that a worker reported and the component does not have: the subject wrote over the memory that it
+/// shares with the supervisor.
 pub const UNKNOWN_LAW: &str = "unknown_law";
 
 impl Failure {
@@ -207,8 +207,8 @@ impl Failure {
 pub struct Signature(String);
 
 impl Signature {
-    /// The signature of a failure at an op of this kind (or `construct`, `audit`, `teardown`). Law and field come from memory that a
-    /// subject may have written over, so nothing but plain names passes.
+    /// The signature of a failure at an op of this kind (or `construct`, `audit`, `teardown`). Law and field come from
+    /// memory that a subject may have written over, so nothing but plain names passes.
     #[must_use]
     pub fn new(component: &str, op_kind: &str, cause: &Cause) -> Self {
         Signature(match cause {

@@ -1,13 +1,14 @@
-//! Fuzzers that run subjects in their own process, libFuzzer and AFL++: one target for each component, a few lines below
-//! fuzz/. An input is wire bytes and runs on every sound subject; an input that is a JSON trace runs on the subject its
-//! header names. A divergence aborts, so that the fuzzer keeps the input. Under libFuzzer a supervising parent then shrinks
-//! it and writes a JSON trace; AFL++ has a parent of its own, and `memtwin accept` shrinks what it keeps.
+//! Fuzzers that run subjects in their own process, libFuzzer and AFL++: one target for each component, a few lines
+//! below fuzz/. An input is wire bytes and runs on every sound subject; an input that is a JSON trace runs on the
+//! subject its header names. A divergence aborts, so that the fuzzer keeps the input. Under libFuzzer a supervising
+//! parent then shrinks it and writes a JSON trace; AFL++ has a parent of its own, and `memtwin accept` shrinks what it
+//! keeps.
 //!
-//! Inputs are changed op by op, and what the model saw is fed back as features: extra counters under libFuzzer, IJON under
-//! AFL++. `MEMTWIN_FEEDBACK=off` turns the features off, to see what they are worth.
+//! Inputs are changed op by op, and what the model saw is fed back as features: extra counters under libFuzzer, IJON
+//! under AFL++. `MEMTWIN_FEEDBACK=off` turns the features off, to see what they are worth.
 //!
-//! `MEMTWIN_SUBJECT` narrows a run to one subject. `MEMTWIN_SUPERVISED=1` turns the parent off, and set when the target is
-//! built, builds it without: for runners that watch over its processes and parse what it prints.
+//! `MEMTWIN_SUBJECT` narrows a run to one subject. `MEMTWIN_SUPERVISED=1` turns the parent off, and set when the target
+//! is built, builds it without: for runners that watch over its processes and parse what it prints.
 
 use crate::campaign::{Patience, file_finding, shrink_wire};
 use crate::corpus::carry_chosen;
@@ -166,8 +167,8 @@ impl FuzzTarget {
         }
     }
 
-    /// Changes an input op by op, in place; returns its new length. What `bytewise` does is a change now and then, and all
-    /// there is for a JSON trace.
+    /// Changes an input op by op, in place; returns its new length. What `bytewise` does is a change now and then, and
+    /// all there is for a JSON trace.
     pub fn mutate(
         &mut self,
         input: &mut [u8],
@@ -207,8 +208,8 @@ impl FuzzTarget {
         length
     }
 
-    /// Tells the features of the last input, each with its class of magnitude, and forgets them. Tells none if feedback is
-    /// off.
+    /// Tells the features of the last input, each with its class of magnitude, and forgets them. Tells none if feedback
+    /// is off.
     pub fn tell_features(&mut self, mut tell: impl FnMut(u32)) {
         let feeds_back = self.feeds_back;
         take_reached(self.features.map()).filter(|_| feeds_back).for_each(|reached| tell(reached.into()));
@@ -255,8 +256,8 @@ fn chosen(registry: &Registry, component: &str, subject: Option<&str>) -> Vec<(u
     of_component.filter(|(_, target)| is_chosen(*target)).collect()
 }
 
-/// In the parent: shrinks what the child died of, files it, says how to replay it, and returns the child's exit code. After a
-/// merge, committed seeds are still there.
+/// In the parent: shrinks what the child died of, files it, says how to replay it, and returns the child's exit code.
+/// After a merge, committed seeds are still there.
 fn conclude(registry: &Registry, ended: FuzzerEnd) -> i32 {
     let Some((index, wire)) = ended.running else {
         if ended.code == 0

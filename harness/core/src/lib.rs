@@ -1,5 +1,5 @@
-//! What puts a subject to the test beside its model: lockstep, isolation, campaigns, shrinking, explaining, and the command
-//! line. It brings no subject, and no report but the run file. Programs use it through the crate `memtwin`.
+//! What puts a subject to the test beside its model: lockstep, isolation, campaigns, shrinking, explaining, and the
+//! command line. It brings no subject, and no report but the run file. Programs use it through the crate `memtwin`.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("memtwin supports x86-64 Linux only: its isolation uses Linux system calls and its subjects x86 pages");
@@ -65,9 +65,9 @@ macro_rules! afl_target {
     };
 }
 
-/// A test that runs a subject of one's own beside its model, on traces that proptest draws and memtwin shrinks. Needs the
-/// feature `proptest`. The subject runs in the test's own process, so a crash takes the test with it: `memtwin::main!` is
-/// for those.
+/// A test that runs a subject of one's own beside its model, on traces that proptest draws and memtwin shrinks. Needs
+/// the feature `proptest`. The subject runs in the test's own process, so a crash takes the test with it:
+/// `memtwin::main!` is for those.
 ///
 /// ```
 /// # use memtwin_core as memtwin;

@@ -1,5 +1,5 @@
-//! Shared libraries that become subjects at run time: what the command line or a trace names is looked at, never run, and
-//! described to the component that it is for. It is loaded in workers alone.
+//! Shared libraries that become subjects at run time: what the command line or a trace names is looked at, never run,
+//! and described to the component that it is for. It is loaded in workers alone.
 
 use crate::program::as_argument;
 use memtwin_models::Origin;
@@ -142,8 +142,8 @@ struct Given {
     request: Request,
 }
 
-/// What a zygote finds in its environment: the variable and its value, where libraries were given. The second variable makes
-/// room for libraries that want thread-local memory at start (jemalloc).
+/// What a zygote finds in its environment: the variable and its value, where libraries were given. The second variable
+/// makes room for libraries that want thread-local memory at start (jemalloc).
 pub(crate) fn environment() -> Vec<(&'static str, String)> {
     let given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     if given.is_empty() {
@@ -170,7 +170,8 @@ pub(crate) fn tell_zygotes(found: &Found) {
     GIVEN.lock().unwrap_or_else(PoisonError::into_inner).push(given);
 }
 
-/// The options by which another command has this subject, too: with a space before them; nothing where the program has it.
+/// The options by which another command has this subject, too: with a space before them; nothing where the program has
+/// it.
 #[must_use]
 pub fn options(origin: Option<&Origin>) -> String {
     let given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,6 @@
-//! The limits on what comes from elsewhere: files, and what is made of them. Each is met with one line that names it. The limit of
-//! a trace, `MAX_WIRE_BYTES`, is part of the wire format and stands there; those of workers stand in `isolate`.
+//! The limits on what comes from elsewhere: files, and what is made of them. Each is met with one line that names it.
+//! The limit of a trace, `MAX_WIRE_BYTES`, is part of the wire format and stands there; those of workers stand in
+//! `isolate`.
 
 /// The largest trace file that is read, in bytes. 1 MiB of wire bytes is up to some 40 MiB as JSON lines.
 pub const TRACE_FILE_BYTES: u64 = 64 << 20;
@@ -7,10 +8,11 @@ pub const TRACE_FILE_BYTES: u64 = 64 << 20;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// The longest line of an op in a JSON trace, in bytes: an op has a few operands, and no blob.
 pub const OP_LINE_BYTES: usize = 64 << 10;
-/// The largest run file that is read or written by merging, in bytes. One of all subjects has some hundreds of kilobytes.
+/// The largest run file that is read or written by merging, in bytes. One of all subjects has some hundreds of
+/// kilobytes.
 pub const RUN_FILE_BYTES: u64 = 32 << 20;
-/// The most memory that what a run file says takes, in bytes as they are counted while it is read: it keeps out files of many tiny
-/// parts, each of which costs far more than its text.
+/// The most memory that what a run file says takes, in bytes as they are counted while it is read: it keeps out files
+/// of many tiny parts, each of which costs far more than its text.
 pub const RUN_MEMORY_BYTES: usize = 192 << 20;
 /// The most shortfalls of a run file, with those of each run that was merged.
 pub const RUN_SHORTFALLS: usize = 20_000;

@@ -1,5 +1,5 @@
-//! How this program was called, for the commands that it prints: they can be run where they stand. Does not look whether a
-//! program is there.
+//! How this program was called, for the commands that it prints: they can be run where they stand. Does not look
+//! whether a program is there.
 
 use std::borrow::Cow;
 use std::ffi::OsString;

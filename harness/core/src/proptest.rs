@@ -1,6 +1,6 @@
-//! Traces as a proptest strategy, and a test in one line. proptest draws the seed, and asks for a smaller trace as long as
-//! there is one: which, is for memtwin's own shrinker to say. There is no isolation here: the subject runs in the process of
-//! the test, and a crash takes the test with it.
+//! Traces as a proptest strategy, and a test in one line. proptest draws the seed, and asks for a smaller trace as long
+//! as there is one: which, is for memtwin's own shrinker to say. There is no isolation here: the subject runs in the
+//! process of the test, and a crash takes the test with it.
 
 use crate::finding::{Cause, Failure, Fault, FaultClass, Signature};
 use crate::lockstep::{Audits, COUNTS, Ended, Journal, Lockstep, Runner as _, step_of};
@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// proptest's configuration, so that a crate which uses the macro need not depend on proptest itself.
 pub use ::proptest::test_runner::Config as ProptestConfig;
 
-/// The most candidates that [`check`] tries while it shrinks. proptest's own limit, four times the number of cases, would
-/// end in the middle.
+/// The most candidates that [`check`] tries while it shrinks. proptest's own limit, four times the number of cases,
+/// would end in the middle.
 const MOST_CANDIDATES: u32 = 100_000;
 
 /// Traces as the random engine draws them under a contract. Their shrinking takes many small steps: give
@@ -100,7 +100,8 @@ impl<C: Rig> ValueTree for TraceTree<C> {
         self.advance(true)
     }
 
-    /// What is current does not fail: the next candidate is another part of what did. At the end that itself is current.
+    /// What is current does not fail: the next candidate is another part of what did. At the end that itself is
+    /// current.
     fn complicate(&mut self) -> bool {
         // Before the first candidate there is nothing to go back to.
         self.candidate.is_some() && self.advance(false)

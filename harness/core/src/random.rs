@@ -1,5 +1,5 @@
-//! Random numbers with a stable stream: xoshiro256++ with reductions of our own, so that neither the platform nor a newer
-//! version of a library changes what a seed means.
+//! Random numbers with a stable stream: xoshiro256++ with reductions of our own, so that neither the platform nor a
+//! newer version of a library changes what a seed means.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng as _, SeedableRng as _};
@@ -23,8 +23,8 @@ impl Random {
         self.stream.next_u64()
     }
 
-    /// A number below `limit`, by multiply and shift (Lemire, "Fast Random Integer Generation in an Interval", 2019); the
-    /// bias is below `limit / 2^32`. A limit of 0 gives 0.
+    /// A number below `limit`, by multiply and shift (Lemire, "Fast Random Integer Generation in an Interval", 2019);
+    /// the bias is below `limit / 2^32`. A limit of 0 gives 0.
     #[inline]
     pub fn below(&mut self, limit: u32) -> u32 {
         let high_half = self.bits() >> 32;

@@ -4,9 +4,9 @@ use crate::library::{self, Found, Request};
 use crate::target::{Dialect, Target};
 use memtwin_models::{Component, Row};
 
-/// A component whose rows a registry can hold. The one method is written out for each component, because where it is written
-/// is where everything that runs, shrinks and tells the component's traces is compiled: once, and not again in each program.
-/// For that it must not be inlined.
+/// A component whose rows a registry can hold. The one method is written out for each component, because where it is
+/// written is where everything that runs, shrinks and tells the component's traces is compiled: once, and not again in
+/// each program. For that it must not be inlined.
 pub trait Listed: Component {
     /// The row as a target: `row`.
     fn target(row: &'static Row<Self>) -> &'static dyn Target;
@@ -64,8 +64,8 @@ impl Registry {
         Registry::default()
     }
 
-    /// The same registry with one more subject: `Registry::new().with(Row::<GuestMemory>::of::<MyMemory>())`. A row stays for
-    /// the life of the process.
+    /// The same registry with one more subject: `Registry::new().with(Row::<GuestMemory>::of::<MyMemory>())`. A row
+    /// stays for the life of the process.
     #[must_use]
     pub fn with<C: Listed>(mut self, row: Row<C>) -> Self {
         self.targets.push(C::target(Box::leak(Box::new(row))));
@@ -79,7 +79,8 @@ impl Registry {
         self
     }
 
-    /// The same registry, able to make subjects of one more kind of libraries. What is of no kind is for the last one to refuse.
+    /// The same registry, able to make subjects of one more kind of libraries. What is of no kind is for the last one
+    /// to refuse.
     #[must_use]
     pub fn with_loader(mut self, loader: &'static dyn Loader) -> Self {
         self.loaders.push(loader);
@@ -144,7 +145,8 @@ impl Registry {
         named.filter(move |(index, dialect)| first(*index, dialect.name())).map(|(_, dialect)| dialect)
     }
 
-    /// What is wrong with the subjects' names, in words: each is one word for files and command lines, unique in its component.
+    /// What is wrong with the subjects' names, in words: each is one word for files and command lines, unique in its
+    /// component.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         let is_plain = |name: &str| {

@@ -1,14 +1,14 @@
-//! One shrinker for every engine: on ops, on operands and on the setup. It offers candidates one at a time, and whoever asks
-//! says whether a candidate still fails in the same way; the shrinker knows no subject, but what its contract excludes: no
-//! candidate leads there.
+//! One shrinker for every engine: on ops, on operands and on the setup. It offers candidates one at a time, and whoever
+//! asks says whether a candidate still fails in the same way; the shrinker knows no subject, but what its contract
+//! excludes: no candidate leads there.
 
 use crate::rig::Rig;
 use crate::trace::Trace;
 use memtwin_models::Lane;
 use std::collections::BTreeSet;
 
-/// The smallest trace found that still fails. The trace itself is known to fail. `still_fails` may say no for ever once its
-/// budget is used up.
+/// The smallest trace found that still fails. The trace itself is known to fail. `still_fails` may say no for ever once
+/// its budget is used up.
 pub(crate) fn shrink<C: Rig>(
     trace: &Trace<C>,
     contract: &C::Contract,
@@ -33,14 +33,15 @@ pub(crate) struct Shrinker<C: Rig> {
 
 /// What is being tried.
 enum Pass<C: Rig> {
-    /// The shortest failing prefix, by bisection: a deterministic subject fails at one op, and what follows is no cause.
+    /// The shortest failing prefix, by bisection: a deterministic subject fails at one op, and what follows is no
+    /// cause.
     CutTail { low: usize, high: usize },
     /// On fewer threads.
     Lanes(std::vec::IntoIter<Trace<C>>),
     /// The op before `end` on the first thread.
     OneLane { end: usize },
-    /// Without runs of ops, longer ones first (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
-    /// 2002), from the end on: the op at fault is last, its causes tend to be near.
+    /// Without runs of ops, longer ones first (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing
+    /// Input", 2002), from the end on: the op at fault is last, its causes tend to be near.
     RemoveOps { length: usize, end: usize },
     /// Simpler setups.
     Setup(std::vec::IntoIter<C::Setup>),

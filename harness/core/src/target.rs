@@ -1,5 +1,5 @@
-//! Targets: a subject beside its component's model, with the types erased, so that engines and the command line see bytes
-//! and a target, never a component. Nothing here is compiled anew for a subject: its row has all that differs.
+//! Targets: a subject beside its component's model, with the types erased, so that engines and the command line see
+//! bytes and a target, never a component. Nothing here is compiled anew for a subject: its row has all that differs.
 
 use crate::engines::TraceSource;
 use crate::engines::exhaustive::SmallTraces;

@@ -1,5 +1,6 @@
-//! Foreign text: what a trace's header, a file's name, a subject or a run file says. Here it is made tame, so that a terminal, a
-//! browser or a build server shows it and obeys nothing in it. It judges no text and knows no place where text goes.
+//! Foreign text: what a trace's header, a file's name, a subject or a run file says. Here it is made tame, so that a
+//! terminal, a browser or a build server shows it and obeys nothing in it. It judges no text and knows no place where
+//! text goes.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -8,11 +9,12 @@ use std::fmt::Write as _;
 const COMMANDS: [&str; 2] = ["##[", "##vso["];
 /// How those begin that are obeyed at the start of a line, with or without spaces before.
 const LINE_COMMAND: &str = "::";
-/// The most bytes of a name in a file's name: with what stands before and after it, a name stays below the 255 of file systems.
+/// The most bytes of a name in a file's name: with what stands before and after it, a name stays below the 255 of file
+/// systems.
 const LONGEST_STEM_BYTES: usize = 150;
 
-/// Characters that terminals, browsers and XML readers obey or refuse: control characters but for the line feed, marks that change
-/// the direction of text or that nobody sees, and what is no character at all.
+/// Characters that terminals, browsers and XML readers obey or refuse: control characters but for the line feed, marks
+/// that change the direction of text or that nobody sees, and what is no character at all.
 #[must_use]
 pub fn is_obeyed(character: char) -> bool {
     character.is_control() && character != '\n'
@@ -21,8 +23,8 @@ pub fn is_obeyed(character: char) -> bool {
         || u32::from(character) & 0xfffe == 0xfffe
 }
 
-/// The text with everything that is obeyed written out. Lines stay lines: whoever prints them puts something of its own before
-/// each.
+/// The text with everything that is obeyed written out. Lines stay lines: whoever prints them puts something of its own
+/// before each.
 #[must_use]
 pub fn tame(text: &str) -> Cow<'_, str> {
     if is_tame(text) { Cow::Borrowed(text) } else { Cow::Owned(escaped(text, false)) }

@@ -1,4 +1,5 @@
-//! The same work in several threads, of which this one is the first. Where the system gives no more threads, fewer do all of it.
+//! The same work in several threads, of which this one is the first. Where the system gives no more threads, fewer do
+//! all of it.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -1,5 +1,5 @@
-//! What runs count, and where that says too little: nothing ran, or too much of what ran was not judged. Here it is said how
-//! much that is. Does not run anything.
+//! What runs count, and where that says too little: nothing ran, or too much of what ran was not judged. Here it is
+//! said how much that is. Does not run anything.
 
 use crate::finding::Ending;
 use memtwin_models::{Effect, OutcomeClass};

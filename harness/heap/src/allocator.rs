@@ -1,5 +1,5 @@
-//! What the program asks of an allocator, whatever family it is of. Each family carries out the calls of the other language by
-//! those that it has.
+//! What the program asks of an allocator, whatever family it is of. Each family carries out the calls of the other
+//! language by those that it has.
 
 use memtwin_models::heap::{HeapContract, Setup};
 use memtwin_models::{Health, Unsupported};

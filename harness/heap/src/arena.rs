@@ -1,5 +1,5 @@
-//! Heaps in Rust's manner as the program calls them: arenas over regions, and those with memory of their own. C's calls are
-//! made as the layouts that they stand for.
+//! Heaps in Rust's manner as the program calls them: arenas over regions, and those with memory of their own. C's calls
+//! are made as the layouts that they stand for.
 
 use crate::RawHeap;
 use crate::allocator::{Allocator, Answer, Change, Get, Live, natural_align};

@@ -1,6 +1,6 @@
-//! Any allocator as a subject of the component heap. An arena is one short `impl` of [`RawHeap`], a `GlobalAlloc` one of
-//! [`GlobalHeap`], a malloc family in C's manner one of [`Malloc`]; the program that calls them, fills blocks and looks at
-//! them is written once, here. It judges nothing: the model does.
+//! Any allocator as a subject of the component heap. An arena is one short `impl` of [`RawHeap`], a `GlobalAlloc` one
+//! of [`GlobalHeap`], a malloc family in C's manner one of [`Malloc`]; the program that calls them, fills blocks and
+//! looks at them is written once, here. It judges nothing: the model does.
 //!
 //! ```
 //! use memtwin_heap::{RawHeap, arena};

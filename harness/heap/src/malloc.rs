@@ -3,8 +3,8 @@
 use memtwin_models::heap::{HeapContract, Setup};
 use memtwin_models::{Health, Unsupported};
 
-/// A malloc family. A call that it does not have is missing in its contract too ([`HeapContract::calls`]), and is not made.
-/// Refusals set `errno` as C and POSIX say.
+/// A malloc family. A call that it does not have is missing in its contract too ([`HeapContract::calls`]), and is not
+/// made. Refusals set `errno` as C and POSIX say.
 pub trait Malloc: Sized + Sync + 'static {
     /// The name on the command line, unique within the component.
     const NAME: &'static str;

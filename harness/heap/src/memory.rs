@@ -1,5 +1,5 @@
-//! Loads and stores in blocks. Every block was answered by an allocator that may be wrong: its caller has asked whether the
-//! bytes can be touched.
+//! Loads and stores in blocks. Every block was answered by an allocator that may be wrong: its caller has asked whether
+//! the bytes can be touched.
 
 use std::ptr;
 

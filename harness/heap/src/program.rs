@@ -21,8 +21,8 @@ const ZEROED_BYTES: usize = 1 << 20;
 const MOST_WRITES_OF_AN_OP: u64 = 1 << 10;
 /// Numbers of writes that a program takes at once.
 const WRITES_AT_ONCE: u64 = 1 << 14;
-/// The numbers of writes that no program of this process has taken. Memory of an earlier trace, or of another program on the same
-/// heap, may be seen again, and its stamps are not to be taken for one's own.
+/// The numbers of writes that no program of this process has taken. Memory of an earlier trace, or of another program
+/// on the same heap, may be seen again, and its stamps are not to be taken for one's own.
 static NEXT_WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// The subject made of an allocator.
@@ -416,8 +416,8 @@ impl<A: Allocator> Program<A> {
     }
 }
 
-/// Whether a block may have this size (C17 through `PTRDIFF_MAX`, Rust's `Layout`). One that was answered all the same is told, and
-/// not touched: it is not there.
+/// Whether a block may have this size (C17 through `PTRDIFF_MAX`, Rust's `Layout`). One that was answered all the same
+/// is told, and not touched: it is not there.
 const fn is_possible(size: usize) -> bool {
     size <= isize::MAX as usize
 }

@@ -5,8 +5,8 @@ use memtwin_models::heap::HeapContract;
 use std::alloc::Layout;
 use std::ptr;
 
-/// An allocator over a region of memory, in the manner of Rust. Three functions are enough; the others have the defaults that
-/// `GlobalAlloc` has, or are calls that the contract says are not there.
+/// An allocator over a region of memory, in the manner of Rust. Three functions are enough; the others have the
+/// defaults that `GlobalAlloc` has, or are calls that the contract says are not there.
 ///
 /// The harness runs it in worker processes: what it does to memory that is not its own is seen and told.
 pub trait RawHeap: Sized + 'static {
@@ -53,8 +53,8 @@ pub trait RawHeap: Sized + 'static {
         unsafe { self.relayout(block, layout, new, false) }
     }
 
-    /// Another layout for a block, as `Allocator::grow`, `grow_zeroed` and `shrink` have it: when it is asked for zeroed, the
-    /// bytes beyond the old size are zero.
+    /// Another layout for a block, as `Allocator::grow`, `grow_zeroed` and `shrink` have it: when it is asked for
+    /// zeroed, the bytes beyond the old size are zero.
     ///
     /// # Safety
     /// As [`RawHeap::dealloc`], with the old layout.

@@ -1,8 +1,8 @@
-//! The live blocks by their addresses: an open table that lives in memory of the recorder's own. It holds what a block was asked
-//! for, and judges nothing.
+//! The live blocks by their addresses: an open table that lives in memory of the recorder's own. It holds what a block
+//! was asked for, and judges nothing.
 //!
-//! A block's home is its address in steps of 16 bytes, without mixing: neighbours in memory are neighbours in the table, so that a
-//! small program touches few of its pages.
+//! A block's home is its address in steps of 16 bytes, without mixing: neighbours in memory are neighbours in the
+//! table, so that a small program touches few of its pages.
 
 use crate::words::Words;
 

@@ -1,5 +1,5 @@
-//! The functions that programs call instead of their allocator's: each passes the call on and tells the session. Does not
-//! decide anything.
+//! The functions that programs call instead of their allocator's: each passes the call on and tells the session. Does
+//! not decide anything.
 
 use crate::next;
 use crate::session::{begin, enter};

@@ -1,6 +1,6 @@
-//! The laws that hold for a malloc whatever the program does with its blocks, judged call by call. Its sentences are those of
-//! the component heap's model, with the freedoms of the contract `c`. Does not know what a program wrote, so it cannot judge
-//! whether bytes stay.
+//! The laws that hold for a malloc whatever the program does with its blocks, judged call by call. Its sentences are
+//! those of the component heap's model, with the freedoms of the contract `c`. Does not know what a program wrote, so
+//! it cannot judge whether bytes stay.
 
 use crate::blocks::{Block, Blocks};
 use crate::marks::{GRAIN_SHIFT, LARGE_BYTES, Marks};
@@ -64,7 +64,8 @@ fn nonzero(mut start: u64, end: u64) -> Option<u64> {
     None
 }
 
-/// What a block without an alignment is aligned to: the largest power of two not above its size, up to 16 (C23, 7.24.3).
+/// What a block without an alignment is aligned to: the largest power of two not above its size, up to 16 (C23,
+/// 7.24.3).
 const fn natural_align(size: u64) -> u64 {
     match size {
         0 | 1 => 1,
@@ -111,7 +112,8 @@ impl Judge {
     fn is_aligned(asked: &Record, address: u64, size: u64) -> bool {
         match asked.asked_align() {
             None => address.is_multiple_of(natural_align(size)),
-            // A size of no bytes, a strange alignment and, but for posix_memalign, a size that is no multiple leave it free.
+            // A size of no bytes, a strange alignment and, but for posix_memalign, a size that is no multiple leave it
+            // free.
             Some(align) if size == 0 || !align.is_power_of_two() => true,
             Some(align) => {
                 asked.kind != Kind::PosixMemalign && !size.is_multiple_of(align) || address.is_multiple_of(align)
@@ -157,7 +159,8 @@ impl Judge {
             }
             grain = marked + 1;
         }
-        // Blocks do not overlap so far: the nearest one that begins before is the only one that can reach into the range.
+        // Blocks do not overlap so far: the nearest one that begins before is the only one that can reach into the
+        // range.
         let mut grain = first;
         while self.marks.has(grain) && first - grain < LARGE_BYTES >> GRAIN_SHIFT {
             grain -= 1;

@@ -1,5 +1,5 @@
-//! Which memory live blocks take, as one bit for 8 bytes in chunks of 2 MiB. A bit says that a block is near, not that blocks
-//! overlap: then the blocks themselves are asked.
+//! Which memory live blocks take, as one bit for 8 bytes in chunks of 2 MiB. A bit says that a block is near, not that
+//! blocks overlap: then the blocks themselves are asked.
 
 use crate::words::Words;
 

@@ -1,5 +1,5 @@
-//! The allocator that would serve the program without the recorder, by the names of its functions; and a little memory for
-//! what the search for it asks itself. Records nothing.
+//! The allocator that would serve the program without the recorder, by the names of its functions; and a little memory
+//! for what the search for it asks itself. Records nothing.
 
 use libc::{c_char, c_int, c_void};
 use std::cell::UnsafeCell;

@@ -1,5 +1,5 @@
-//! The recording of this process: when it begins, who may write, and what a call becomes. Calls of the allocator are not made
-//! here.
+//! The recording of this process: when it begins, who may write, and what a call becomes. Calls of the allocator are
+//! not made here.
 
 use crate::blocks::{Block, Blocks};
 use crate::judge::{Broken, Judge};
@@ -73,11 +73,13 @@ impl DerefMut for Entered<'_> {
     }
 }
 
-/// The thread, as a number that no other one has at the same time. A thread-local variable of a library may itself ask for memory.
+/// The thread, as a number that no other one has at the same time. A thread-local variable of a library may itself ask
+/// for memory.
 #[inline]
 fn this_thread() -> u64 {
     let thread;
-    // SAFETY: on x86-64 Linux the word at fs:0 is its own address, which the C library sets before anything of a thread runs.
+    // SAFETY: on x86-64 Linux the word at fs:0 is its own address, which the C library sets before anything of a thread
+    // runs.
     unsafe { asm!("mov {}, fs:0", out(reg) thread, options(nostack, readonly, preserves_flags)) };
     thread
 }

@@ -1,6 +1,6 @@
-//! The file of this process: made and mapped once, then written through the mapping, so that what is in it survives whatever
-//! ends the process. Room on the disk is taken before it is written to, because a full disk would otherwise be a signal to
-//! the program. Knows no allocator.
+//! The file of this process: made and mapped once, then written through the mapping, so that what is in it survives
+//! whatever ends the process. Room on the disk is taken before it is written to, because a full disk would otherwise be
+//! a signal to the program. Knows no allocator.
 
 use libc::{c_char, c_int};
 use memtwin_recording::{
@@ -151,8 +151,8 @@ fn most_bytes() -> usize {
 }
 
 impl Sheet {
-    /// The file of this process in the folder that the environment names; `None` where it names none, or the file cannot be
-    /// made.
+    /// The file of this process in the folder that the environment names; `None` where it names none, or the file
+    /// cannot be made.
     pub(crate) fn open() -> Option<Self> {
         let folder = variable(FOLDER_VARIABLE);
         if folder.is_null() {

@@ -1,5 +1,5 @@
-//! Memory of the recorder's own: words that are zero until they are set, taken from the system a page at a time as they are
-//! touched. Does not give anything back: the recorder lives as long as its process.
+//! Memory of the recorder's own: words that are zero until they are set, taken from the system a page at a time as they
+//! are touched. Does not give anything back: the recorder lives as long as its process.
 
 use std::ptr;
 

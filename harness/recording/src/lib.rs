@@ -1,9 +1,9 @@
-//! The file that the recorder writes and memtwin reads: a header, then one record for each call, then zeros. It is data and
-//! nothing else. Does not read or write files, and allocates nothing, for the recorder runs inside of other programs'
-//! `malloc`.
+//! The file that the recorder writes and memtwin reads: a header, then one record for each call, then zeros. It is data
+//! and nothing else. Does not read or write files, and allocates nothing, for the recorder runs inside of other
+//! programs' `malloc`.
 //!
-//! The recorder stores a record's first word last. So the file is whole at any moment, however the program ends, and its end is
-//! the first record whose kind is 0.
+//! The recorder stores a record's first word last. So the file is whole at any moment, however the program ends, and
+//! its end is the first record whose kind is 0.
 
 /// How a file begins.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"MEMTWREC");
@@ -135,8 +135,8 @@ pub struct Record {
     pub kind: Kind,
     /// Whether a request for memory was answered with a block.
     pub is_answered: bool,
-    /// The thread, numbered from 0 on in the order in which threads were first seen; threads that never lived at the same time may share a
-    /// number.
+    /// The thread, numbered from 0 on in the order in which threads were first seen; threads that never lived at the
+    /// same time may share a number.
     pub thread: u16,
     /// The block's number, from 1 on; 0 is none.
     pub block: u32,

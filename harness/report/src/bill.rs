@@ -1,5 +1,5 @@
-//! A bill of health: what was run on a subject that agreed, what it was held to, and what was not judged, as a page that its
-//! maintainer can publish. There is none for a subject that failed, or of which a run says too little.
+//! A bill of health: what was run on a subject that agreed, what it was held to, and what was not judged, as a page
+//! that its maintainer can publish. There is none for a subject that failed, or of which a run says too little.
 
 use super::code;
 use memtwin_core::library;

@@ -1,5 +1,5 @@
-//! One page for a browser. What a reader needs without scripts is text; all else is drawn from the run, which lies in the page as
-//! inert data. The page loads nothing, and its policy forbids every script but its own.
+//! One page for a browser. What a reader needs without scripts is text; all else is drawn from the run, which lies in
+//! the page as inert data. The page loads nothing, and its policy forbids every script but its own.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -53,7 +53,8 @@ fn part(page: &str, values: &Value, out: &mut dyn Write) -> io::Result<()> {
     page.render_captured_to(values.clone(), out).map(|_| ()).map_err(io::Error::other)
 }
 
-/// JSON that no parser of HTML takes for anything else: these characters occur in its strings alone, where they can be escaped.
+/// JSON that no parser of HTML takes for anything else: these characters occur in its strings alone, where they can be
+/// escaped.
 struct InertJson;
 
 impl Formatter for InertJson {

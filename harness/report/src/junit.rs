@@ -1,5 +1,5 @@
-//! JUnit XML, as Jenkins' schema has it: a suite a subject, a case a trace of a regression run, or a case a subject of a
-//! campaign. What is accepted or does not apply is skipped, with the reason.
+//! JUnit XML, as Jenkins' schema has it: a suite a subject, a case a trace of a regression run, or a case a subject of
+//! a campaign. What is accepted or does not apply is skipped, with the reason.
 
 use super::{is_as_expected, is_unexpected, replay_command};
 use memtwin_core::run_file::{Finding, RunFile, Status, SubjectRun, TraceRun, Verdict};

@@ -1,5 +1,5 @@
-//! Reports: one run file told in the forms that people, code hosts and build servers read. Every text of a run file is foreign and
-//! is made tame first; each form escapes it in its own way. A report adds no judgement of its own.
+//! Reports: one run file told in the forms that people, code hosts and build servers read. Every text of a run file is
+//! foreign and is made tame first; each form escapes it in its own way. A report adds no judgement of its own.
 
 mod bill;
 mod html;
@@ -95,7 +95,8 @@ impl Report {
         String::from_utf8(text).map_err(|error| io::Error::other(error).into())
     }
 
-    /// Writes one report piece by piece: it may be larger than the run. Laws are named after the registry; what it does not know is told in the run file's own words.
+    /// Writes one report piece by piece: it may be larger than the run. Laws are named after the registry; what it does
+    /// not know is told in the run file's own words.
     pub fn write(&self, registry: &Registry, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Html => html::html(&self.run, out),

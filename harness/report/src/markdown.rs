@@ -1,5 +1,6 @@
-//! Markdown for a comment on a pull request: what a reviewer must know first. Foreign text stands in code spans, where it is
-//! neither markup, nor HTML, nor a mention. A comment is cut before a code host would refuse it, and says what it leaves out.
+//! Markdown for a comment on a pull request: what a reviewer must know first. Foreign text stands in code spans, where
+//! it is neither markup, nor HTML, nor a mention. A comment is cut before a code host would refuse it, and says what it
+//! leaves out.
 
 use super::{is_as_expected, is_unexpected, replay_command};
 use memtwin_core::run_file::{Finding, RunFile, Status, SubjectRun, TraceRun, Verdict};
@@ -97,8 +98,8 @@ fn trace_line((trace, ()): (&TraceRun, ())) -> String {
     format!("- {} on {}{expected}{reason}\n", code(&trace.trace), code(&trace.target))
 }
 
-/// Foreign text as a code span of Markdown: on one line, cut, between more backticks than it has in a row. Make it tame first
-/// where a terminal may show it.
+/// Foreign text as a code span of Markdown: on one line, cut, between more backticks than it has in a row. Make it tame
+/// first where a terminal may show it.
 #[must_use]
 pub fn code(text: &str) -> String {
     let left = text.chars().count().saturating_sub(LONGEST_TEXT);
@@ -125,7 +126,8 @@ impl Page {
         self.text.push_str(text);
     }
 
-    /// Adds a line if there is room for it; counts it otherwise, if it is an item. Once one is left out, all later ones are.
+    /// Adds a line if there is room for it; counts it otherwise, if it is an item. Once one is left out, all later ones
+    /// are.
     fn line(&mut self, line: &str, is_item: bool) {
         if self.left_out == 0 && self.text.len() + line.len() <= MOST_BYTES {
             self.text.push_str(line);

@@ -1,5 +1,5 @@
-//! SARIF 2.1.0: laws and classes of faults are the rules, findings the results. A finding on a Broken subject is what it must be,
-//! so its result is informational; an accepted one is suppressed.
+//! SARIF 2.1.0: laws and classes of faults are the rules, findings the results. A finding on a Broken subject is what
+//! it must be, so its result is informational; an accepted one is suppressed.
 
 use super::{is_unexpected, replay_command};
 use memtwin_core::explain::story::End;

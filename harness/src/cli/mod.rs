@@ -1,4 +1,5 @@
-//! The command line of a program: the core's verbs, and those that the features bring. Each verb is a thin file of its own.
+//! The command line of a program: the core's verbs, and those that the features bring. Each verb is a thin file of its
+//! own.
 
 #[cfg(feature = "report")]
 mod compare;

@@ -1,4 +1,5 @@
-//! `memtwin record`: what a real program asks of its allocator, as traces of heap; and whether its allocator answered by the laws.
+//! `memtwin record`: what a real program asks of its allocator, as traces of heap; and whether its allocator answered
+//! by the laws.
 
 use super::screen::{self, BAD, GOOD, Screen, remark};
 use super::{Context, Exit, Failed};

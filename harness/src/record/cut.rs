@@ -1,5 +1,6 @@
-//! From calls to traces: a recording is cut where few blocks are live, and what is live at a cut becomes the beginning of the
-//! next trace. Each trace names its blocks by slots of its own, so that it replays alone. Does not read or write files.
+//! From calls to traces: a recording is cut where few blocks are live, and what is live at a cut becomes the beginning
+//! of the next trace. Each trace names its blocks by slots of its own, so that it replays alone. Does not read or write
+//! files.
 
 use memtwin_core::trace::Trace;
 use memtwin_models::Lane;
@@ -176,7 +177,8 @@ fn piece(live: &Live, records: &[Record]) -> Piece {
     let mut slots = Slots::new();
     let touched: BTreeSet<u32> =
         records.iter().filter(|record| !record.kind.is_new()).map(|record| record.block).collect();
-    // The youngest bystanders: they lie where the next blocks will. The others find no room, or would make the trace long.
+    // The youngest bystanders: they lie where the next blocks will. The others find no room, or would make the trace
+    // long.
     let made = records.iter().filter(|record| record.kind.is_new()).count();
     let room = usize::from(SLOTS).saturating_sub(touched.len() + made);
     let bystanders = live.0.keys().rev().filter(|number| !touched.contains(number)).take(room.min(MOST_BYSTANDERS));

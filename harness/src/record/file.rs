@@ -1,5 +1,5 @@
-//! What the recorder wrote: the facts of a recording, and its calls one by one. The recorded program could write into the
-//! file, so nothing in it is believed. Does not change the file.
+//! What the recorder wrote: the facts of a recording, and its calls one by one. The recorded program could write into
+//! the file, so nothing in it is believed. Does not change the file.
 
 use memtwin_recording::{
     BREACH_WORDS, BREACHES_AT_WORD, Breach, Field, HEADER_BYTES, MAGIC, MOST_BREACHES, RECORD_BYTES, Record, VERSION,

@@ -1,5 +1,5 @@
-//! Reads what glibc's mtrace wrote (mtrace(3)). It says no alignments, no threads and not that memory was zeroed, so they are
-//! not in the calls either.
+//! Reads what glibc's mtrace wrote (mtrace(3)). It says no alignments, no threads and not that memory was zeroed, so
+//! they are not in the calls either.
 
 use memtwin_recording::{Kind, Record};
 use std::collections::HashMap;

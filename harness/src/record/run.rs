@@ -1,5 +1,6 @@
-//! Runs a program with the recorder loaded, and says why nothing was recorded where nothing was. The program is the user's own
-//! and runs as if it were started without memtwin: no sandbox, its own input and output. Does not read what was recorded.
+//! Runs a program with the recorder loaded, and says why nothing was recorded where nothing was. The program is the
+//! user's own and runs as if it were started without memtwin: no sandbox, its own input and output. Does not read what
+//! was recorded.
 
 use super::file::Recording;
 use memtwin_recording::{FOLDER_VARIABLE, JUDGE_VARIABLE};
@@ -18,8 +19,8 @@ const LIBRARY: &str = "libmemtwin_recorder.so";
 const PRELOAD: &str = "LD_PRELOAD";
 /// Bits of a file's mode with which the kernel runs it with other rights than its caller's.
 const LENDING_BITS: u32 = 0o6000;
-/// In an ELF file (elf(5)): where the program headers begin, how many there are and how large, the type of a segment that names a
-/// loader.
+/// In an ELF file (elf(5)): where the program headers begin, how many there are and how large, the type of a segment
+/// that names a loader.
 const ELF_MAGIC: [u8; 5] = *b"\x7fELF\x02";
 const INTERPRETER: u32 = 3;
 /// The program headers lie within so many bytes from the beginning of a file.

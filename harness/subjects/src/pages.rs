@@ -1,6 +1,6 @@
-//! Simulated memory whose faults are real: one reserved range of the host, inaccessible but for the pages that are opened.
-//! It knows what each page allows, so every slice that it lends is checked. What is not accessible it refuses to lend; a
-//! single byte of it can be touched on purpose, and then the processor faults.
+//! Simulated memory whose faults are real: one reserved range of the host, inaccessible but for the pages that are
+//! opened. It knows what each page allows, so every slice that it lends is checked. What is not accessible it refuses
+//! to lend; a single byte of it can be touched on purpose, and then the processor faults.
 
 use memtwin_models::Unsupported;
 use memtwin_wild as wild;
@@ -117,8 +117,8 @@ impl Pages {
         assert!(start.is_multiple_of(PAGE_BYTES) && start < self.end, "{start:#x} is no page of the memory");
         #[allow(clippy::cast_possible_truncation)] // 4096
         let length = PAGE_BYTES as usize;
-        // SAFETY: the page is this reservation's, private and anonymous, so that it reads as zeros from here on; nothing
-        // that the reservation lent is left.
+        // SAFETY: the page is this reservation's, private and anonymous, so that it reads as zeros from here on;
+        // nothing that the reservation lent is left.
         let discarded = unsafe { madvise(self.host(start).cast(), length, MmapAdvise::MADV_DONTNEED) };
         assert!(discarded.is_ok(), "madvise of a page of simulated memory: {discarded:?}");
     }
@@ -159,8 +159,8 @@ impl Pages {
     #[inline]
     pub(crate) fn bytes(&self, address: u64, length: u64) -> Option<&[u8]> {
         let place = self.place(address, length, &self.readable)?;
-        // SAFETY: the place is within the reservation, its pages are readable as long as that is borrowed, nobody has it
-        // mutably, and anonymous memory is initialised. Bytes need no alignment.
+        // SAFETY: the place is within the reservation, its pages are readable as long as that is borrowed, nobody has
+        // it mutably, and anonymous memory is initialised. Bytes need no alignment.
         Some(unsafe { place.as_ref() })
     }
 
@@ -178,8 +178,8 @@ impl Pages {
         let source = self.place(from, length, &self.readable);
         let target = self.place(to, length, self.writable());
         let (Some(source), Some(target)) = (source, target) else { return false };
-        // SAFETY: both places have the length and lie within the reservation, in pages that allow this, and nothing that
-        // it lent is left. Overlap is allowed, and bytes need no alignment.
+        // SAFETY: both places have the length and lie within the reservation, in pages that allow this, and nothing
+        // that it lent is left. Overlap is allowed, and bytes need no alignment.
         unsafe { target.cast::<u8>().copy_from(source.cast(), source.len()) };
         true
     }

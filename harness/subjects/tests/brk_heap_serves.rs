@@ -1,5 +1,5 @@
-//! The hardened brk heap is good enough to serve: a real program runs on it. It is alone in this test program, because the
-//! allocator is the program's.
+//! The hardened brk heap is good enough to serve: a real program runs on it. It is alone in this test program, because
+//! the allocator is the program's.
 
 mod program;
 

@@ -1,5 +1,5 @@
-//! The hardened allocator is good enough to serve: a real program runs on it, with the system's allocator behind it. It is
-//! alone in this test program, because the allocator is the program's.
+//! The hardened allocator is good enough to serve: a real program runs on it, with the system's allocator behind it. It
+//! is alone in this test program, because the allocator is the program's.
 
 mod program;
 

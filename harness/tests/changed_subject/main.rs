@@ -1,7 +1,8 @@
 //! A hardened subject with one line changed, or one that serves too little: every verb says so.
 //!
-//! This program is its own memtwin: started with [`PROGRAM`] it is the command line, with the built-in subjects, with a changed
-//! `soft_mmu` in the place of the hardened one, or with a subject that serves too little. Otherwise it is the tests.
+//! This program is its own memtwin: started with [`PROGRAM`] it is the command line, with the built-in subjects, with a
+//! changed `soft_mmu` in the place of the hardened one, or with a subject that serves too little. Otherwise it is the
+//! tests.
 
 mod campaign;
 #[path = "../it/forms/mod.rs"]

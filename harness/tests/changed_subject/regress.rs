@@ -1,5 +1,5 @@
-//! Regression runs: one line of a hardened subject is broken, and the run says exactly that, in every form; it is mended, and the
-//! run says `fixed`.
+//! Regression runs: one line of a hardened subject is broken, and the run says exactly that, in every form; it is
+//! mended, and the run says `fixed`.
 
 use crate::forms;
 use crate::room::{Room, findings, of_status, rows, text};

@@ -40,7 +40,8 @@ impl<const RARELY: bool> Subject<GuestMemory> for Changed<RARELY> {
     }
 }
 
-/// The built-in subjects; in the program `changed` or `rarely_changed`, with the changed one in place of the hardened one.
+/// The built-in subjects; in the program `changed` or `rarely_changed`, with the changed one in place of the hardened
+/// one.
 pub(crate) fn registry(program: &str) -> Registry {
     const CHANGED: &dyn Target = &Row::<GuestMemory>::of::<Changed<false>>();
     const RARELY_CHANGED: &dyn Target = &Row::<GuestMemory>::of::<Changed<true>>();

@@ -59,7 +59,8 @@ impl Misdeed for Curious {
     }
 }
 
-/// Writes over what it shares with its supervisor. The address that it is asked to read says with what, and what it does then.
+/// Writes over what it shares with its supervisor. The address that it is asked to read says with what, and what it
+/// does then.
 pub(super) struct Scribbler;
 
 impl Misdeed for Scribbler {
@@ -120,7 +121,8 @@ const HERE: i64 = libc::AT_FDCWD as i64;
 static LIMIT: libc::rlimit64 = libc::rlimit64 { rlim_cur: 1 << 30, rlim_max: 1 << 30 };
 const CHILD: i64 = libc::SIGCHLD as i64;
 
-/// Every way out that somebody tried. Signals are 0 and limits high: should one be let through, the machine takes no harm.
+/// Every way out that somebody tried. Signals are 0 and limits high: should one be let through, the machine takes no
+/// harm.
 const CALLS: &[(&str, Call)] = calls! {
     "fork" => (libc::SYS_fork) with (victim, own);
     "vfork by clone" => (libc::SYS_clone, i64::from(libc::CLONE_VM | libc::CLONE_VFORK) | CHILD, 0, 0, 0, 0) with (victim, own);

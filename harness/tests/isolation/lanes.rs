@@ -153,7 +153,8 @@ fn isolation() -> Result<Isolation, Failed> {
     Ok(Isolation::start(Arc::new(AtomicBool::new(false)))?)
 }
 
-/// Runs a misdeed after some ops of every thread; returns its signature, how it failed, and the functions of its frames.
+/// Runs a misdeed after some ops of every thread; returns its signature, how it failed, and the functions of its
+/// frames.
 fn misdeed(how: u8, lane: u8) -> Result<(String, Failure, Vec<String>), Failed> {
     let mut ops: Vec<(u8, Op)> = (0..MOST_LANES).map(|lane| (lane, Op::Count)).collect();
     ops.push((lane, Op::Misbehave { how }));

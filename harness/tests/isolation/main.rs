@@ -1,8 +1,8 @@
 //! Isolation: whatever a subject does to its process is one finding that says just that, and nothing of it reaches the
 //! campaign, the other subjects or the files.
 //!
-//! The subjects here are rogues: the sound `soft_mmu` with one misdeed. The program is its own zygote, so it has a `main`
-//! of its own and the counting allocator.
+//! The subjects here are rogues: the sound `soft_mmu` with one misdeed. The program is its own zygote, so it has a
+//! `main` of its own and the counting allocator.
 
 mod earlier;
 mod hostile;

@@ -162,8 +162,8 @@ impl Misdeed for SegfaultAtDrop {
     }
 }
 
-/// Hangs on a first op of a rare kind without operands: each run that hangs costs a second of processor time, and there is
-/// little to shrink.
+/// Hangs on a first op of a rare kind without operands: each run that hangs costs a second of processor time, and there
+/// is little to shrink.
 pub(super) struct Hang;
 impl Misdeed for Hang {
     const NAME: &'static str = "hang";

@@ -98,8 +98,8 @@ pub(super) fn interrupted() -> Result<(), Failed> {
     finding_is_whole(folder.path())
 }
 
-/// How many processes descend from the supervisor of this folder: their environment says so, whoever their parent is now.
-/// A process that has ended and waits to be collected has none.
+/// How many processes descend from the supervisor of this folder: their environment says so, whoever their parent is
+/// now. A process that has ended and waits to be collected has none.
 fn family(folder: &Path) -> usize {
     let mark = format!("{MARK}={}", folder.display());
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -208,7 +208,8 @@ pub(super) fn killed_each_time() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Sends a signal to each worker of one trace whose op sleeps; what was said in the end, and how many workers there were.
+/// Sends a signal to each worker of one trace whose op sleeps; what was said in the end, and how many workers there
+/// were.
 pub(super) fn kill_each_time(who: &str, signal: Signal) -> Result<(String, usize), Failed> {
     let mut child = Command::new(std::env::current_exe()?).env(SLEEP, who).stdout(Stdio::piped()).spawn()?;
     let mut killed = std::collections::BTreeSet::new();

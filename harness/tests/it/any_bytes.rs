@@ -1,4 +1,5 @@
-//! Any bytes are a trace: a million random strings for each component decode, and their canonical forms decode to the same.
+//! Any bytes are a trace: a million random strings for each component decode, and their canonical forms decode to the
+//! same.
 
 use memtwin::random::{Random, mix};
 

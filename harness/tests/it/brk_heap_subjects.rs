@@ -1,5 +1,5 @@
-//! The brk heap's subjects: the report's addresses come out of the arithmetic of its gate, with the system calls that go
-//! with them, and the hardened heap is as good after a reset as it was when new.
+//! The brk heap's subjects: the report's addresses come out of the arithmetic of its gate, with the system calls that
+//! go with them, and the hardened heap is as good after a reset as it was when new.
 
 use memtwin::finding::{Cause, Ending, Failure, Step};
 use memtwin::isolate::Isolation;
@@ -27,7 +27,8 @@ fn write(length: u32) -> Op {
     Op::Write { slot: B, seed: 0, length }
 }
 
-/// The layouts of the report: as it is, and with one more page of .bss. The frames suffice for any break that it asks for.
+/// The layouts of the report: as it is, and with one more page of .bss. The frames suffice for any break that it asks
+/// for.
 fn layouts() -> [Setup; 2] {
     [0, 1].map(|more_pages| Setup { frames: 2048, ..Setup::reported(more_pages) })
 }

@@ -1,4 +1,5 @@
-//! Campaigns that are killed and taken up again, that are done in parts, and that begin with a corpus, from the command line.
+//! Campaigns that are killed and taken up again, that are done in parts, and that begin with a corpus, from the command
+//! line.
 
 use crate::times::remove_times;
 use nix::sys::signal::Signal;

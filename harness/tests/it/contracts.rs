@@ -1,5 +1,5 @@
-//! Contracts reach everything that makes traces: what is drawn, mutated, shrunk and listed is within the contract, for every
-//! contract of the registry and for each freedom alone.
+//! Contracts reach everything that makes traces: what is drawn, mutated, shrunk and listed is within the contract, for
+//! every contract of the registry and for each freedom alone.
 
 use memtwin::engines::TraceSource as _;
 use memtwin::engines::guided::Guided;

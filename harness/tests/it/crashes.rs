@@ -1,5 +1,5 @@
-//! The committed evidence: every Broken subject has one trace under crashes/, which fails on it as its header says, for the
-//! reason that its story tells, and on which every sound subject agrees. Replayed for ever.
+//! The committed evidence: every Broken subject has one trace under crashes/, which fails on it as its header says, for
+//! the reason that its story tells, and on which every sound subject agrees. Replayed for ever.
 
 use memtwin::Registry;
 use memtwin::finding::{Cause, Ending};

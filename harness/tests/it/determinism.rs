@@ -1,5 +1,5 @@
-//! Same seed, same op budget: the same campaign, for any number of workers. The run files are equal but for times, and the
-//! filed traces are equal byte for byte.
+//! Same seed, same op budget: the same campaign, for any number of workers. The run files are equal but for times, and
+//! the filed traces are equal byte for byte.
 
 use crate::times::remove_times;
 use serde_json::Value;

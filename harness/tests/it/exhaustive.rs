@@ -1,5 +1,5 @@
-//! The exhaustive engine: every short trace over a small world agrees on every sound subject, the worlds are worth it, and
-//! what a Broken subject does in them is found, shrunk and filed.
+//! The exhaustive engine: every short trace over a small world agrees on every sound subject, the worlds are worth it,
+//! and what a Broken subject does in them is found, shrunk and filed.
 
 use memtwin::models::brk_heap::BrkHeap;
 use memtwin::models::guest_memory::GuestMemory;
@@ -37,8 +37,8 @@ fn every_trace_of_two_ops_agrees_on_every_sound_subject() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was found, so nothing is filed");
 }
 
-/// Each op and each start is valid and as its wire form says, and no kind of op is missing. At three ops a component has
-/// about a hundred thousand traces: more would take too long, fewer would waste the time that there is.
+/// Each op and each start is valid and as its wire form says, and no kind of op is missing. At three ops a component
+/// has about a hundred thousand traces: more would take too long, fewer would waste the time that there is.
 fn world_is_worth_it<C: Rig>() {
     let small = C::small();
     let kinds: BTreeSet<_> = small.ops.iter().map(C::op_kind).collect();

@@ -1,5 +1,5 @@
-//! Exported tests: they compile with nothing but Rust's standard library, right code passes all of them, and code with the
-//! exported defect fails.
+//! Exported tests: they compile with nothing but Rust's standard library, right code passes all of them, and code with
+//! the exported defect fails.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

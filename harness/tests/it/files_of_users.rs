@@ -1,5 +1,5 @@
-//! What lies where the program reads and writes is the user's: it is never replaced by something of another kind, and nothing
-//! that cannot be read makes a verb wait. Corpus tools have tests of their own.
+//! What lies where the program reads and writes is the user's: it is never replaced by something of another kind, and
+//! nothing that cannot be read makes a verb wait. Corpus tools have tests of their own.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};

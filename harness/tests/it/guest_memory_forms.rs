@@ -33,7 +33,8 @@ fn values_of_64_bits_are_strings_in_json() {
     }
 }
 
-/// Every op kind, every tag class (each owner, each size, sizes without a tag), devices, strict alignment, and extremes.
+/// Every op kind, every tag class (each owner, each size, sizes without a tag), devices, strict alignment, and
+/// extremes.
 fn golden_trace() -> GuestTrace {
     let device = |base, size, faulty_register| DeviceSetup { base, size, faulty_register };
     let setup = Setup {
@@ -73,8 +74,8 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-/// The golden files were written once and are read for ever: a change that this test does not like breaks every trace that
-/// somebody has kept. New kinds of ops come in new files.
+/// The golden files were written once and are read for ever: a change that this test does not like breaks every trace
+/// that somebody has kept. New kinds of ops come in new files.
 #[test]
 fn golden_files_are_read_for_ever() {
     let wire = std::fs::read(golden("guest_memory-1.wire")).unwrap();

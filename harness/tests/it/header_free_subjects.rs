@@ -1,5 +1,6 @@
-//! The subjects of header_free: what the report's code does at the addresses it names, what its fix makes of valid blocks, and
-//! that the hardened allocator is as good after a reset as it was when new. The seeds of the corpus are made here too.
+//! The subjects of header_free: what the report's code does at the addresses it names, what its fix makes of valid
+//! blocks, and that the hardened allocator is as good after a reset as it was when new. The seeds of the corpus are
+//! made here too.
 
 use memtwin::finding::{Cause, Ending, Failure, Step};
 use memtwin::isolate::Isolation;
@@ -159,8 +160,8 @@ fn a_reset_unmaps_and_forgets() {
     }
 }
 
-/// The workloads that the reports measured with, as far as a seed is worth it: the first few hundred ops. Slots are taken
-/// modulo the 64 of a trace.
+/// The workloads that the reports measured with, as far as a seed is worth it: the first few hundred ops. Slots are
+/// taken modulo the 64 of a trace.
 fn workloads() -> Vec<(String, Vec<Op>)> {
     let mut workloads = vec![
         ("seed-mixed-4096-slots-999".to_owned(), mixed(999, 600)),

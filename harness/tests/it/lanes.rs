@@ -1,5 +1,5 @@
-//! Traces of several threads: their forms, how they are drawn, changed and shrunk, and that each op runs on its own thread. Whatever
-//! happens to a worker on such a thread is tested beside isolation.
+//! Traces of several threads: their forms, how they are drawn, changed and shrunk, and that each op runs on its own
+//! thread. Whatever happens to a worker on such a thread is tested beside isolation.
 
 use crate::tally::{Counter, Misdeed, Op, Outcome, RIGHT, Setup, Tally, WRONG_COUNT};
 use memtwin::Target;

@@ -1,5 +1,5 @@
-//! The lockstep runner: a subject that was reset is equal to a new one, each ending is told apart, and every law of guest
-//! memory is seen to fail at least once, by a defect of the catalogue or by a tiny wrong subject.
+//! The lockstep runner: a subject that was reset is equal to a new one, each ending is told apart, and every law of
+//! guest memory is seen to fail at least once, by a defect of the catalogue or by a tiny wrong subject.
 
 use memtwin::Target;
 use memtwin::engines::TraceSource;

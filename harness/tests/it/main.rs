@@ -1,5 +1,5 @@
-//! What the whole program and its crates promise, in one test program: linking each test to 119 subjects of its own would take
-//! longer than running them. Tests that need a main or an allocator of their own stand beside it.
+//! What the whole program and its crates promise, in one test program: linking each test to 119 subjects of its own
+//! would take longer than running them. Tests that need a main or an allocator of their own stand beside it.
 
 mod any_bytes;
 mod bill;

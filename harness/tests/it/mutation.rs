@@ -1,5 +1,5 @@
-//! Mutation and the guided engine: mutants are traces of their component, most differ from their parent, and traces kept
-//! by one engine steer another to where it had not been.
+//! Mutation and the guided engine: mutants are traces of their component, most differ from their parent, and traces
+//! kept by one engine steer another to where it had not been.
 
 use memtwin::Target;
 use memtwin::engines::TraceSource as _;

@@ -1,5 +1,5 @@
-//! The subjects of page walks: the hardened one claims nothing, and is as good after a reset as it was when new. That every
-//! short trace agrees is for `tests/exhaustive.rs`.
+//! The subjects of page walks: the hardened one claims nothing, and is as good after a reset as it was when new. That
+//! every short trace agrees is for `tests/exhaustive.rs`.
 
 use memtwin::models::page_walk::{Outcome, PageWalk, View};
 use memtwin::models::{Health, Subject};

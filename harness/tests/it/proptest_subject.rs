@@ -1,5 +1,5 @@
-//! The proptest strategy: traces shrink to their minimum as memtwin shrinks them, and the one-line test passes on a right
-//! subject, and fails on a wrong one with the trace that shows it.
+//! The proptest strategy: traces shrink to their minimum as memtwin shrinks them, and the one-line test passes on a
+//! right subject, and fails on a wrong one with the trace that shows it.
 
 use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Seen, Setup};
 use memtwin::models::temp_map::{TempMap, TempMapContract};

@@ -1,5 +1,5 @@
-//! Requests to the system that a setup refuses reach malloc libraries and the host's own malloc, on any thread, and their
-//! model is told: who answers null then is right, and who goes on as if nothing had happened is caught.
+//! Requests to the system that a setup refuses reach malloc libraries and the host's own malloc, on any thread, and
+//! their model is told: who answers null then is right, and who goes on as if nothing had happened is caught.
 
 use crate::command_line::Room;
 use crate::libraries::{library, named};

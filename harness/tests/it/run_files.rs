@@ -1,5 +1,5 @@
-//! Run files: merged in any order and grouping they say the same, compared they say what changed, and whatever foreign text is in
-//! them harms no report.
+//! Run files: merged in any order and grouping they say the same, compared they say what changed, and whatever foreign
+//! text is in them harms no report.
 
 use memtwin::explain::story::{Came, End, Story, ToldStep};
 use memtwin::report::{Format, Report};

@@ -1,5 +1,6 @@
-//! Stories: what a person reads of a finding is held word for word, and each committed finding has a story that is small,
-//! whole and drawn. `UPDATE_EXPECT=1 cargo test --test stories` writes the texts anew; read them before you keep them.
+//! Stories: what a person reads of a finding is held word for word, and each committed finding has a story that is
+//! small, whole and drawn. `UPDATE_EXPECT=1 cargo test --test stories` writes the texts anew; read them before you keep
+//! them.
 
 use expect_test::{ExpectFile, expect_file};
 use memtwin::engines::TraceSource as _;
@@ -192,8 +193,8 @@ fn of_a_long_trace_the_last_ops_are_told() {
     assert_eq!(story.signature.as_deref(), Some("guest_memory/segfault/read_bulk"));
 }
 
-/// Draws every state of random traces on a sound subject, and holds the bytes that it shows against those that the model
-/// allows. Returns how many bytes that were.
+/// Draws every state of random traces on a sound subject, and holds the bytes that it shows against those that the
+/// model allows. Returns how many bytes that were.
 fn drawn<C: Rig, S: Subject<C>>() -> usize {
     let mut traces = Generated::<C>::new(&S::CONTRACT);
     let (mut wire, mut bytes) = (Vec::new(), 0);

@@ -1,5 +1,5 @@
-//! The temp-map subjects: the report's tests pass on the sound kernels, and a reset leaves nothing behind. That every short
-//! trace agrees is for `tests/exhaustive.rs`.
+//! The temp-map subjects: the report's tests pass on the sound kernels, and a reset leaves nothing behind. That every
+//! short trace agrees is for `tests/exhaustive.rs`.
 
 use memtwin::Target;
 use memtwin::lockstep::{Audits, COUNTS, Ended, Journal};

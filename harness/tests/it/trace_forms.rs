@@ -1,6 +1,6 @@
-//! The three forms of a trace: typed, wire bytes, JSON lines. For every component, typed to either and back is the identity,
-//! generated traces are canonical, any bytes decode, and most changes of a byte give another trace. What the bytes mean is
-//! frozen beside this, in a file for each component.
+//! The three forms of a trace: typed, wire bytes, JSON lines. For every component, typed to either and back is the
+//! identity, generated traces are canonical, any bytes decode, and most changes of a byte give another trace. What the
+//! bytes mean is frozen beside this, in a file for each component.
 
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin::engines::{TraceSource as _, random::Generated};

@@ -1,5 +1,5 @@
-//! Published crates beside memtwin's models, with memtwin's command line. Each claims only the freedoms that its documentation
-//! states.
+//! Published crates beside memtwin's models, with memtwin's command line. Each claims only the freedoms that its
+//! documentation states.
 
 mod vm_memory;
 

@@ -1,4 +1,5 @@
-//! vm-memory's `GuestMemoryMmap`, one region from address 0. Scalars are its byte-wise copies of so many bytes, not its atomics.
+//! vm-memory's `GuestMemoryMmap`, one region from address 0. Scalars are its byte-wise copies of so many bytes, not its
+//! atomics.
 
 use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup};
 use memtwin::models::{Contract as _, Health, Payload, Subject, Unsupported};
@@ -16,8 +17,8 @@ pub(crate) struct Mapped {
 }
 
 impl Mapped {
-    /// Transfers fail in part by the documentation of `Bytes::read_slice` and `write_slice`; a caller who wants all or nothing
-    /// asks `check_range` first.
+    /// Transfers fail in part by the documentation of `Bytes::read_slice` and `write_slice`; a caller who wants all or
+    /// nothing asks `check_range` first.
     fn check(&self, address: u64, length: usize) -> Result<GuestAddress, Error> {
         let is_inside = self.memory.check_range(GuestAddress(address), length);
         if is_inside { Ok(GuestAddress(address)) } else { Err(Error::InvalidAddress) }

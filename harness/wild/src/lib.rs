@@ -1,6 +1,6 @@
-//! Accesses through pointers that were never valid: what a defect does that takes a guest address for a host pointer. The
-//! other record that subjects share with the fault handler is in [`requests`]. Here, too, shared libraries are loaded, and
-//! it is known whether AddressSanitizer is built in.
+//! Accesses through pointers that were never valid: what a defect does that takes a guest address for a host pointer.
+//! The other record that subjects share with the fault handler is in [`requests`]. Here, too, shared libraries are
+//! loaded, and it is known whether AddressSanitizer is built in.
 //!
 //! Each access is one byte and one machine instruction, so that the processor answers and no check of the compiler's or
 //! of the standard library's stands before it. This module refuses to make such an access safe: whoever calls it

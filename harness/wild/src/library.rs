@@ -9,8 +9,8 @@ use std::ptr::{NonNull, null_mut};
 #[derive(Debug, Clone, Copy)]
 pub struct Handle(NonNull<c_void>);
 
-/// Opens a library so that its symbols are nobody else's, and its own come first. Where it cannot be loaded, the loader's words
-/// are on standard error.
+/// Opens a library so that its symbols are nobody else's, and its own come first. Where it cannot be loaded, the
+/// loader's words are on standard error.
 #[must_use]
 pub fn open(path: &Path) -> Option<Handle> {
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;

@@ -1,10 +1,11 @@
-//! Requests to the system for memory that a plan refuses: the record that whoever calls an allocator shares with the fault
-//! handler, and what the handler answers in the kernel's stead.
+//! Requests to the system for memory that a plan refuses: the record that whoever calls an allocator shares with the
+//! fault handler, and what the handler answers in the kernel's stead.
 //!
-//! While a thread is within a call ([`within`]), the kernel hands its system calls to the handler of SIGSYS (Syscall User
-//! Dispatch, Linux 5.11), which refuses what the plan says and makes every other call as it was asked for. A filter of system
-//! calls would not do: it traps outside of such calls too, and a thread of glibc that ends gives back its stack with all
-//! signals blocked, where a trap is death. Does not touch anything where no handler has said that it is there.
+//! While a thread is within a call ([`within`]), the kernel hands its system calls to the handler of SIGSYS (Syscall
+//! User Dispatch, Linux 5.11), which refuses what the plan says and makes every other call as it was asked for. A
+//! filter of system calls would not do: it traps outside of such calls too, and a thread of glibc that ends gives back
+//! its stack with all signals blocked, where a trap is death. Does not touch anything where no handler has said that it
+//! is there.
 
 use std::arch::asm;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence};
@@ -32,8 +33,8 @@ pub struct Plan {
     pub last: u32,
 }
 
-/// A plan refuses to take memory back until it has refused this many bytes: what its trace lacks from then on would be the
-/// machine's.
+/// A plan refuses to take memory back until it has refused this many bytes: what its trace lacks from then on would be
+/// the machine's.
 const MOST_LEFT_BYTES: u64 = 64 << 20;
 
 /// No [`Kind`].
@@ -104,7 +105,8 @@ pub fn is_supported() -> bool {
     unsafe { libc::prctl(PR_SET_SYSCALL_USER_DISPATCH, DISPATCH_OFF, 0, 0, 0) == 0 }
 }
 
-/// From now on requests within calls are counted, and refused by this plan. A process has one plan; the last one counts.
+/// From now on requests within calls are counted, and refused by this plan. A process has one plan; the last one
+/// counts.
 pub fn begin(plan: Plan) {
     FIRST.store(plan.first, Ordering::Relaxed);
     LAST.store(plan.last, Ordering::Relaxed);
@@ -159,7 +161,8 @@ fn make_known() {
             gate.is_known.store(true, Ordering::Relaxed);
             let code = RETURN_CODE.load(Ordering::Relaxed);
             let selector = gate.selector.as_ptr();
-            // SAFETY: the selector lives as long as its thread; the code goes through always, so that the handler can return.
+            // SAFETY: the selector lives as long as its thread; the code goes through always, so that the handler can
+            // return.
             unsafe { libc::prctl(PR_SET_SYSCALL_USER_DISPATCH, DISPATCH_ON, code, RETURN_CODE_BYTES, selector) };
         }
     });

@@ -1,5 +1,5 @@
-//! unicorn, which is QEMU's processor, as a witness: a guest with two-level tables and a real look-aside buffer loads and
-//! stores, while its tables are edited without telling it.
+//! unicorn, which is QEMU's processor, as a witness: a guest with two-level tables and a real look-aside buffer loads
+//! and stores, while its tables are edited without telling it.
 
 use super::Testimony;
 use memtwin_core::random::Random;
@@ -110,8 +110,8 @@ impl Pair {
     fn run(&mut self, offset: u32, value: u32) -> Result<bool, uc_error> {
         let start = u64::from(CODE_PAGE << 12 | offset);
         self.emulator.reg_write(RegisterX86::EDI, u64::from(value))?;
-        // The end is never reached: one instruction is run. A fault that nobody handles is an error at first, but not where
-        // it follows another, which it takes for a double fault. The instruction pointer tells in any case.
+        // The end is never reached: one instruction is run. A fault that nobody handles is an error at first, but not
+        // where it follows another, which it takes for a double fault. The instruction pointer tells in any case.
         match self.emulator.emu_start(start, start + 0x100, 0, 1) {
             Ok(()) | Err(uc_error::EXCEPTION) => Ok(self.emulator.reg_read(RegisterX86::EIP)? != start),
             Err(error) => Err(error),
@@ -135,7 +135,8 @@ impl Pair {
         self.run(LOAD_CR3, directory << 12).map(drop)
     }
 
-    /// An access in both. What was seen is the frame, or the address that faulted, with the entries as they are after it.
+    /// An access in both. What was seen is the frame, or the address that faulted, with the entries as they are after
+    /// it.
     fn access(&mut self, page: u32, access: Access, testimony: &mut Testimony) -> Result<(), uc_error> {
         let offset = if access == Access::Store { STORED } else { 0 };
         let address = page << 12 | offset;

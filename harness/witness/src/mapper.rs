@@ -1,5 +1,5 @@
-//! The `x86_64` crate as a witness: its `MappedPageTable` walks the same tables. It is asked for presence and address; of
-//! rights it knows those of the leaf only.
+//! The `x86_64` crate as a witness: its `MappedPageTable` walks the same tables. It is asked for presence and address;
+//! of rights it knows those of the leaf only.
 
 use super::Testimony;
 use super::tables::{Ask, Tables, draw_address, model};

@@ -34,8 +34,8 @@ impl GuestMemory {
             memory_size: self.length.get() as u64,
             userspace_addr: self.base.as_ptr() as u64,
         };
-        // SAFETY: the mapping is as long as it says and lives longer than the machine; the guest runs only while a thread
-        // is in `VcpuFd::run`, which borrows neither.
+        // SAFETY: the mapping is as long as it says and lives longer than the machine; the guest runs only while a
+        // thread is in `VcpuFd::run`, which borrows neither.
         unsafe { vm.set_user_memory_region(region) }
     }
 

@@ -1,5 +1,5 @@
-//! Sets of four-level page tables as a hostile guest might write them, in a small guest memory: tables of any level point
-//! at each other, leaves at code, at tables, and beyond memory.
+//! Sets of four-level page tables as a hostile guest might write them, in a small guest memory: tables of any level
+//! point at each other, leaves at code, at tables, and beyond memory.
 
 use memtwin_core::random::Random;
 use memtwin_models::page_walk::translate::{ADDRESS, Translation, is_canonical, shift, walk};
@@ -146,7 +146,8 @@ pub(super) fn draw_address(random: &mut Random) -> u64 {
     if random.one_in(64) { address ^ 1 << (48 + random.below(16)) } else { extended.cast_unsigned() }
 }
 
-/// A model that is wrong on purpose: it forgets the rights of upper levels and keeps the PAT bit of large pages as address.
+/// A model that is wrong on purpose: it forgets the rights of upper levels and keeps the PAT bit of large pages as
+/// address.
 #[cfg(test)]
 pub(super) fn wrong_model(memory: &[u8], root: u64, address: u64) -> Modelled {
     let modelled = model(memory, root, address);

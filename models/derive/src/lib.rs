@@ -1,9 +1,9 @@
-//! Derives of the forms of an op that follow from its operands: its kind, its wire bytes, its simpler ops, its words. An
-//! operand knows its own forms (`memtwin_models::operand`); an op is a tag and operands.
+//! Derives of the forms of an op that follow from its operands: its kind, its wire bytes, its simpler ops, its words.
+//! An operand knows its own forms (`memtwin_models::operand`); an op is a tag and operands.
 //!
-//! Nothing is inferred that the format freezes: a variant's first tag and the operands in the tag's low bits are written beside
-//! it, and the order on the wire where it is not the declared one. What is derived names `crate::operand` and `crate::wire`, so
-//! these derives serve the models alone.
+//! Nothing is inferred that the format freezes: a variant's first tag and the operands in the tag's low bits are
+//! written beside it, and the order on the wire where it is not the declared one. What is derived names
+//! `crate::operand` and `crate::wire`, so these derives serve the models alone.
 
 mod form;
 mod forms;
@@ -22,24 +22,26 @@ pub fn kinds(input: TokenStream) -> TokenStream {
     derive(&parse_macro_input!(input as DeriveInput), forms::kinds)
 }
 
-/// `read` and `write`, by `#[forms(edges = EDGES)]` on the op and, on each variant, `#[form(tag = 48, low(slot), wire(align, size))]`:
-/// its first tag, the operands in the tag's low bits from the lowest on, and the others in the order of the wire (that of
-/// declaration where it is left out). The tags of a variant end where those of the next begin, those of the last one before
-/// `#[forms(free = 240)]`, where a second tag byte follows. `by_hand(read_x, write_x)` instead
-/// names two functions: `fn(tag less the first, edges, reader) -> Op` and `fn(first tag, operands, edges, writer)`.
+/// `read` and `write`, by `#[forms(edges = EDGES)]` on the op and, on each variant, `#[form(tag = 48, low(slot),
+/// wire(align, size))]`: its first tag, the operands in the tag's low bits from the lowest on, and the others in the
+/// order of the wire (that of declaration where it is left out). The tags of a variant end where those of the next
+/// begin, those of the last one before `#[forms(free = 240)]`, where a second tag byte follows. `by_hand(read_x,
+/// write_x)` instead names two functions: `fn(tag less the first, edges, reader) -> Op` and `fn(first tag, operands,
+/// edges, writer)`.
 #[proc_macro_derive(Wire, attributes(forms, form))]
 pub fn wire(input: TokenStream) -> TokenStream {
     derive(&parse_macro_input!(input as DeriveInput), forms::wire)
 }
 
-/// `Simpler` for the op: one operand simpler at a time. `#[form(simpler(seed, length = fewer))]` names the operands that have
-/// simpler values, in this order, where it is not that of declaration; a function that is named says which.
+/// `Simpler` for the op: one operand simpler at a time. `#[form(simpler(seed, length = fewer))]` names the operands
+/// that have simpler values, in this order, where it is not that of declaration; a function that is named says which.
 #[proc_macro_derive(Simpler, attributes(forms, form))]
 pub fn simpler(input: TokenStream) -> TokenStream {
     derive(&parse_macro_input!(input as DeriveInput), forms::simpler)
 }
 
-/// `Display` for the op, by `#[form(say("look at {slot}"))]` on each variant: what `write!` takes, with the operands in scope.
+/// `Display` for the op, by `#[form(say("look at {slot}"))]` on each variant: what `write!` takes, with the operands in
+/// scope.
 #[proc_macro_derive(Words, attributes(forms, form))]
 pub fn words(input: TokenStream) -> TokenStream {
     derive(&parse_macro_input!(input as DeriveInput), forms::words)

@@ -1,5 +1,5 @@
-//! The laws of a brk heap. The first part is judged at each step, by what a program could see; the second part, the state
-//! laws, at the audit. A fault outranks both.
+//! The laws of a brk heap. The first part is judged at each step, by what a program could see; the second part, the
+//! state laws, at the audit. A fault outranks both.
 
 use crate::Law;
 

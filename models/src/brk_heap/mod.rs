@@ -1,8 +1,8 @@
 //! brk_heap: a bump allocator over `brk`, in a small simulated process.
 //!
 //! The interface is the one of the userspace allocator of a hobby operating system: allocate, reallocate, free, and the
-//! growth of strings and vectors on top, with a system-call gate, a kernel and a page map beneath. This module holds its
-//! words; [`model::BrkHeapModel`] judges.
+//! growth of strings and vectors on top, with a system-call gate, a kernel and a page map beneath. This module holds
+//! its words; [`model::BrkHeapModel`] judges.
 
 mod contract;
 pub mod laws;

@@ -1,7 +1,8 @@
-//! The calls of a program on its heap. Total: every op is legal in every setup; on an empty slot a program does nothing.
+//! The calls of a program on its heap. Total: every op is legal in every setup; on an empty slot a program does
+//! nothing.
 //!
-//! Beside each op stand its forms. Tags are rows of sixteen, of which frequent ops have more; they are frozen with version 1 of
-//! the wire format.
+//! Beside each op stand its forms. Tags are rows of sixteen, of which frequent ops have more; they are frozen with
+//! version 1 of the wire format.
 
 use super::operands::{BrkRequest, Slot};
 use super::setup::EDGES;
@@ -40,8 +41,8 @@ pub enum Op {
     /// The program looks at the block's first bytes.
     #[form(tag = 160, low(slot), say("look at {slot}"))]
     Verify { slot: Slot },
-    /// `String::push_str` of `length` bytes of the pattern `seed`: the slot is a string that ends after the bytes put there
-    /// so far, and grows as Rust's does.
+    /// `String::push_str` of `length` bytes of the pattern `seed`: the slot is a string that ends after the bytes put
+    /// there so far, and grows as Rust's does.
     #[form(tag = 192, low(slot), simpler(seed, length = fewer_elements))]
     #[form(say("{slot}.push_str({} of pattern {seed})", counted((*length).into(), "byte")))]
     PushString { slot: Slot, seed: u16, length: u8 },

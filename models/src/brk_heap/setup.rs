@@ -1,5 +1,5 @@
-//! What is fixed before the first op: the program's layout, where the compiler keeps its locals, how it copies, and what
-//! the kernel has to give.
+//! What is fixed before the first op: the program's layout, where the compiler keeps its locals, how it copies, and
+//! what the kernel has to give.
 
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,8 @@ pub enum CopyOrder {
     /// One after the other.
     #[default]
     Ascending,
-    /// Groups of four, of which the store at offset `first` comes first; what is left over is stored one after the other.
+    /// Groups of four, of which the store at offset `first` comes first; what is left over is stored one after the
+    /// other.
     UnrolledBy4 {
         /// Below 4.
         first: u8,
@@ -238,8 +239,8 @@ impl Setup {
         Ok(())
     }
 
-    /// The sizes and addresses near which things happen. Version 1 of the wire format writes numbers relative to these, so
-    /// the table is frozen.
+    /// The sizes and addresses near which things happen. Version 1 of the wire format writes numbers relative to these,
+    /// so the table is frozen.
     #[must_use]
     pub fn edges(&self) -> [u64; EDGES] {
         let start = self.heap_start();

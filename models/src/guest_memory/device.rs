@@ -60,8 +60,8 @@ impl RegisterFile {
         Payload { seed: 0x5000 + (u16::from(self.index) << 8), length }.fill(0, &mut self.registers);
     }
 
-    /// Carries out a call. Whatever is outside the region fails and is on record too: that is how a subject is caught that
-    /// makes such calls.
+    /// Carries out a call. Whatever is outside the region fails and is on record too: that is how a subject is caught
+    /// that makes such calls.
     pub fn call(&mut self, direction: Direction, offset: u64, size: u8, value: u64) -> DeviceCall {
         let record = DeviceCall { device: self.index, direction, offset, size, value: 0, failed: true };
         let written = DeviceCall { value, ..record };

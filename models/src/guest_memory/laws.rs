@@ -1,5 +1,5 @@
-//! The laws of guest memory. An access is checked in the order size, overflow, alignment, mixed, device, range, and is an
-//! error exactly when one of these says so; otherwise memory is one flat array of bytes.
+//! The laws of guest memory. An access is checked in the order size, overflow, alignment, mixed, device, range, and is
+//! an error exactly when one of these says so; otherwise memory is one flat array of bytes.
 
 use crate::Law;
 

@@ -1,8 +1,8 @@
 //! guest_memory: bulk access to a virtual machine's sharded guest physical memory.
 //!
-//! The interface is the one of a VM project whose bulk methods once used guest addresses as host pointers: scalar and bulk
-//! reads and writes, load-reserved and store-conditional, dump and restore, devices, optional strict alignment. This
-//! module holds its words; [`model::GuestMemoryModel`] judges.
+//! The interface is the one of a VM project whose bulk methods once used guest addresses as host pointers: scalar and
+//! bulk reads and writes, load-reserved and store-conditional, dump and restore, devices, optional strict alignment.
+//! This module holds its words; [`model::GuestMemoryModel`] judges.
 
 mod contract;
 mod device;

@@ -186,7 +186,8 @@ impl<'a> Arbitrary<'a> for TransferLength {
 
 #[cfg(feature = "arbitrary")]
 impl<'a> Arbitrary<'a> for GuestAddress {
-    /// Low memory most of the time, the last addresses sometimes, anywhere rarely: uniform 64-bit addresses reach nothing.
+    /// Low memory most of the time, the last addresses sometimes, anywhere rarely: uniform 64-bit addresses reach
+    /// nothing.
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(GuestAddress(match bytes.int_in_range(0..=15u8)? {
             0 => bytes.arbitrary()?,

@@ -164,8 +164,8 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
     }
 }
 
-/// The state that an audit is shown. The model fills the `wanted` fields, the subject the others; what it cannot show it
-/// leaves `None` or empty.
+/// The state that an audit is shown. The model fills the `wanted` fields, the subject the others; what it cannot show
+/// it leaves `None` or empty.
 #[derive(Debug, Default)]
 pub struct View {
     /// Whether the whole memory is wanted in [`View::dump`] (memories up to the dump limit).

@@ -1,7 +1,7 @@
 //! header_free: an allocator that must find out from a bare pointer who owns it, when `free` is called.
 //!
-//! The interface is the one of an allocator that sits in a program beside libc's, linked or preloaded: allocate by kind,
-//! reallocate, free, with foreign mappings and page protections around it. This module holds its words;
+//! The interface is the one of an allocator that sits in a program beside libc's, linked or preloaded: allocate by
+//! kind, reallocate, free, with foreign mappings and page protections around it. This module holds its words;
 //! [`model::HeaderFreeModel`] judges.
 
 mod contract;

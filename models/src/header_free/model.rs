@@ -4,16 +4,18 @@
 //! [laws](super::laws):
 //!
 //! - A free of a live block ends in its owner's route. The one exception is the silent one: a free that falls into the
-//!   path that ignores unknown pointers looks to the program like any other, so the leak shows in the books, at the audit.
+//!   path that ignores unknown pointers looks to the program like any other, so the leak shows in the books, at the
+//!   audit.
 //! - A free of what is no live block's start is refused by the allocator or by libc, or ignored; nothing changes either
 //!   way. A live block of libc's goes to libc if the allocator is preloaded; a linked one may also refuse it.
-//! - Tiny requests may be refused when as many SuperSlabs are in use as the registry has slots, and none of that class has
-//!   room. Other kinds when as many of their blocks live as [`BLOCKS`] says, libc's when [`CELLS`] of its blocks do.
-//! - A reallocation stays in its kind if that serves the new size, else moves to the first that does. It keeps bytes up to
-//!   the size that was asked for; what `usable_size` granted beyond is lost.
+//! - Tiny requests may be refused when as many SuperSlabs are in use as the registry has slots, and none of that class
+//!   has room. Other kinds when as many of their blocks live as [`BLOCKS`] says, libc's when [`CELLS`] of its blocks
+//!   do.
+//! - A reallocation stays in its kind if that serves the new size, else moves to the first that does. It keeps bytes up
+//!   to the size that was asked for; what `usable_size` granted beyond is lost.
 //!
-//! The place of a divergence is an address, or an offset in the block (contents, realloc), or the index of a kind (balance,
-//! leak).
+//! The place of a divergence is an address, or an offset in the block (contents, realloc), or the index of a kind
+//! (balance, leak).
 
 mod ledger;
 mod picture;

@@ -90,7 +90,8 @@ pub enum Op {
     },
     /// `malloc_usable_size(block)`; from here on the program uses all of it.
     UsableSize { slot: Slot },
-    /// The program copies `length` bytes of the pattern `seed` to the beginning of what the slot holds (no more than fit).
+    /// The program copies `length` bytes of the pattern `seed` to the beginning of what the slot holds (no more than
+    /// fit).
     Write { slot: Slot, seed: u16, length: u32 },
     /// The program looks at the bytes that it has put there.
     Verify { slot: Slot },

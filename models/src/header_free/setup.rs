@@ -1,7 +1,7 @@
 //! What is fixed before the first op: how the allocator is linked, its sizes, and how libc and the kernel behave.
 //!
-//! The facts behind the numbers are those of a published allocator; what is chosen here to keep traces short is named so:
-//! slabs of one page, small registries, few blocks of each large kind.
+//! The facts behind the numbers are those of a published allocator; what is chosen here to keep traces short is named
+//! so: slabs of one page, small registries, few blocks of each large kind.
 
 use super::op::Kind;
 use crate::allocation::Alignment;
@@ -24,8 +24,8 @@ pub const TINY_CLASSES_BYTES: [u64; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];
 pub const SLAB_BYTES: u64 = PAGE_BYTES;
 /// The largest alignment that any kind serves, in bytes.
 pub const MAX_ALIGNMENT_BYTES: u64 = PAGE_BYTES;
-/// How many blocks of each kind can live at once, in the order of [`Kind::ALL`] (chosen). Tiny blocks are limited by the
-/// registry, malloc-method blocks by [`CELLS`].
+/// How many blocks of each kind can live at once, in the order of [`Kind::ALL`] (chosen). Tiny blocks are limited by
+/// the registry, malloc-method blocks by [`CELLS`].
 pub const BLOCKS: [u32; 6] = [u32::MAX, 16, 8, 8, 8, u32::MAX];
 /// How many blocks libc has room for, those behind malloc-method blocks included (chosen).
 pub const CELLS: u32 = 32;
@@ -194,8 +194,8 @@ impl Setup {
     }
 }
 
-/// A header as an attacker, or chance, would forge it: a right magic, a method, a plausible size, and a start just before
-/// the pointer that it seems to belong to.
+/// A header as an attacker, or chance, would forge it: a right magic, a method, a plausible size, and a start just
+/// before the pointer that it seems to belong to.
 #[must_use]
 pub fn forged_header(method: Kind, pointer: u64) -> Header {
     let mut header = [0; 32];

@@ -1,5 +1,5 @@
-//! What the program writes into its blocks: a pattern of noise that begins with a stamp, so that every write can be told from
-//! every other one. Program and model make the same bytes from the number of the write. It holds no block.
+//! What the program writes into its blocks: a pattern of noise that begins with a stamp, so that every write can be
+//! told from every other one. Program and model make the same bytes from the number of the write. It holds no block.
 
 use crate::Payload;
 
@@ -78,7 +78,8 @@ impl Stamp {
         }
     }
 
-    /// The offset in `shown` of the first byte that is not the pattern's from `from` on, of a write of `length` bytes in all.
+    /// The offset in `shown` of the first byte that is not the pattern's from `from` on, of a write of `length` bytes
+    /// in all.
     #[inline]
     #[must_use]
     pub fn first_difference(self, length: usize, from: usize, shown: &[u8]) -> Option<usize> {

@@ -178,8 +178,8 @@ impl HeapContract {
         self
     }
 
-    /// Whether a subject with this contract has the call. What is never used again cannot be looked for by trial, memory of the
-    /// system's has no largest block, and what cannot get another size cannot be pushed to.
+    /// Whether a subject with this contract has the call. What is never used again cannot be looked for by trial,
+    /// memory of the system's has no largest block, and what cannot get another size cannot be pushed to.
     #[inline]
     #[must_use]
     pub const fn has(&self, kind: OpKind) -> bool {
@@ -203,9 +203,9 @@ impl HeapContract {
         self.has(op.kind()) && align <= self.largest_align && size <= self.largest_size && extends
     }
 
-    /// Whether the program does not ask for a block of so many bytes, aligned to so many, while its live blocks come to so many: the
-    /// contract says that larger ones are not asked for, or so much would be live, or might be zeroed, or copied from the
-    /// `old_size` bytes of the block that becomes it.
+    /// Whether the program does not ask for a block of so many bytes, aligned to so many, while its live blocks come to
+    /// so many: the contract says that larger ones are not asked for, or so much would be live, or might be zeroed, or
+    /// copied from the `old_size` bytes of the block that becomes it.
     #[inline]
     #[must_use]
     pub fn is_too_much(&self, old_size: u64, size: u64, align: u64, zeroed: bool, live_bytes: u64) -> bool {

@@ -1,5 +1,5 @@
-//! The laws of a heap: what a program may rely on when it calls malloc and free, Rust's `GlobalAlloc`, or an arena. A fault
-//! outranks all of them.
+//! The laws of a heap: what a program may rely on when it calls malloc and free, Rust's `GlobalAlloc`, or an arena. A
+//! fault outranks all of them.
 
 use crate::Law;
 

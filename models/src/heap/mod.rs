@@ -1,7 +1,7 @@
 //! heap: any allocator, in Rust or C: an arena over given memory, a `GlobalAlloc`, a malloc library.
 //!
-//! The interface is what a program may rely on: C's malloc family, Rust's allocation calls, and what arenas have besides.
-//! This module holds its words; [`model::HeapModel`] judges.
+//! The interface is what a program may rely on: C's malloc family, Rust's allocation calls, and what arenas have
+//! besides. This module holds its words; [`model::HeapModel`] judges.
 
 pub mod contents;
 mod contract;

@@ -3,20 +3,24 @@
 //! It judges outcomes and never says where a block should lie. What the contract fixes beyond the sentences of its
 //! [laws](super::laws):
 //!
-//! - A request of 0 bytes is answered with null or with a block of its own; both are right. Rust has no such request: the
-//!   program asks for 1 byte.
+//! - A request of 0 bytes is answered with null or with a block of its own; both are right. Rust has no such request:
+//!   the program asks for 1 byte.
 //! - A heap with memory of its own may refuse any request above 1 GiB, and any once more than 1 GiB is live. What it
 //!   answered with a block is a block. After the system has refused it something, it may refuse anything in this trace.
-//! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract states.
-//! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1 byte.
-//! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 8 MiB a call, and
-//!   64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask. Once more than 1 GiB
-//!   is live, it asks such a heap for blocks of at most 64 KiB. What is larger than the contract says it never asks for.
-//! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17, 7.22.3.1).
+//! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract
+//!   states.
+//! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1
+//!   byte.
+//! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 8 MiB a
+//!   call, and 64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask.
+//!   Once more than 1 GiB is live, it asks such a heap for blocks of at most 64 KiB. What is larger than the contract
+//!   says it never asks for.
+//! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17,
+//!   7.22.3.1).
 //!
-//! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the answer, the
-//! new bytes. The place of a divergence is an address (aligned, inside, disjoint, redzone), an offset in a block (contents,
-//! kept, zeroed, over_read), or a number of bytes.
+//! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the
+//! answer, the new bytes. The place of a divergence is an address (aligned, inside, disjoint, redzone), an offset in a
+//! block (contents, kept, zeroed, over_read), or a number of bytes.
 
 mod answers;
 mod batches;
@@ -70,7 +74,8 @@ pub struct HeapModel {
     /// Whether a block was freed in this trace, and whether one was aligned to more than any block of a malloc is.
     freed: bool,
     aligned: bool,
-    /// The largest block of each alignment, by its exponent, the first time that nothing was live after something had been.
+    /// The largest block of each alignment, by its exponent, the first time that nothing was live after something had
+    /// been.
     first_largest: [Option<u64>; 64],
     /// Before the op, for features: live blocks, and the address that was freed last.
     before: usize,
@@ -322,8 +327,8 @@ impl HeapModel {
         Ok(())
     }
 
-    /// The request of a reallocation: in Rust the block keeps what its layout says, in C no alignment, and what the program
-    /// was told that it has.
+    /// The request of a reallocation: in Rust the block keeps what its layout says, in C no alignment, and what the
+    /// program was told that it has.
     fn resized(&self, slot: Slot, size: Option<u64>) -> Request {
         let is_rust = self.contract.has(OpKind::Relayout);
         let align = self.blocks.get(slot).map(|block| block.align).filter(|_| is_rust);

@@ -1,8 +1,9 @@
-//! The calls of a program on its allocator. Total: every op is legal in every setup; on an empty slot a program does nothing.
+//! The calls of a program on its allocator. Total: every op is legal in every setup; on an empty slot a program does
+//! nothing.
 //!
-//! `malloc` to `memalign` are C's calls, `alloc` to `relayout` Rust's; a subject carries out those of the other language by
-//! the calls that it has, so that a trace runs on any subject. Whenever the program gets a block it fills it (see
-//! [`super::contents`]), and it looks at what it wrote before it frees the block and after a reallocation.
+//! `malloc` to `memalign` are C's calls, `alloc` to `relayout` Rust's; a subject carries out those of the other
+//! language by the calls that it has, so that a trace runs on any subject. Whenever the program gets a block it fills
+//! it (see [`super::contents`]), and it looks at what it wrote before it frees the block and after a reallocation.
 //!
 //! Beside each op stand its forms. The tags are frozen with version 1 of the wire format.
 
@@ -18,8 +19,8 @@ use serde::{Deserialize, Serialize};
 pub const MAX_WRITTEN_BYTES: u32 = 1 << 16;
 /// What an allocator may copy or write for one call, in bytes.
 pub const MOST_TOUCHED_BYTES: u64 = 8 << 20;
-/// Calls that make it copy or write more than this are made while live blocks come to at most [`MOST_LIVE_TOUCHED_BYTES`]: as
-/// many blocks as there are slots come to that.
+/// Calls that make it copy or write more than this are made while live blocks come to at most
+/// [`MOST_LIVE_TOUCHED_BYTES`]: as many blocks as there are slots come to that.
 const FREELY_TOUCHED_BYTES: u64 = MOST_LIVE_TOUCHED_BYTES / SLOTS as u64;
 const MOST_LIVE_TOUCHED_BYTES: u64 = 256 << 20;
 /// Larger blocks are answered by nobody.
@@ -31,8 +32,8 @@ pub const WARM_UP_REPEATS: u32 = 8;
 /// Repeats of a cycle that are measured.
 pub const MEASURED_REPEATS: u32 = 64;
 
-/// Whether the program does not make a call, for which an allocator may have to copy or write so many bytes, while its live
-/// blocks come to so many: the machine's memory is for more than one heap.
+/// Whether the program does not make a call, for which an allocator may have to copy or write so many bytes, while its
+/// live blocks come to so many: the machine's memory is for more than one heap.
 #[inline]
 #[must_use]
 pub(super) const fn touches_too_much(touched_bytes: u64, live_bytes: u64) -> bool {
@@ -40,15 +41,16 @@ pub(super) const fn touches_too_much(touched_bytes: u64, live_bytes: u64) -> boo
         || FREELY_TOUCHED_BYTES < touched_bytes && MOST_LIVE_TOUCHED_BYTES < live_bytes.saturating_add(touched_bytes)
 }
 
-/// Whether the program does not ask a heap with memory of its own for a block of so many bytes, while its live blocks come to so
-/// many: the heap may refuse it, and may touch more of what it grants than the program does.
+/// Whether the program does not ask a heap with memory of its own for a block of so many bytes, while its live blocks
+/// come to so many: the heap may refuse it, and may touch more of what it grants than the program does.
 #[inline]
 #[must_use]
 pub(super) const fn is_beyond_reason(size: u64, live_bytes: u64) -> bool {
     FREELY_TOUCHED_BYTES < size && size < UNANSWERED_BYTES && REFUSABLE_BYTES < live_bytes
 }
 
-/// The bytes that a heap with memory of its own may have to write for a block that holds zeros: none where nobody answers.
+/// The bytes that a heap with memory of its own may have to write for a block that holds zeros: none where nobody
+/// answers.
 #[inline]
 #[must_use]
 pub(super) const fn zeroed_bytes(size: u64) -> u64 {
@@ -99,7 +101,8 @@ pub enum Op {
     /// `free(NULL)`.
     #[form(tag = 140, say("free(NULL)"))]
     FreeNull,
-    /// `malloc_usable_size(block)`: what it grants beyond the size asked for is the program's, which writes the end of it.
+    /// `malloc_usable_size(block)`: what it grants beyond the size asked for is the program's, which writes the end of
+    /// it.
     #[form(tag = 144, say("usable_size({slot})"))]
     UsableSize { slot: Slot },
     /// The program writes the block's first bytes anew (no more than fit).
@@ -130,7 +133,8 @@ pub enum Op {
     /// An arena gets its second region.
     #[form(tag = 216, say("add the second region"))]
     AddRegion,
-    /// The largest size of this alignment that is answered with a block, found by bisection; each block is freed at once.
+    /// The largest size of this alignment that is answered with a block, found by bisection; each block is freed at
+    /// once.
     #[form(tag = 220, say("the largest block of {align}"))]
     Largest { align: Alignment },
     /// The allocator gives back to the system what it does not need: `malloc_trim`, `mi_collect`.

@@ -1,5 +1,5 @@
-//! The operands of the program's calls, with the forms that each has: in traces, on the wire, simpler, and in words. Any value
-//! of each is legal.
+//! The operands of the program's calls, with the forms that each has: in traces, on the wire, simpler, and in words.
+//! Any value of each is legal.
 
 use crate::allocation::Size;
 use crate::operand::{Low, Operand, Simpler, below};

@@ -1,5 +1,5 @@
-//! What a program could see of a call, and the state that an audit is shown. Outcome classes hold no address, no usable size
-//! and no alignment: where a block lies is the allocator's choice.
+//! What a program could see of a call, and the state that an audit is shown. Outcome classes hold no address, no usable
+//! size and no alignment: where a block lies is the allocator's choice.
 
 use super::contract::HeapContract;
 use super::op::OpKind;
@@ -49,9 +49,11 @@ pub struct Held {
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
-    /// `errno` after the call that was last made, which was made with `errno` 0; `None` where the subject has no `errno`.
+    /// `errno` after the call that was last made, which was made with `errno` 0; `None` where the subject has no
+    /// `errno`.
     pub errno: Option<i32>,
-    /// The address of the first byte outside of the regions, or of regions that the arena does not have yet, that changed.
+    /// The address of the first byte outside of the regions, or of regions that the arena does not have yet, that
+    /// changed.
     pub stray_byte: Option<u64>,
     /// The offset of the first byte that was to be zero and is not.
     pub nonzero: Option<u64>,

@@ -1,11 +1,12 @@
-//! What is fixed before the first op: how many threads the program has, the memory that an arena manages, and which request
-//! for memory the system refuses.
+//! What is fixed before the first op: how many threads the program has, the memory that an arena manages, and which
+//! request for memory the system refuses.
 
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
-/// The nominal address of the 2 MiB boundary below an arena's first region: a multiple of any alignment that matters. Addresses
-/// of arenas are told relative to it, so that they repeat; those of heaps with memory of their own are the process's.
+/// The nominal address of the 2 MiB boundary below an arena's first region: a multiple of any alignment that matters.
+/// Addresses of arenas are told relative to it, so that they repeat; those of heaps with memory of their own are the
+/// process's.
 pub const ARENA_BASE: u64 = 1 << 40;
 /// Regions begin at a distance from a multiple of this, in bytes.
 pub const BOUNDARY_BYTES: u64 = 2 << 20;
@@ -202,8 +203,8 @@ impl Setup {
         Ok(())
     }
 
-    /// The sizes near which things happen. Version 1 of the wire format writes numbers relative to these, so the table is
-    /// frozen.
+    /// The sizes near which things happen. Version 1 of the wire format writes numbers relative to these, so the table
+    /// is frozen.
     #[must_use]
     pub fn edges(&self) -> [u64; EDGES] {
         let first = u64::from(self.first_bytes);

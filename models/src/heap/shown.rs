@@ -33,7 +33,8 @@ impl Shown {
         self.used = 0;
     }
 
-    /// Where the program puts the bytes of a window; empty when there is no more room, and then the window is not shown.
+    /// Where the program puts the bytes of a window; empty when there is no more room, and then the window is not
+    /// shown.
     #[inline]
     pub fn room(&mut self, window: Window) -> &mut [u8] {
         let end = self.used + window.length as usize;

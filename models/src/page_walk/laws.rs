@@ -1,5 +1,5 @@
-//! The laws of page walks, reads, region lists and buffers. The first part is judged at each step, by what a caller could
-//! see; the second part, the state laws, at the audit. A fault outranks both.
+//! The laws of page walks, reads, region lists and buffers. The first part is judged at each step, by what a caller
+//! could see; the second part, the state laws, at the audit. A fault outranks both.
 
 use crate::Law;
 

@@ -1,8 +1,8 @@
 //! page_walk: guest page tables, reads by guest virtual address, region lists, and buffers shared with a hostile guest.
 //!
-//! The interface is the one of a micro-VM host's sandbox memory manager. Everything that a guest can write is hostile: tables,
-//! pointers, prefixes, counts. This module holds its words; [`model::PageWalkModel`] judges, and [`translate::walk`] is the
-//! walk of one address that all of it rests on.
+//! The interface is the one of a micro-VM host's sandbox memory manager. Everything that a guest can write is hostile:
+//! tables, pointers, prefixes, counts. This module holds its words; [`model::PageWalkModel`] judges, and
+//! [`translate::walk`] is the walk of one address that all of it rests on.
 
 mod contract;
 pub mod laws;

@@ -1,14 +1,14 @@
 //! The reference model: tables as an array, memory as bytes, and for each op the one answer that the contract leaves.
 //!
-//! Everything in this component is determined by what went before, so the model takes each step itself and compares. What
-//! the contract fixes beyond the sentences of its [laws](super::laws):
+//! Everything in this component is determined by what went before, so the model takes each step itself and compares.
+//! What the contract fixes beyond the sentences of its [laws](super::laws):
 //!
 //! - The reason of a refusal is the subject's own, but for `TooMuchWork`, which is given exactly where it is due.
 //! - A walk gives whole pages, cut to the pages of its range. A large leaf counts as one leaf.
-//! - A mapping goes page by page: what was mapped before an error stays. Through tables outside of the buffer, and through
-//!   large leaves, nothing is mapped. Taking pages away makes no tables.
-//! - Without paging a guest virtual address is a guest-physical one. A page that is resolved in two backings belongs to both,
-//!   byte by byte; regions then end where a backing ends.
+//! - A mapping goes page by page: what was mapped before an error stays. Through tables outside of the buffer, and
+//!   through large leaves, nothing is mapped. Taking pages away makes no tables.
+//! - Without paging a guest virtual address is a guest-physical one. A page that is resolved in two backings belongs to
+//!   both, byte by byte; regions then end where a backing ends.
 //! - A snapshot's guest-visible part never changes: the guest writes to scratch and to writable file mappings.
 //! - A build or a restore clears scratch; a snapshot only writes the bookkeeping again.
 //!

@@ -1,5 +1,5 @@
-//! What is fixed before the first op: how large the backings are, where they lie for the guest and for the host, and where
-//! the table buffer begins.
+//! What is fixed before the first op: how large the backings are, where they lie for the guest and for the host, and
+//! where the table buffer begins.
 
 use super::op::Backing;
 use serde::{Deserialize, Serialize};
@@ -35,9 +35,9 @@ pub const EDGES: usize = 32;
 
 /// The setup of a trace.
 ///
-/// Scratch holds, in this order: the buffer from offset 0, the list of file mappings (from the next multiple of 8), the copy
-/// of the snapshot's tail (from the next page, if there is one), what the guest allocates, and at its end the bookkeeping
-/// words. Where these do not fit, memory cannot be built.
+/// Scratch holds, in this order: the buffer from offset 0, the list of file mappings (from the next multiple of 8), the
+/// copy of the snapshot's tail (from the next page, if there is one), what the guest allocates, and at its end the
+/// bookkeeping words. Where these do not fit, memory cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
@@ -67,7 +67,8 @@ pub struct Setup {
     pub work_bounds: WorkBounds,
 }
 
-/// How much work a walk may take before it ends with an error. A large leaf is one leaf; the root is a table that is visited.
+/// How much work a walk may take before it ends with an error. A large leaf is one leaf; the root is a table that is
+/// visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkBounds {
@@ -170,8 +171,9 @@ impl Setup {
         u64::from(self.snapshot_bytes).next_multiple_of(PAGE_BYTES)
     }
 
-    /// Where a backing begins and ends for the host, in simulated addresses: from the start of the memory that all backings lie
-    /// in. Each ends right before inaccessible memory, and other backings are far away, except in adjacent setups.
+    /// Where a backing begins and ends for the host, in simulated addresses: from the start of the memory that all
+    /// backings lie in. Each ends right before inaccessible memory, and other backings are far away, except in adjacent
+    /// setups.
     #[must_use]
     pub fn host_range(&self, backing: Backing) -> Option<(u64, u64)> {
         let first_mapped = self.mapped.first().filter(|_| self.adjacent).map_or(0, |mapped| u64::from(mapped.bytes));
@@ -217,8 +219,8 @@ impl Setup {
         }
     }
 
-    /// The addresses near which things happen. Version 1 of the wire format writes numbers relative to these, so the table
-    /// is frozen.
+    /// The addresses near which things happen. Version 1 of the wire format writes numbers relative to these, so the
+    /// table is frozen.
     #[must_use]
     pub fn edges(&self) -> [u64; EDGES] {
         let mapped = |index: usize| self.mapped.get(index).map_or((0, 0), |mapped| (mapped.gpa, mapped.bytes));

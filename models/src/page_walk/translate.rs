@@ -1,5 +1,5 @@
-//! The walk of one address, as the processor does it (Intel SDM volume 3, 4.5 "4-level paging"). Pure: it knows a way to
-//! read entries and nothing else, so that other judges can be compared with it.
+//! The walk of one address, as the processor does it (Intel SDM volume 3, 4.5 "4-level paging"). Pure: it knows a way
+//! to read entries and nothing else, so that other judges can be compared with it.
 
 /// Present.
 pub const PRESENT: u64 = 1;

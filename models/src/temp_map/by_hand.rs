@@ -1,5 +1,6 @@
-//! The wire forms of ops that version 1 packs as no derive should know: two operands in one byte, rows of tags that an operand
-//! chooses, a list whose length is in the tag. A reader is given the tag less the op's first; a writer is given the first.
+//! The wire forms of ops that version 1 packs as no derive should know: two operands in one byte, rows of tags that an
+//! operand chooses, a list whose length is in the tag. A reader is given the tag less the op's first; a writer is given
+//! the first.
 
 use super::address::VirtualAddress;
 use super::op::Op;

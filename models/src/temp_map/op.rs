@@ -1,8 +1,8 @@
 //! The calls of kernel code and programs. Total: every op is legal in every state; on an empty variable nothing is
 //! done.
 //!
-//! Beside each op stand its forms. Tags are rows of eight, of which frequent ops have more; they are frozen with version 1 of
-//! the wire format.
+//! Beside each op stand its forms. Tags are rows of eight, of which frequent ops have more; they are frozen with
+//! version 1 of the wire format.
 
 use super::address::{VirtualAddress, hex_word};
 use super::by_hand::{

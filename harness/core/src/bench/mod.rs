@@ -1,5 +1,5 @@
-//! Benchmarks of memtwin itself: how soon each known defect is caught, and how fast sound subjects run. Schema `memtwin-bench/1`. It measures and says; what
-//! is good enough is for others to judge.
+//! Benchmarks of memtwin itself: how soon each known defect is caught, and how fast sound subjects run. Schema
+//! `memtwin-bench/1`. It measures and says; what is good enough is for others to judge.
 
 mod catch;
 mod speed;

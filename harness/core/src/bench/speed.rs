@@ -1,6 +1,6 @@
-//! How fast sound subjects run: alone, the model alone, both in lockstep, and as campaigns run them. All ways meet the same
-//! noise, because each round runs every way once; what counts are the ratios of a round. Beside each component its canary, a
-//! Broken subject, must be caught: a pipeline that is fast because it looks at nothing would miss it.
+//! How fast sound subjects run: alone, the model alone, both in lockstep, and as campaigns run them. All ways meet the
+//! same noise, because each round runs every way once; what counts are the ratios of a round. Beside each component its
+//! canary, a Broken subject, must be caught: a pipeline that is fast because it looks at nothing would miss it.
 
 use super::{SCHEMA, Spread};
 use crate::campaign::{self, Budget, CampaignError, Plan};

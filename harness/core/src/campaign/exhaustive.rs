@@ -1,5 +1,5 @@
-//! Exhaustive runs: every small trace of one subject, each failure confirmed on a fresh subject, the first of its signature
-//! shrunk and filed. What it returns depends on the subject and the depth alone.
+//! Exhaustive runs: every small trace of one subject, each failure confirmed on a fresh subject, the first of its
+//! signature shrunk and filed. What it returns depends on the subject and the depth alone.
 
 use super::CampaignError;
 use super::epoch::shrink_wire;
@@ -13,7 +13,8 @@ use crate::target::Target;
 use crate::vacuity::{self, Allowed, Ran};
 use std::path::Path;
 
-/// A subject is given up after this many traces that fail or are not judged: each costs a process, and traces that share a prefix fail alike.
+/// A subject is given up after this many traces that fail or are not judged: each costs a process, and traces that
+/// share a prefix fail alike.
 const MOST_FAILURES: usize = 64;
 
 /// What all small traces showed.
@@ -35,8 +36,8 @@ pub struct Exhausted {
     pub shortfalls: Vec<String>,
 }
 
-/// Runs all traces of at most `depth` ops over the component's small world on one target. A Broken one is given up at the
-/// first finding.
+/// Runs all traces of at most `depth` ops over the component's small world on one target. A Broken one is given up at
+/// the first finding.
 pub fn exhaust(
     isolation: &mut Isolation,
     registry: &Registry,

@@ -1,5 +1,5 @@
-//! The ledger: results of epochs, merged in the order of their numbers, so that the number of workers shows in nothing but
-//! the time.
+//! The ledger: results of epochs, merged in the order of their numbers, so that the number of workers shows in nothing
+//! but the time.
 
 use super::files::Filed;
 use super::queue::round_end;
@@ -120,8 +120,8 @@ impl Ledger {
         }
     }
 
-    /// Enters the result of the epoch with this number in the shard. What of it must be logged is shown to `log` first: of an
-    /// epoch that is next in line not what earlier ones have kept already.
+    /// Enters the result of the epoch with this number in the shard. What of it must be logged is shown to `log` first:
+    /// of an epoch that is next in line not what earlier ones have kept already.
     pub(super) fn enter(
         &mut self,
         target: usize,

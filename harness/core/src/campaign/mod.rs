@@ -1,5 +1,6 @@
-//! A campaign: subjects, a budget, and what was found. It decides which epochs run, merges their results in order, confirms
-//! and deduplicates findings, and files them. It judges nothing and prints nothing: it tells what happens as events.
+//! A campaign: subjects, a budget, and what was found. It decides which epochs run, merges their results in order,
+//! confirms and deduplicates findings, and files them. It judges nothing and prints nothing: it tells what happens as
+//! events.
 
 mod earlier;
 mod epoch;
@@ -155,8 +156,8 @@ impl<'a> Campaign<'a> {
         Ok(Campaign { registry, plan, log, past: Past::default() })
     }
 
-    /// Takes up the campaign that was killed or interrupted in this folder. With an op budget its end is as if nothing had
-    /// happened, but for times.
+    /// Takes up the campaign that was killed or interrupted in this folder. With an op budget its end is as if nothing
+    /// had happened, but for times.
     pub fn take_up(registry: &'a Registry, out: &Path, workers: usize) -> Result<Self, CampaignError> {
         let (log, plan, past) = Log::take_up(registry, out)?;
         sweep(registry, &plan);
@@ -226,8 +227,8 @@ impl<'a> Campaign<'a> {
                 Ok(())
             })?;
         }
-        // What an interrupt cut short says nothing yet of what an undisturbed campaign keeps. Where its end is promised, the log
-        // has what is whole, for whoever takes it up.
+        // What an interrupt cut short says nothing yet of what an undisturbed campaign keeps. Where its end is
+        // promised, the log has what is whole, for whoever takes it up.
         let is_promised = log.is_some() && matches!(plan.budget, Budget::Ops(_));
         let save = |target: usize, kept: &[Kept]| {
             let waits = is_promised && interrupted.load(Ordering::Relaxed);
@@ -239,7 +240,8 @@ impl<'a> Campaign<'a> {
                 let Some(target) = registry.get(task.target) else { continue };
                 let result = runner.run(&task, target, &ledger)?;
                 let ops = result.tally.ops();
-                // An epoch that was interrupted counts in this summary only; it is run again when the campaign is taken up.
+                // An epoch that was interrupted counts in this summary only; it is run again when the campaign is taken
+                // up.
                 let log = log.filter(|_| !interrupted.load(Ordering::Relaxed));
                 let write = |result: &EpochResult| log.map_or(Ok(()), |log| log.epoch(target, task.own, result));
                 let Entered { needs_no_more, new } = lock().enter(task.target, task.own, result, write)?;

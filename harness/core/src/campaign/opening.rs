@@ -1,5 +1,6 @@
-//! The opening of a campaign: the traces of a corpus on disk are run once on each sound subject. What reaches something new
-//! is where the search starts from; what fails is a finding. And the way back: what a campaign keeps is added to the corpus.
+//! The opening of a campaign: the traces of a corpus on disk are run once on each sound subject. What reaches something
+//! new is where the search starts from; what fails is a finding. And the way back: what a campaign keeps is added to
+//! the corpus.
 
 use super::epoch::{Confirmed, EpochRunner};
 use super::patience::Patience;
@@ -15,12 +16,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-/// The wire bytes of a corpus by component, smaller ones first, so that of traces that reach the same the smallest is kept.
+/// The wire bytes of a corpus by component, smaller ones first, so that of traces that reach the same the smallest is
+/// kept.
 #[derive(Debug, Default)]
 pub(super) struct Inputs(BTreeMap<&'static str, Vec<Vec<u8>>>);
 
 impl Inputs {
-    /// Reads the folder of each component that has a sound subject in the plan. Files that do not decode are left alone.
+    /// Reads the folder of each component that has a sound subject in the plan. Files that do not decode are left
+    /// alone.
     pub(super) fn read(registry: &Registry, plan: &Plan, folder: &Path) -> Result<Self, CampaignError> {
         let mut inputs = BTreeMap::new();
         for target in plan.targets.iter().filter_map(|&index| registry.get(index)).filter(|target| target.is_sound()) {
@@ -86,7 +89,8 @@ pub(super) fn run(
     Ok(Some(opening))
 }
 
-/// Adds what was kept to the corpus. Files are whole or not there; they are not synced one by one, because the log has them.
+/// Adds what was kept to the corpus. Files are whole or not there; they are not synced one by one, because the log has
+/// them.
 pub(super) fn save(registry: &Registry, plan: &Plan, target: usize, kept: &[Kept]) -> Result<(), CampaignError> {
     let (Some(folder), Some(target)) = (&plan.corpus, registry.get(target)) else { return Ok(()) };
     if !target.is_sound() {

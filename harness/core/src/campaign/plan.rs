@@ -11,8 +11,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// This many ops for each sound subject, and at most for each Broken one. Same seed, same findings, for any number of
-    /// workers.
+    /// This many ops for each sound subject, and at most for each Broken one. Same seed, same findings, for any number
+    /// of workers.
     Ops(u64),
     /// This long altogether; sound subjects share what the Broken ones leave. Promises no identity.
     Time(Duration),
@@ -20,8 +20,8 @@ pub enum Budget {
     Endless,
 }
 
-/// One of several machines' parts of a campaign: no two of them run the same epoch of a sound subject, or the same Broken
-/// subject.
+/// One of several machines' parts of a campaign: no two of them run the same epoch of a sound subject, or the same
+/// Broken subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Shard {

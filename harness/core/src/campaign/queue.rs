@@ -1,5 +1,5 @@
-//! The epochs that are left, and who gets the next. Broken subjects come first and one epoch at a time, for each ends at its
-//! first catch; sound ones take turns. It runs nothing.
+//! The epochs that are left, and who gets the next. Broken subjects come first and one epoch at a time, for each ends
+//! at its first catch; sound ones take turns. It runs nothing.
 
 use super::{Budget, Plan, Shard};
 use crate::isolate::monotonic_nanoseconds;
@@ -13,11 +13,12 @@ use std::time::Duration;
 const SOUND_EPOCH_OPS: u64 = 4_000_000;
 /// Ops of an epoch of a Broken subject: it ends at the first catch anyway.
 const BROKEN_EPOCH_OPS: u64 = 1_000_000;
-/// The length of an epoch with a time budget in the first round; doubled with each round, for ever less is new, up to the longest.
+/// The length of an epoch with a time budget in the first round; doubled with each round, for ever less is new, up to
+/// the longest.
 const TIMED_EPOCH: Duration = Duration::from_millis(400);
 const LONGEST_TIMED_EPOCH: Duration = Duration::from_secs(6);
-/// Epochs of the first round, and of the longest. What a round kept is shared when all of it is done, so that the number of
-/// workers shows in nothing but the time; rounds grow, because ever less is new.
+/// Epochs of the first round, and of the longest. What a round kept is shared when all of it is done, so that the
+/// number of workers shows in nothing but the time; rounds grow, because ever less is new.
 const FIRST_ROUND: u64 = 8;
 const LONGEST_ROUND: u64 = 64;
 /// How often a waiting worker looks whether the campaign was interrupted.
@@ -87,7 +88,8 @@ pub(super) fn round_end(epoch: u64) -> u64 {
 }
 
 impl Queue {
-    /// What is left after the epochs of `past`, pairs of a target and a number in this shard, and after the time they took.
+    /// What is left after the epochs of `past`, pairs of a target and a number in this shard, and after the time they
+    /// took.
     pub(super) fn new(registry: &Registry, plan: &Plan, past: &BTreeSet<(usize, u64)>, elapsed: Duration) -> Self {
         let (ops, deadline_nanoseconds) = match plan.budget {
             Budget::Ops(ops) => (Some(ops), u64::MAX),
@@ -141,8 +143,8 @@ impl Queue {
         None
     }
 
-    /// The line's next epoch in the whole campaign, and its ops; nothing when the budget is used up. A Broken subject has all its
-    /// epochs in one shard.
+    /// The line's next epoch in the whole campaign, and its ops; nothing when the budget is used up. A Broken subject
+    /// has all its epochs in one shard.
     fn epoch(&self, line: &Line) -> Option<(u64, u64)> {
         if line.needs_no_more {
             return None;

@@ -7,8 +7,8 @@ use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The arguments, or the exit code where there is nothing to run: help, which ends with this text, and the version are printed
-/// as they are.
+/// The arguments, or the exit code where there is nothing to run: help, which ends with this text, and the version are
+/// printed as they are.
 pub(super) fn parse<A: Parser>(after_help: String) -> Result<A, ExitCode> {
     let command = A::command().after_help(after_help);
     let matches = command.try_get_matches().and_then(|mut matches| A::from_arg_matches_mut(&mut matches));

@@ -1,5 +1,5 @@
-//! The bar or spinner on a terminal, where the program has the feature `terminal`. Elsewhere there is none, and how far a run is
-//! is told in lines.
+//! The bar or spinner on a terminal, where the program has the feature `terminal`. Elsewhere there is none, and how far
+//! a run is is told in lines.
 
 #[cfg(feature = "terminal")]
 use indicatif::{ProgressBar, ProgressStyle};

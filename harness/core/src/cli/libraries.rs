@@ -33,12 +33,12 @@ fn library_of(path: &Path) -> Option<Origin> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Libraries")]
 pub(super) struct Libraries {
-    /// Make a subject of a shared library, and mean it alone: a malloc library, e.g. /usr/lib/x86_64-linux-gnu/libjemalloc.so.2,
-    /// or one with a table of memtwin.h
+    /// Make a subject of a shared library, and mean it alone: a malloc library, e.g.
+    /// /usr/lib/x86_64-linux-gnu/libjemalloc.so.2, or one with a table of memtwin.h
     #[arg(long = "library", value_name = "PATH[:PREFIX]", global = true)]
     paths: Vec<String>,
-    /// What the libraries promise: of malloc c (where nothing is said), posix-2024 or strict, and freedoms such as errno_unset or
-    /// kept_bytes=4096
+    /// What the libraries promise: of malloc c (where nothing is said), posix-2024 or strict, and freedoms such as
+    /// errno_unset or kept_bytes=4096
     #[arg(long, value_name = "LIST", global = true, requires = "paths")]
     contract: Option<String>,
     /// The most threads of a library's traces, 1 to 4

@@ -23,7 +23,8 @@ const RUN_FILE: &str = "regress.json";
 
 #[derive(Debug, Args)]
 pub struct Regress {
-    /// Trace files, or folders, of which *.jsonl and seed-* are run; crashes and corpus, as far as they are there, if left out
+    /// Trace files, or folders, of which *.jsonl and seed-* are run; crashes and corpus, as far as they are there, if
+    /// left out
     #[arg(value_name = "TRACE|DIR", default_values_os_t = usual_places())]
     places: Vec<PathBuf>,
     /// An earlier run file to compare with; reports/baseline.json, where there is one, if left out

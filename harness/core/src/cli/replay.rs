@@ -22,7 +22,8 @@ pub struct Replay {
     /// Trace files, or folders of them
     #[arg(value_name = "TRACE|DIR", required = true)]
     traces: Vec<PathBuf>,
-    /// Run on this subject instead of the one a trace names; a trace that expects a finding on its own must agree on others
+    /// Run on this subject instead of the one a trace names; a trace that expects a finding on its own must agree on
+    /// others
     #[arg(long, value_name = "S")]
     subject: Option<String>,
     /// Run in this process, for a debugger, without the sandbox; a crash ends memtwin

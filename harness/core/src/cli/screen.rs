@@ -1,5 +1,5 @@
-//! What a person sees: lines on standard output (or error, when the output is for a machine), a progress bar on a terminal.
-//! `anstream` leaves colours out for pipes and NO_COLOR.
+//! What a person sees: lines on standard output (or error, when the output is for a machine), a progress bar on a
+//! terminal. `anstream` leaves colours out for pipes and NO_COLOR.
 
 use super::bar::Bar;
 use crate::text;
@@ -89,8 +89,8 @@ pub fn path(path: &Path) -> String {
     text::line(&path.to_string_lossy()).into_owned()
 }
 
-/// One line of JSON on standard output. It may end up on a terminal: what would be obeyed there is escaped in its strings, which
-/// say the same for a machine.
+/// One line of JSON on standard output. It may end up on a terminal: what would be obeyed there is escaped in its
+/// strings, which say the same for a machine.
 pub fn print_json(value: &impl Serialize) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, TameJson)).map_err(io::Error::from)?;

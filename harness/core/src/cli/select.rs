@@ -4,8 +4,8 @@ use super::Failed;
 use crate::program;
 use crate::registry::Registry;
 
-/// The targets that a list of `component` and `component/subject` stands for: sound ones, Broken ones when named or asked
-/// for. An empty list stands for every component.
+/// The targets that a list of `component` and `component/subject` stands for: sound ones, Broken ones when named or
+/// asked for. An empty list stands for every component.
 pub fn targets(registry: &Registry, names: &[String], broken: bool) -> Result<Vec<usize>, Failed> {
     let mut chosen = Vec::new();
     let libraries = registry.libraries();

@@ -1,6 +1,6 @@
-//! Seeds and JSON traces through a minimiser that is not ours. libFuzzer's `-merge=1`, which `cargo fuzz cmin` runs, fills a new
-//! folder with copies that it names after what they hold, and leaves out what it has no use for; cargo-fuzz then puts that folder
-//! in the place of the old one. What a person chose has to be there under its own name.
+//! Seeds and JSON traces through a minimiser that is not ours. libFuzzer's `-merge=1`, which `cargo fuzz cmin` runs,
+//! fills a new folder with copies that it names after what they hold, and leaves out what it has no use for; cargo-fuzz
+//! then puts that folder in the place of the old one. What a person chose has to be there under its own name.
 
 use super::SEED_PREFIX;
 use crate::files::{holds, open, write_atomically};
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// How libFuzzer is asked to merge: the first folder is filled with what the others hold.
 const MERGE: &str = "-merge=1";
 
-/// After libFuzzer was run with these arguments: puts seeds and JSON traces where it merged to, in place of the copies that
-/// it made. Does nothing after anything else than a merge.
+/// After libFuzzer was run with these arguments: puts seeds and JSON traces where it merged to, in place of the copies
+/// that it made. Does nothing after anything else than a merge.
 pub(crate) fn carry_chosen(arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
     let (options, folders): (Vec<_>, Vec<_>) =
         arguments.skip(1).partition(|argument| argument.to_string_lossy().starts_with('-'));

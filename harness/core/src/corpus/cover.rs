@@ -7,8 +7,8 @@ use crate::registry::Registry;
 use crate::target::{Dialect, Target};
 use crate::trace_files::Loaded;
 
-/// How many kept traces reach each feature in each class, subject by subject: one that claims a freedom sees other traces
-/// than one that does not.
+/// How many kept traces reach each feature in each class, subject by subject: one that claims a freedom sees other
+/// traces than one that does not.
 pub(super) struct Cover {
     subjects: Vec<Covered>,
 }

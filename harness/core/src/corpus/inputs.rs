@@ -1,5 +1,6 @@
-//! Which files of a folder are inputs, by their names and by what they hold: only what an engine or we wrote for certain may be
-//! deleted, rewritten or renamed. All else is left alone, and a folder with more of that than of inputs is no corpus.
+//! Which files of a folder are inputs, by their names and by what they hold: only what an engine or we wrote for
+//! certain may be deleted, rewritten or renamed. All else is left alone, and a folder with more of that than of inputs
+//! is no corpus.
 
 use super::{CorpusError, SEED_PREFIX, files, short_hash};
 use crate::files::open;
@@ -95,7 +96,8 @@ fn is_input(path: &Path) -> bool {
     }
     let begins_well = bytes.first().is_none_or(|&first| first == Version::of(first) as u8) || is_json;
     let is_hexadecimal = name.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    // Engines keep inputs with any first byte. Where one does not begin as wire bytes do, its name has to be proof enough.
+    // Engines keep inputs with any first byte. Where one does not begin as wire bytes do, its name has to be proof
+    // enough.
     match name.len() {
         OUR_DIGITS if is_hexadecimal => begins_well || name == short_hash(&bytes),
         LIBFUZZER_DIGITS if is_hexadecimal => begins_well || name == sha1_smol::Sha1::from(&bytes).digest().to_string(),

@@ -1,6 +1,6 @@
-//! A corpus: a folder of traces that engines start from, for one component (its name, or that of the nearest folder above,
-//! says which) or a folder of such folders. Here they are minimised, merged, checked and rewritten. Committed seeds and JSON
-//! traces are never deleted: a person chose them. What no engine wrote for certain is left alone.
+//! A corpus: a folder of traces that engines start from, for one component (its name, or that of the nearest folder
+//! above, says which) or a folder of such folders. Here they are minimised, merged, checked and rewritten. Committed
+//! seeds and JSON traces are never deleted: a person chose them. What no engine wrote for certain is left alone.
 
 mod carry;
 #[cfg(feature = "collection")]

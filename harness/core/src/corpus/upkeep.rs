@@ -153,8 +153,8 @@ pub fn migrate(registry: &Registry, folder: &Path, change: Change) -> Result<Mig
     Ok(migrated)
 }
 
-/// Deletes what reaches nothing that smaller files do not reach; with `promote`, what is left and is no seed becomes one.
-/// Idempotent. `None` when interrupted: then nothing was deleted.
+/// Deletes what reaches nothing that smaller files do not reach; with `promote`, what is left and is no seed becomes
+/// one. Idempotent. `None` when interrupted: then nothing was deleted.
 pub fn minimize(
     isolation: &mut Isolation,
     registry: &Registry,
@@ -191,8 +191,8 @@ pub fn minimize(
                 }
             }
         }
-        // Some were new when they came, and later ones made them spare; the largest of those go first. Then each that is left
-        // reaches something that no other does, so a second minimising finds nothing to do.
+        // Some were new when they came, and later ones made them spare; the largest of those go first. Then each that
+        // is left reaches something that no other does, so a second minimising finds nothing to do.
         for (input, footprint) in kept.into_iter().rev() {
             if !is_chosen(&input) && cover.is_spare(&footprint) {
                 cover.remove(&footprint);
@@ -221,8 +221,8 @@ pub fn minimize(
     Ok(Some(minimized))
 }
 
-/// Adds what reaches something that `into` does not reach, smaller files first. `None` when interrupted: then nothing was
-/// written.
+/// Adds what reaches something that `into` does not reach, smaller files first. `None` when interrupted: then nothing
+/// was written.
 pub fn merge(
     isolation: &mut Isolation,
     registry: &Registry,

@@ -1,6 +1,7 @@
-//! The exhaustive engine: all traces of at most so many ops over a component's small world, so that small cases have no hole.
-//! Every prefix of a trace is a trace of its own, audited in full at its end. Traces of one start come in a row, so that
-//! subjects are reset and not rebuilt. It draws nothing and keeps nothing, and leaves out what a contract excludes.
+//! The exhaustive engine: all traces of at most so many ops over a component's small world, so that small cases have no
+//! hole. Every prefix of a trace is a trace of its own, audited in full at its end. Traces of one start come in a row,
+//! so that subjects are reset and not rebuilt. It draws nothing and keeps nothing, and leaves out what a contract
+//! excludes.
 
 use super::TraceSource;
 use crate::rig::{Rig, Small, Start};

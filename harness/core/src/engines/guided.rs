@@ -1,6 +1,6 @@
 //! The guided engine: keeps traces that reach new features, and makes most new traces out of those, the rarer what they
-//! reached the more. It is as the random engine in everything else: the same stream, index and kept traces give the same
-//! trace, and traces come in groups of one setup.
+//! reached the more. It is as the random engine in everything else: the same stream, index and kept traces give the
+//! same trace, and traces come in groups of one setup.
 
 use super::TraceSource;
 use super::random::GROUP_TRACES;

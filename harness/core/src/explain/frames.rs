@@ -1,10 +1,11 @@
-//! The frames of a fault that say something about the subject. Does not name them: a worker of the same program does that.
+//! The frames of a fault that say something about the subject. Does not name them: a worker of the same program does
+//! that.
 
 /// Frames that are shown.
 const SHOWN_FRAMES: usize = 8;
 
-/// The frames of the subject: without the fault handler and the panic machinery inside, without the harness outside, and
-/// without the standard library between.
+/// The frames of the subject: without the fault handler and the panic machinery inside, without the harness outside,
+/// and without the standard library between.
 pub(super) fn telling(frames: &[String]) -> Vec<String> {
     // By the names of functions: release builds know no files of the core.
     const WORKER: &str = "memtwin_core::isolate::worker::";

@@ -1,5 +1,5 @@
-//! Explaining: one trace is run again, slowly, and told for a person: each op in the component's words, the law, what was
-//! allowed, what was seen, the place, and what is probably wrong. Never part of the hot loop.
+//! Explaining: one trace is run again, slowly, and told for a person: each op in the component's words, the law, what
+//! was allowed, what was seen, the place, and what is probably wrong. Never part of the hot loop.
 
 mod bound;
 mod frames;
@@ -23,7 +23,8 @@ use story::{Came, End, Story, ToldStep};
 
 /// The most steps of a story: the last ones matter, earlier ones are counted.
 const TOLD_STEPS: usize = 48;
-/// The most records of a narrator: two a step, and the place. They come from memory that a subject may have written over.
+/// The most records of a narrator: two a step, and the place. They come from memory that a subject may have written
+/// over.
 const MOST_RECORDS: usize = 2 * TOLD_STEPS + 1;
 /// The largest record of a narrator, in bytes.
 const MOST_RECORD_BYTES: usize = 1 << 20;

@@ -1,4 +1,5 @@
-//! The story of one trace on one subject, as data: what the terminal, the HTML report and others tell in their own ways.
+//! The story of one trace on one subject, as data: what the terminal, the HTML report and others tell in their own
+//! ways.
 
 use crate::lockstep::ByteDifference;
 use memtwin_models::picture::Picture;

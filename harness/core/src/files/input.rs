@@ -8,8 +8,8 @@ use std::path::Path;
 
 /// Opens a regular file for reading. A folder, FIFO, socket or device is an error at once.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Looked at first, because opening a device may do something; and again when it is open, because the name may have been
-    // given to something else.
+    // Looked at first, because opening a device may do something; and again when it is open, because the name may have
+    // been given to something else.
     must_be_regular(&std::fs::metadata(path)?)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     must_be_regular(&file.metadata()?)?;

@@ -1,6 +1,6 @@
-//! Files of ours: how they are written, and how those of others are read. A regular file is written to a temporary file beside
-//! it, synced and renamed, so that it is whole or not there; what is there and no regular file is written through. Only
-//! regular files are read. It knows nothing of what is in a file.
+//! Files of ours: how they are written, and how those of others are read. A regular file is written to a temporary file
+//! beside it, synced and renamed, so that it is whole or not there; what is there and no regular file is written
+//! through. Only regular files are read. It knows nothing of what is in a file.
 
 mod input;
 mod sweep;
@@ -28,8 +28,8 @@ const PERMISSION_BITS: u32 = 0o7777;
 /// Those of them that lend a file's owner and group to whoever runs it.
 const LENDING_BITS: u32 = 0o6000;
 
-/// Writes a file whole or not at all, and lasting: it is there after a power cut. Folders are made as needed. What is there and
-/// no regular file (a device, a FIFO, a descriptor of a process) is written through and never replaced.
+/// Writes a file whole or not at all, and lasting: it is there after a power cut. Folders are made as needed. What is
+/// there and no regular file (a device, a FIFO, a descriptor of a process) is written through and never replaced.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, &|file| file.write_all(bytes), true)
 }
@@ -153,8 +153,8 @@ fn write_through(path: &Path, content: &Content<'_>, kind: FileType) -> io::Resu
     if kind.is_socket() {
         return Err(invalid(&unusable(kind)));
     }
-    // A FIFO that nobody reads is refused, not waited for. What a descriptor has behind it is added to, as nobody knows how
-    // far its owner has come.
+    // A FIFO that nobody reads is refused, not waited for. What a descriptor has behind it is added to, as nobody knows
+    // how far its owner has come.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let opened = OpenOptions::new().write(true).append(kind.is_file()).custom_flags(flags).open(path);
     let file = opened.map_err(|error| match error.raw_os_error() {
@@ -168,8 +168,8 @@ fn write_through(path: &Path, content: &Content<'_>, kind: FileType) -> io::Resu
     if kind.is_file() || kind.is_block_device() { file.sync_all() } else { Ok(()) }
 }
 
-/// Standard output or error, if that is what lies behind this path. Written through the descriptor that we have, the bytes
-/// are followed by what is printed afterwards, not overwritten.
+/// Standard output or error, if that is what lies behind this path. Written through the descriptor that we have, the
+/// bytes are followed by what is printed afterwards, not overwritten.
 fn own_stream(path: &Path) -> io::Result<Option<File>> {
     if !is_on_procfs(path) {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! Deleting what a killed program left unfinished. Nothing is deleted that is not ours for certain, or that is still written.
+//! Deleting what a killed program left unfinished. Nothing is deleted that is not ours for certain, or that is still
+//! written.
 
 use super::UNFINISHED;
 use super::unfinished::DRAWN;
@@ -7,8 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Deletes the unfinished files of killed programs in a folder and in those rooms of it that are folders, not links. What
-/// cannot be deleted stays: it is in nobody's way.
+/// Deletes the unfinished files of killed programs in a folder and in those rooms of it that are folders, not links.
+/// What cannot be deleted stays: it is in nobody's way.
 pub(crate) fn sweep<'a>(folder: &Path, rooms: impl IntoIterator<Item = &'a str>) {
     sweep_one(folder);
     for room in rooms {
@@ -36,7 +37,8 @@ fn is_unfinished(name: &OsStr) -> bool {
 fn delete_if_left(path: &Path) -> Option<()> {
     let file = open_regular(path)?;
     file.try_lock().ok()?;
-    // Between the look at the folder and the lock it may have become whole and have got its name, and another its old one.
+    // Between the look at the folder and the lock it may have become whole and have got its name, and another its old
+    // one.
     let (ours, there) = (file.metadata().ok()?, std::fs::symlink_metadata(path).ok()?);
     if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
         std::fs::remove_file(path).ok()?;

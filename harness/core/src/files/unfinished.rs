@@ -1,5 +1,5 @@
-//! A file that is being written, beside where it will lie: under a name of its own, locked as long as it is written, and gone
-//! if it never becomes whole. It knows nothing of what is in it.
+//! A file that is being written, beside where it will lie: under a name of its own, locked as long as it is written,
+//! and gone if it never becomes whole. It knows nothing of what is in it.
 
 use super::UNFINISHED;
 use std::fs::{File, OpenOptions, TryLockError};

@@ -1,6 +1,6 @@
-//! What something else did to a worker or to its zygote, such as the kernel where memory is short: the machine's fault is no
-//! finding. The job is run again from where it began, so its end is as if nothing had happened. A trace whose worker is
-//! killed again and again is not judged.
+//! What something else did to a worker or to its zygote, such as the kernel where memory is short: the machine's fault
+//! is no finding. The job is run again from where it began, so its end is as if nothing had happened. A trace whose
+//! worker is killed again and again is not judged.
 
 use super::job::{JobRecord, Reason, Report};
 use super::process::ZygoteProcess;
@@ -21,8 +21,8 @@ const MOST_NOTES: usize = 100;
 
 static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// What happened to workers and zygotes of this process since the last call, a sentence each. The results are as if it had
-/// not happened.
+/// What happened to workers and zygotes of this process since the last call, a sentence each. The results are as if it
+/// had not happened.
 #[must_use]
 pub fn take_disturbances() -> Vec<String> {
     std::mem::take(&mut *NOTES.lock().unwrap_or_else(PoisonError::into_inner))
@@ -155,8 +155,8 @@ impl Isolation {
         Ok(())
     }
 
-    /// The signal, if neither the subject nor the zygote can have sent it: the sandbox lets a worker send itself no other
-    /// signals than those that the fault handler takes, and the handler notes who sent one.
+    /// The signal, if neither the subject nor the zygote can have sent it: the sandbox lets a worker send itself no
+    /// other signals than those that the fault handler takes, and the handler notes who sent one.
     fn killed_by_something_else(&self, reason: Reason, status: i32) -> Option<i32> {
         if reason != Reason::None || has_address_sanitizer() {
             return None;

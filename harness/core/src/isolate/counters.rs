@@ -1,19 +1,20 @@
-//! Extra counters: bytes in a section of the program that libFuzzer reads as it reads the counters of edges. It clears them
-//! before each input.
+//! Extra counters: bytes in a section of the program that libFuzzer reads as it reads the counters of edges. It clears
+//! them before each input.
 
 use memtwin_models::StateMap;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The counters. A fuzz target has one static of this type in the section `__libfuzzer_extra_counters`, and nothing else
-/// there: `libfuzzer_target!` makes it.
+/// The counters. A fuzz target has one static of this type in the section `__libfuzzer_extra_counters`, and nothing
+/// else there: `libfuzzer_target!` makes it.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct ExtraCounters(UnsafeCell<[u8; StateMap::SIZE]>);
 
 static CLAIMED: AtomicBool = AtomicBool::new(false);
 
-// SAFETY: `claim` lends the bytes once a process; libFuzzer touches them between inputs only, on the thread that runs them.
+// SAFETY: `claim` lends the bytes once a process; libFuzzer touches them between inputs only, on the thread that runs
+// them.
 unsafe impl Sync for ExtraCounters {}
 
 impl ExtraCounters {

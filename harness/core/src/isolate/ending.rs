@@ -1,5 +1,5 @@
-//! How a worker ended: from what it reported, from how the zygote saw it end, and from what its fault handler noted. What a worker
-//! wrote is checked here, and nowhere taken for more than it is.
+//! How a worker ended: from what it reported, from how the zygote saw it end, and from what its fault handler noted.
+//! What a worker wrote is checked here, and nowhere taken for more than it is.
 
 use super::Isolation;
 use super::job::{Reason, Report};

@@ -26,7 +26,8 @@ pub(super) const HANDLED: [Signal; 9] = [
     MEMORY_SIGNAL,
 ];
 
-/// Below the stack's lowest address the kernel keeps a gap (vm.stack_guard_gap, 256 pages); big frames may jump into it.
+/// Below the stack's lowest address the kernel keeps a gap (vm.stack_guard_gap, 256 pages); big frames may jump into
+/// it.
 const STACK_GAP_BYTES: u64 = 2 << 20;
 
 static ZYGOTE: AtomicI32 = AtomicI32::new(0);
@@ -72,8 +73,8 @@ fn note_stack() {
     STACK_LOW.store(high.saturating_sub(size + STACK_GAP_BYTES), Ordering::Relaxed);
 }
 
-/// Whether a system call that the sandbox refuses is answered with EPERM, and the subject goes on: libraries ask for much that
-/// they can do without.
+/// Whether a system call that the sandbox refuses is answered with EPERM, and the subject goes on: libraries ask for
+/// much that they can do without.
 static ANSWERS_REFUSALS: AtomicBool = AtomicBool::new(false);
 
 /// From now on a refused system call is put on record and answered with EPERM.
@@ -86,7 +87,8 @@ fn answered(signal: libc::c_int, context: *mut libc::c_void) -> bool {
     if signal != libc::SIGSYS || !ANSWERS_REFUSALS.load(Ordering::Relaxed) {
         return false;
     }
-    // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction), and takes it back as it is left.
+    // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction), and takes it back as it is
+    // left.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     let result = &mut context.uc_mcontext.gregs[libc::REG_RAX as usize];
     let call = *result;
@@ -102,7 +104,8 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
     // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers.
     let info = unsafe { &*info };
     if wild::requests::is_dispatched(signal, info.si_code) {
-        // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction), and takes it back as it is left.
+        // SAFETY: the kernel passes the interrupted context as a ucontext_t (man 2 sigaction), and takes it back as it
+        // is left.
         return wild::requests::answer(unsafe { &mut *context.cast::<libc::ucontext_t>() });
     }
     wild::requests::leave();
@@ -145,8 +148,8 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
     }
 }
 
-/// What another process sends to this one meets any of its threads, and mostly the first. Where another thread's turn it is,
-/// that one gets it: the frames are to be those of the thread that runs.
+/// What another process sends to this one meets any of its threads, and mostly the first. Where another thread's turn
+/// it is, that one gets it: the frames are to be those of the thread that runs.
 fn is_passed_on(signal: libc::c_int, info: &libc::siginfo_t) -> bool {
     let Some(other) = turns::is_anothers_turn().filter(|_| info.si_code == libc::SI_USER) else { return false };
     PASSED_ON.store(is_from_elsewhere(info), Ordering::Relaxed);
@@ -155,7 +158,8 @@ fn is_passed_on(signal: libc::c_int, info: &libc::siginfo_t) -> bool {
     sent == 0
 }
 
-/// Whether a process sent the signal that is neither this one nor its zygote. Codes above 0 are the kernel's (man 2 sigaction).
+/// Whether a process sent the signal that is neither this one nor its zygote. Codes above 0 are the kernel's (man 2
+/// sigaction).
 fn is_from_elsewhere(info: &libc::siginfo_t) -> bool {
     // SAFETY: a signal that was sent has its sender's process (man 2 sigaction); for others it is not asked.
     let sender = || unsafe { info.si_pid() };

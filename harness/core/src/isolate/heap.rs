@@ -1,5 +1,5 @@
-//! The counting allocator: a worker that asks for more memory than it may have ends at that call, with its frames. Limits
-//! by RLIMIT_AS would break large reservations and AddressSanitizer.
+//! The counting allocator: a worker that asks for more memory than it may have ends at that call, with its frames.
+//! Limits by RLIMIT_AS would break large reservations and AddressSanitizer.
 
 use super::fault::MEMORY_SIGNAL;
 use std::alloc::{GlobalAlloc, Layout, System};

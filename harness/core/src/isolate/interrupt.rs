@@ -1,5 +1,5 @@
-//! What asks the program to end: Ctrl-C, `kill`, a terminal that goes away. The first such signal asks for an end in order; a
-//! second one, a moment later, ends the process at once.
+//! What asks the program to end: Ctrl-C, `kill`, a terminal that goes away. The first such signal asks for an end in
+//! order; a second one, a moment later, ends the process at once.
 
 use super::monotonic_nanoseconds;
 use nix::errno::Errno;
@@ -8,7 +8,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// A signal this soon after the first is part of the same request: `timeout` sends one to its child and one to the group.
+/// A signal this soon after the first is part of the same request: `timeout` sends one to its child and one to the
+/// group.
 const MOMENT_NANOSECONDS: u64 = 1_000_000_000;
 
 /// What the user asked for.
@@ -32,8 +33,8 @@ impl Interrupts {
 static ASKED: OnceLock<Interrupts> = OnceLock::new();
 static FIRST: AtomicU64 = AtomicU64::new(0);
 
-/// Listens for SIGINT, SIGTERM and SIGHUP from now on. One that is ignored from the start, as under `nohup`, stays ignored.
-/// Writing beyond a limit on the size of files becomes an error like any other, not a death.
+/// Listens for SIGINT, SIGTERM and SIGHUP from now on. One that is ignored from the start, as under `nohup`, stays
+/// ignored. Writing beyond a limit on the size of files becomes an error like any other, not a death.
 pub fn interrupts() -> io::Result<Interrupts> {
     // SAFETY: ignoring a signal runs no code.
     unsafe { nix::sys::signal::signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
@@ -42,7 +43,8 @@ pub fn interrupts() -> io::Result<Interrupts> {
     let action = SigAction::new(SigHandler::Handler(asked), SaFlags::SA_RESTART, SigSet::empty());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         if !is_ignored(signal as libc::c_int) {
-            // SAFETY: the handler reads a clock, uses atomics and may end the process; all of that is async-signal-safe.
+            // SAFETY: the handler reads a clock, uses atomics and may end the process; all of that is
+            // async-signal-safe.
             unsafe { sigaction(signal, &action) }?;
         }
     }

@@ -1,5 +1,5 @@
-//! Jobs, and how they end, as the numbers that go between processes. A number is decoded once, where it arrives; one that stands
-//! for nothing is never taken for something.
+//! Jobs, and how they end, as the numbers that go between processes. A number is decoded once, where it arrives; one
+//! that stands for nothing is never taken for something.
 
 use crate::engines::Engine;
 use crate::lockstep::Audits;

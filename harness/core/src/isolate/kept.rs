@@ -1,5 +1,6 @@
 //! Kept traces in shared memory: one after the other, each with what it reached first. The supervisor writes what the
-//! campaign kept so far; the worker adds what it finds, whole before the length says so, so that its death loses nothing.
+//! campaign kept so far; the worker adds what it finds, whole before the length says so, so that its death loses
+//! nothing.
 
 use super::shared::{KEPT_BYTES, Shared};
 use crate::feedback::Kept;

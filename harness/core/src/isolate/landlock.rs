@@ -1,6 +1,7 @@
-//! Landlock, where the kernel has it: a zygote and its workers may read what programs need to run, and nothing of the user's:
-//! no home, no other process's memory. It comes on top of the sandbox of system calls, which lets files be read. The names are
-//! those of linux/landlock.h, the interface is that of man 7 landlock: three system calls, made here as they stand.
+//! Landlock, where the kernel has it: a zygote and its workers may read what programs need to run, and nothing of the
+//! user's: no home, no other process's memory. It comes on top of the sandbox of system calls, which lets files be
+//! read. The names are those of linux/landlock.h, the interface is that of man 7 landlock: three system calls, made
+//! here as they stand.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -11,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// Where programs, libraries and their data lie, and what the kernel tells.
 const READABLE: [&str; 7] = ["/usr", "/lib", "/lib64", "/lib32", "/etc", "/proc", "/sys"];
 
-/// The rights to a file system (`LANDLOCK_ACCESS_FS_`): each version of the interface has those below its bit. Version 1 has
-/// all from EXECUTE to MAKE_SYM, 2 adds REFER, 3 TRUNCATE, 5 IOCTL_DEV.
+/// The rights to a file system (`LANDLOCK_ACCESS_FS_`): each version of the interface has those below its bit. Version
+/// 1 has all from EXECUTE to MAKE_SYM, 2 adds REFER, 3 TRUNCATE, 5 IOCTL_DEV.
 const RIGHTS_TO_FILES: [(u32, u64); 4] = [(1, 1 << 13), (2, 1 << 14), (3, 1 << 15), (5, 1 << 16)];
 const READ_FILE: u64 = 1 << 2;
 const READ_DIR: u64 = 1 << 3;
@@ -38,7 +39,8 @@ struct PathBeneath {
     parent_fd: i32,
 }
 
-/// Closes it round this process and those that it will start, for the rest of their lives. A kernel without it refuses nothing.
+/// Closes it round this process and those that it will start, for the rest of their lives. A kernel without it refuses
+/// nothing.
 pub(super) fn enter() {
     // AddressSanitizer starts a program that names its frames.
     if let Some(version) = landlock_version().filter(|_| !super::has_address_sanitizer()) {

@@ -1,6 +1,6 @@
 //! Isolation: subjects run in worker processes, because they write through wild pointers by design. A zygote forks a
-//! worker for each job (a batch of traces, never one input at a time); shared memory holds the job and the journal, so the
-//! death of a worker, even by SIGKILL, is data: which trace, which op, which fault.
+//! worker for each job (a batch of traces, never one input at a time); shared memory holds the job and the journal, so
+//! the death of a worker, even by SIGKILL, is data: which trace, which op, which fault.
 
 mod again;
 mod counters;
@@ -92,7 +92,8 @@ pub enum BatchEnd {
         /// Where and how.
         failure: Failure,
     },
-    /// What the traces up to this one left behind was enough for one process; the batch may go on with the next, in another.
+    /// What the traces up to this one left behind was enough for one process; the batch may go on with the next, in
+    /// another.
     Spent {
         /// The trace's number.
         trace: u64,
@@ -159,8 +160,8 @@ pub struct Isolation {
 
 impl Isolation {
     /// Starts a zygote from this program, whose `main` calls [`serve_if_asked`] first. When `interrupted` becomes true,
-    /// running jobs end early. The zygote has the command line of this process, so that a `main` which makes rows of its
-    /// command line makes the same ones there.
+    /// running jobs end early. The zygote has the command line of this process, so that a `main` which makes rows of
+    /// its command line makes the same ones there.
     pub fn start(interrupted: Arc<AtomicBool>) -> Result<Self, IsolationError> {
         // The program itself, not its path: it may have been replaced since.
         let arguments = std::env::args_os().skip(1).collect();

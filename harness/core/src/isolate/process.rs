@@ -1,4 +1,5 @@
-//! The supervisor's side of a zygote: starts it, asks it for workers, hears what they say, and ends it. It judges nothing.
+//! The supervisor's side of a zygote: starts it, asks it for workers, hears what they say, and ends it. It judges
+//! nothing.
 
 use super::job::Reason;
 use super::{IsolationError, zygote};
@@ -21,8 +22,8 @@ use std::time::Duration;
 
 /// How much of a worker's standard output and error is kept, in bytes.
 const VOICE_BYTES: usize = 4096;
-/// How many pieces of what a worker said are taken after its end. More than a socket holds: a process that should not be there
-/// and says something without end is not listened to for ever.
+/// How many pieces of what a worker said are taken after its end. More than a socket holds: a process that should not
+/// be there and says something without end is not listened to for ever.
 const LAST_PIECES: usize = 64;
 /// How often a waiting supervisor looks whether it was interrupted.
 const INTERRUPT_CHECK_MILLISECONDS: u16 = 50;
@@ -94,7 +95,8 @@ impl ZygoteProcess {
         String::from_utf8_lossy(&self.heard).trim_end().to_owned()
     }
 
-    /// Ends the zygote and waits until its workers are gone too: they hold the other end of the voice. Says whether they are.
+    /// Ends the zygote and waits until its workers are gone too: they hold the other end of the voice. Says whether
+    /// they are.
     pub(super) fn end(&mut self) -> bool {
         self.kill();
         let mut chunk = [0; 4096];

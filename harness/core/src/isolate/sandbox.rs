@@ -1,6 +1,6 @@
-//! The sandbox of workers: subjects write through wild pointers by design, so a worker may compute and manage memory and
-//! its own signals and threads, read files, and nothing else. Any other system call is a finding. docs/security.md says
-//! what is let through and why. Which files may be read is for `landlock` to say.
+//! The sandbox of workers: subjects write through wild pointers by design, so a worker may compute and manage memory
+//! and its own signals and threads, read files, and nothing else. Any other system call is a finding. docs/security.md
+//! says what is let through and why. Which files may be read is for `landlock` to say.
 
 use super::fault;
 use nix::sys::signal::Signal;
@@ -80,8 +80,8 @@ const NO_THREAD: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_PIDFD
     | 0xff;
 
-/// Names of threads and of memory, huge pages of this process (linux/prctl.h), and that a thread's system calls come to the
-/// fault handler.
+/// Names of threads and of memory, huge pages of this process (linux/prctl.h), and that a thread's system calls come to
+/// the fault handler.
 const PROCESS_OPTIONS: [libc::c_int; 6] = [
     libc::PR_SET_NAME,
     libc::PR_GET_NAME,
@@ -115,7 +115,8 @@ fn allowed() -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(rules, SeccompAction::Trap, SeccompAction::Allow, TargetArch::x86_64)?.try_into()
 }
 
-/// A filter cannot see the flags of clone3, which lie in memory. Where it is unknown, libraries use clone (man 2 clone3).
+/// A filter cannot see the flags of clone3, which lie in memory. Where it is unknown, libraries use clone (man 2
+/// clone3).
 fn without_clone3() -> Result<BpfProgram, BackendError> {
     let rules = [(libc::SYS_clone3, Vec::new())].into();
     let unknown = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());

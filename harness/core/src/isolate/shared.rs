@@ -1,6 +1,6 @@
-//! Shared memory: what the supervisor and one worker both see. It holds the job, the journal, and what the worker found.
-//! The worker writes before it acts, so that its death loses nothing. One side uses the plain parts at a time: the
-//! supervisor before the fork and after the worker's end, the worker in between.
+//! Shared memory: what the supervisor and one worker both see. It holds the job, the journal, and what the worker
+//! found. The worker writes before it acts, so that its death loses nothing. One side uses the plain parts at a time:
+//! the supervisor before the fork and after the worker's end, the worker in between.
 
 use super::job::JobRecord;
 use crate::lockstep::COUNTS;
@@ -130,7 +130,8 @@ pub(super) struct Shared {
     pub output_length: AtomicU32,
     pub counts: [u64; COUNTS],
     pub features: [u8; StateMap::SIZE],
-    /// The kept traces: those of the campaign so far, then what this epoch adds. Written whole before the length says so.
+    /// The kept traces: those of the campaign so far, then what this epoch adds. Written whole before the length says
+    /// so.
     pub kept_length: AtomicU32,
     pub kept: [u8; KEPT_BYTES],
     pub choices: Choices,
@@ -160,8 +161,8 @@ pub(super) struct SharedMemory {
     shared: NonNull<Shared>,
 }
 
-// SAFETY: the shared is shared memory; a `SharedMemory` is used by one thread at a time, and what another process writes
-// meanwhile is read through atomics.
+// SAFETY: the shared is shared memory; a `SharedMemory` is used by one thread at a time, and what another process
+// writes meanwhile is read through atomics.
 unsafe impl Send for SharedMemory {}
 
 impl SharedMemory {

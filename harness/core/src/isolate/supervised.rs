@@ -1,6 +1,6 @@
 //! Supervision of a fuzzer that runs subjects in its own process (libFuzzer): the process forks before it begins, the
-//! child fuzzes and notes each input in shared memory, the parent waits. When the child dies the parent has the input and
-//! a process that never saw the subject. The fuzzer's own handlers, artifacts and exit code stay as they are.
+//! child fuzzes and notes each input in shared memory, the parent waits. When the child dies the parent has the input
+//! and a process that never saw the subject. The fuzzer's own handlers, artifacts and exit code stay as they are.
 
 use super::{shared::SharedMemory, window};
 use memtwin_models::wire::MAX_WIRE_BYTES;

@@ -1,6 +1,6 @@
-//! Surveys: what each of many traces reaches, with one fork for as many as go into shared memory together. The traces lie
-//! in the room for kept ones; what each reached is written to the output, whole before the length says so, so that a trace
-//! that takes the worker with it loses nothing of those before it. It judges no trace.
+//! Surveys: what each of many traces reaches, with one fork for as many as go into shared memory together. The traces
+//! lie in the room for kept ones; what each reached is written to the output, whole before the length says so, so that
+//! a trace that takes the worker with it loses nothing of those before it. It judges no trace.
 
 use super::job::{JobKind, JobRecord, Report};
 use super::shared::{KEPT_BYTES, OUTPUT_BYTES, Shared};
@@ -40,8 +40,8 @@ pub enum Surveyed {
 }
 
 impl Isolation {
-    /// Runs many traces, each on a subject as good as new, and says what each reached. One worker runs as many as fit into
-    /// shared memory; after a trace that fails another worker goes on.
+    /// Runs many traces, each on a subject as good as new, and says what each reached. One worker runs as many as fit
+    /// into shared memory; after a trace that fails another worker goes on.
     pub fn survey(&mut self, target: usize, wires: &[&[u8]]) -> Result<Surveyed, IsolationError> {
         let mut seen = Vec::with_capacity(wires.len());
         while let Some(rest) = wires.get(seen.len()..).filter(|rest| !rest.is_empty()) {

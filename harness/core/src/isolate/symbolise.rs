@@ -1,5 +1,5 @@
-//! From frames to functions. It runs in a process of its own that lies at the same addresses as the worker that faulted,
-//! so that neither the zygote grows nor the supervisor needs the worker's addresses.
+//! From frames to functions. It runs in a process of its own that lies at the same addresses as the worker that
+//! faulted, so that neither the zygote grows nor the supervisor needs the worker's addresses.
 
 use super::shared::Shared;
 use std::fmt::Write as _;

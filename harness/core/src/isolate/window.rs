@@ -1,12 +1,12 @@
-//! Guest-address windows: host ranges that a defect may dereference raw. They are reserved without access, so that a wild
-//! pointer always faults and never reads what happens to be there.
+//! Guest-address windows: host ranges that a defect may dereference raw. They are reserved without access, so that a
+//! wild pointer always faults and never reads what happens to be there.
 
 use memtwin_wild::WINDOW_END;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use std::num::NonZeroUsize;
 
-/// Reserves what is free between the lowest mappable address and the end of the window. Called once, in the zygote or in a
-/// fuzzer's process.
+/// Reserves what is free between the lowest mappable address and the end of the window. Called once, in the zygote or
+/// in a fuzzer's process.
 pub(crate) fn reserve() {
     let lowest = std::fs::read_to_string("/proc/sys/vm/mmap_min_addr")
         .ok()

@@ -18,7 +18,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-/// A batch ends after so many traces in a row without an op: the subject serves nothing, and the budget would last for ever.
+/// A batch ends after so many traces in a row without an op: the subject serves nothing, and the budget would last for
+/// ever.
 const MOST_IDLE_TRACES: u32 = 4096;
 /// A process that was refused to give back this many bytes, in all its traces together, begins no other trace.
 const MOST_LEFT_BYTES: u64 = 512 << 20;
@@ -68,9 +69,9 @@ pub(super) fn work(shared: &mut SharedMemory, voice: &OwnedFd, registry: &Regist
     exit()
 }
 
-/// Keeps this process to one processor, another one for each worker as long as there are enough. Threads that take turns never
-/// run at once; on one processor the turn goes on within a microsecond, between two it takes many times as long. Where the
-/// host refuses, it is slower.
+/// Keeps this process to one processor, another one for each worker as long as there are enough. Threads that take
+/// turns never run at once; on one processor the turn goes on within a microsecond, between two it takes many times as
+/// long. Where the host refuses, it is slower.
 fn keep_to_one_processor(worker: u32) {
     let this = Pid::from_raw(0);
     let Ok(allowed) = sched_getaffinity(this) else { return };

@@ -14,8 +14,8 @@ use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// The environment variable that makes a program a zygote: three descriptors, for commands, the shared memory, and the workers'
-/// standard output and error.
+/// The environment variable that makes a program a zygote: three descriptors, for commands, the shared memory, and the
+/// workers' standard output and error.
 pub(super) const VARIABLE: &str = "MEMTWIN_ZYGOTE";
 /// How often a worker's limits are looked at, in milliseconds.
 const TICK_MILLISECONDS: u16 = 20;
@@ -27,8 +27,8 @@ const BLOCKED_TIME: Duration = Duration::from_secs(10);
 const LAST_WORDS_MILLISECONDS: u16 = 500;
 /// The most memory that a worker may touch, in bytes.
 const RESIDENT_LIMIT_BYTES: u64 = 3 << 30;
-/// An op that takes the processor time of a hang and touched this much memory meanwhile, in bytes, does not hang: it eats
-/// memory, and only the kernel's clearing of pages kept it from the limit.
+/// An op that takes the processor time of a hang and touched this much memory meanwhile, in bytes, does not hang: it
+/// eats memory, and only the kernel's clearing of pages kept it from the limit.
 const RUNAWAY_BYTES: u64 = 256 << 20;
 
 pub(super) const FORK: u8 = b'f';

@@ -1,5 +1,6 @@
-//! Runs one trace on one subject beside the model, op by op, straight from wire bytes. The loop allocates nothing, formats
-//! nothing and makes no system call of its own; all explaining happens on a second run of the one trace that matters.
+//! Runs one trace on one subject beside the model, op by op, straight from wire bytes. The loop allocates nothing,
+//! formats nothing and makes no system call of its own; all explaining happens on a second run of the one trace that
+//! matters.
 
 mod head;
 mod narrator;
@@ -28,8 +29,8 @@ use memtwin_models::wire::{Reader, Version};
 use memtwin_models::{AnySubject, Depth, Divergence, Lane, MOST_LANES, Model as _, Row, StateMap, Verdict};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The random engine audits in full, and notes features, in each trace whose number is a multiple of this: both cost about
-/// as much as a fifth of the trace, and traces of one setup and mix are alike.
+/// The random engine audits in full, and notes features, in each trace whose number is a multiple of this: both cost
+/// about as much as a fifth of the trace, and traces of one setup and mix are alike.
 pub const CLOSE_LOOK_EVERY: u64 = 16;
 
 /// Where the run notes what it does, so that nothing is lost when the subject takes the process with it.

@@ -1,5 +1,5 @@
-//! How fast a subject runs: alone, its model alone, both in lockstep. Inside a worker, round by round, so that all ways meet
-//! the same noise.
+//! How fast a subject runs: alone, its model alone, both in lockstep. Inside a worker, round by round, so that all ways
+//! meet the same noise.
 
 use super::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Runner, tell_turn};
 use crate::engines::TraceSource;

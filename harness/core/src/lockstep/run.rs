@@ -1,5 +1,5 @@
-//! One trace on its way: the ops of one thread in a row are carried out and judged there, for to change threads costs more than
-//! a few ops do. Does not begin a trace or end a subject.
+//! One trace on its way: the ops of one thread in a row are carried out and judged there, for to change threads costs
+//! more than a few ops do. Does not begin a trace or end a subject.
 
 use super::{Audits, CLASSES, COUNTS, Ended, Journal, audit, tell_turn};
 use crate::finding::Step;

@@ -1,5 +1,5 @@
-//! Cutters: what the mutator asks a component through. They know borders of ops, and what a contract serves and asks for; they
-//! change nothing.
+//! Cutters: what the mutator asks a component through. They know borders of ops, and what a contract serves and asks
+//! for; they change nothing.
 
 use super::MAX_OPS;
 use crate::rig::{Generator as _, Rig};
@@ -14,8 +14,8 @@ pub struct Start {
     position: usize,
 }
 
-/// Knows where the ops of a component's traces begin and end, and which setups and ops are within a contract. The bytes of one
-/// op are those of version 1, whatever the trace is written in: its lane stands beside them.
+/// Knows where the ops of a component's traces begin and end, and which setups and ops are within a contract. The bytes
+/// of one op are those of version 1, whatever the trace is written in: its lane stands beside them.
 pub trait Cutter {
     /// Reads the head of a trace, under whose setup ops are read from now on, and returns where the ops begin.
     fn set_head(&mut self, wire: &[u8], head: &mut Head) -> Start;

@@ -1,7 +1,7 @@
-//! Mutation of traces op by op, one for every engine. It works on wire bytes that it knows the borders of: an op is a slice,
-//! and because addresses on the wire are relative to the edges of the setup, an op of one trace means the like in another,
-//! and a byte a little larger is an operand a little further from the same edge. Refused: any knowledge of a component. What
-//! no subject serves and what none is asked for comes into no mutant.
+//! Mutation of traces op by op, one for every engine. It works on wire bytes that it knows the borders of: an op is a
+//! slice, and because addresses on the wire are relative to the edges of the setup, an op of one trace means the like
+//! in another, and a byte a little larger is an operand a little further from the same edge. Refused: any knowledge of
+//! a component. What no subject serves and what none is asked for comes into no mutant.
 
 mod cutter;
 
@@ -113,7 +113,8 @@ impl Mutator {
         self.resume();
     }
 
-    /// The trace that mutants are made of. Says whether its setup is served: where it is not, mutants need that of another.
+    /// The trace that mutants are made of. Says whether its setup is served: where it is not, mutants need that of
+    /// another.
     #[must_use]
     pub fn set_parent(&mut self, wire: &[u8]) -> bool {
         let start = self.cutter.set_head(wire, &mut self.head);
@@ -122,7 +123,8 @@ impl Mutator {
         self.cutter.serves()
     }
 
-    /// The setup of another trace takes the place of the parent's, if a subject serves it; the ops stay and mean the like.
+    /// The setup of another trace takes the place of the parent's, if a subject serves it; the ops stay and mean the
+    /// like.
     pub fn set_setup_of(&mut self, wire: &[u8]) {
         self.cutter.set_head(wire, &mut self.other_head);
         if self.cutter.serves() {

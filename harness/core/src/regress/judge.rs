@@ -1,5 +1,5 @@
-//! What became of a trace on a subject: what was seen, beside what the trace's header, the baseline and the known findings say.
-//! A decision on data; nothing is run here.
+//! What became of a trace on a subject: what was seen, beside what the trace's header, the baseline and the known
+//! findings say. A decision on data; nothing is run here.
 
 use crate::run_file::{Status, TraceRun};
 

@@ -1,5 +1,6 @@
-//! Regression runs: committed traces are replayed on every subject that they apply to, each run in a worker of its own, and what
-//! became of each is judged beside what the trace, the baseline and the known findings say. It looks for nothing new.
+//! Regression runs: committed traces are replayed on every subject that they apply to, each run in a worker of its own,
+//! and what became of each is judged beside what the trace, the baseline and the known findings say. It looks for
+//! nothing new.
 
 mod judge;
 mod run_file;
@@ -64,8 +65,8 @@ pub enum RegressError {
     Nothing { place: PathBuf },
 }
 
-/// Runs every trace on every subject that it applies to; nothing when interrupted. The rows are in the order of traces, then of
-/// the registry.
+/// Runs every trace on every subject that it applies to; nothing when interrupted. The rows are in the order of traces,
+/// then of the registry.
 pub fn run(
     registry: &Registry,
     plan: &Plan<'_>,

@@ -1,5 +1,5 @@
-//! The work of a regression run: which trace runs on which subject, and running it all in parallel. What it returns depends on
-//! the jobs alone, not on which worker did which.
+//! The work of a regression run: which trace runs on which subject, and running it all in parallel. What it returns
+//! depends on the jobs alone, not on which worker did which.
 
 use super::judge::{Earlier, Judged, RERUNS, Seen, is_as_expected};
 use super::{Event, Plan, RegressError};

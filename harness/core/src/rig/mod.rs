@@ -26,8 +26,8 @@ use memtwin_models::wire::{Parts, Reader, Writer};
 use memtwin_models::{Component, Divergence, Lane, Law};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// What the harness needs of a component besides its model. The parts are traits of their own, each implemented in the file
-/// that has the code; those with defaults are for components that have no more to say.
+/// What the harness needs of a component besides its model. The parts are traits of their own, each implemented in the
+/// file that has the code; those with defaults are for components that have no more to say.
 pub trait Rig:
     Component<Setup: Serialize + DeserializeOwned, Op: Serialize + DeserializeOwned, Contract: PartialEq>
     + Wire
@@ -57,8 +57,8 @@ pub trait Wire: Component {
     fn write_setup(setup: &Self::Setup, writer: &mut Writer<'_>);
     /// Reads an op from any bytes; `None` at the end.
     fn read_op(edges: &Self::Edges, reader: &mut Reader<'_>) -> Option<Self::Op>;
-    /// Reads the optional part with this name into a setup that has none of that name yet, or an earlier one. An unknown
-    /// name changes nothing. [`Wire::edges`] are those of what comes of it.
+    /// Reads the optional part with this name into a setup that has none of that name yet, or an earlier one. An
+    /// unknown name changes nothing. [`Wire::edges`] are those of what comes of it.
     fn read_part(_setup: &mut Self::Setup, _name: u8, _part: &mut Reader<'_>) {}
     /// Adds the optional parts of a setup: those that say something else than their absence.
     fn write_parts(_setup: &Self::Setup, _parts: &mut Parts) {}
@@ -80,8 +80,8 @@ pub trait Simplify: Component {
     }
 
     /// Simpler forms of setup and ops at once, for operands that only mean something together: an address that two ops
-    /// share, or one that lies at the end of memory. The same order holds for their sum. Each op has the place of the one
-    /// that it is a form of.
+    /// share, or one that lies at the end of memory. The same order holds for their sum. Each op has the place of the
+    /// one that it is a form of.
     fn simpler_together(_setup: &Self::Setup, _ops: &[Self::Op]) -> Vec<(Self::Setup, Vec<Self::Op>)> {
         Vec::new()
     }
@@ -211,8 +211,8 @@ pub trait Generator<C: Component> {
     fn new(contract: &C::Contract) -> Self;
     /// Draws a setup.
     fn setup(&mut self, random: &mut Random) -> C::Setup;
-    /// How many threads traces with this setup have, up to [`Component::LANES`]. Who carries out which op is drawn by the
-    /// engine.
+    /// How many threads traces with this setup have, up to [`Component::LANES`]. Who carries out which op is drawn by
+    /// the engine.
     fn lanes(_setup: &C::Setup) -> u8 {
         1
     }

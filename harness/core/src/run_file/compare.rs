@@ -1,5 +1,5 @@
-//! Comparing: what a newer run found that an older one did not, what it found no more, and how fast both were. It compares what
-//! is in the files; it runs nothing.
+//! Comparing: what a newer run found that an older one did not, what it found no more, and how fast both were. It
+//! compares what is in the files; it runs nothing.
 
 use super::{Finding, RunFile, SubjectRun, Verdict};
 use serde::Serialize;
@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// The schema's name.
 pub const SCHEMA: &str = "memtwin-comparison/1";
 
-/// Two runs beside each other. Findings are those of sound subjects: what a Broken one shows first is chance, that it is caught
-/// is not.
+/// Two runs beside each other. Findings are those of sound subjects: what a Broken one shows first is chance, that it
+/// is caught is not.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// [`SCHEMA`].

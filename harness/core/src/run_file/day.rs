@@ -1,4 +1,5 @@
-//! A day of the calendar, as a list of known findings writes it: `2030-12-31`. It knows no time of day, no zone and no clock.
+//! A day of the calendar, as a list of known findings writes it: `2030-12-31`. It knows no time of day, no zone and no
+//! clock.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -22,14 +23,16 @@ pub struct Day {
 }
 
 impl Day {
-    /// The day on which a point in time lies, in UTC. What lies before 1970 is its first day, what lies after 9999 its last.
+    /// The day on which a point in time lies, in UTC. What lies before 1970 is its first day, what lies after 9999 its
+    /// last.
     #[must_use]
     pub fn of(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Day::after_epoch(since.as_secs() / DAY_SECONDS)
     }
 
-    /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that the leap day is their last.
+    /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that the leap day is
+    /// their last.
     fn after_epoch(days: u64) -> Self {
         let days = days.saturating_add(EPOCH_DAYS);
         let (era, in_era) = (days / ERA_DAYS, days % ERA_DAYS);

@@ -1,6 +1,6 @@
-//! Known findings: a committed file says which findings are accepted, why, and until when, so that one accepted bug does not
-//! turn every run red. The date is given to a run, never read from a clock here. A finding that no entry names is as unexpected
-//! as ever.
+//! Known findings: a committed file says which findings are accepted, why, and until when, so that one accepted bug
+//! does not turn every run red. The date is given to a run, never read from a clock here. A finding that no entry names
+//! is as unexpected as ever.
 
 use super::{Day, RunFile, Totals, Verdict};
 use crate::files;

@@ -1,5 +1,6 @@
-//! Merging: the results of many machines become one run file. A merged file keeps the set of runs that went into it, each once,
-//! and derives all else from that set; so the order of merging, its grouping and repetitions make no difference.
+//! Merging: the results of many machines become one run file. A merged file keeps the set of runs that went into it,
+//! each once, and derives all else from that set; so the order of merging, its grouping and repetitions make no
+//! difference.
 
 use super::read::excess;
 use super::{Finding, GrowthPoint, Kind, RunFile, SubjectRun, TraceRun, Verdict};

@@ -1,5 +1,5 @@
-//! The run file, schema `memtwin-run/1`: what a campaign or a regression run found and counted, as data for people, other
-//! programs and later versions. reports/README.md documents it. It runs nothing and judges nothing.
+//! The run file, schema `memtwin-run/1`: what a campaign or a regression run found and counted, as data for people,
+//! other programs and later versions. reports/README.md documents it. It runs nothing and judges nothing.
 
 #[cfg(feature = "run_files")]
 pub mod compare;
@@ -308,8 +308,8 @@ impl Totals {
         }
     }
 
-    /// Whether everything is as expected: sound subjects agreed without a vacuous pass, Broken ones were caught, and no trace
-    /// is unexpected.
+    /// Whether everything is as expected: sound subjects agreed without a vacuous pass, Broken ones were caught, and no
+    /// trace is unexpected.
     #[must_use]
     pub fn is_as_expected(&self) -> bool {
         self.missed == 0 && self.diverged == 0 && self.shortfalls == 0 && self.unexpected == 0

@@ -1,4 +1,5 @@
-//! Reading run files. They come from other machines: whatever is wrong with one is one clear line, and memory is bounded.
+//! Reading run files. They come from other machines: whatever is wrong with one is one clear line, and memory is
+//! bounded.
 
 use super::{Kind, RunFile, SCHEMA, SubjectRun, Totals, tame};
 use crate::files;
@@ -33,8 +34,8 @@ pub fn read(path: &Path) -> Result<RunFile, RunFileError> {
     parse(path, &text)
 }
 
-/// Reads the text of a run file; the path is for messages. Its texts are tame, and its totals are those of its parts, whatever it
-/// says of them.
+/// Reads the text of a run file; the path is for messages. Its texts are tame, and its totals are those of its parts,
+/// whatever it says of them.
 pub fn parse(path: &Path, text: &[u8]) -> Result<RunFile, RunFileError> {
     let not_a_run_file = |message: String| RunFileError::NotARunFile { path: path.to_owned(), message };
     // The schema is judged first: a newer one may have fields of other types.

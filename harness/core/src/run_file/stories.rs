@@ -1,5 +1,5 @@
-//! Stories: the shrunk trace of each finding is run again and told, so that a report shows what happened where the trace is not
-//! at hand. A finding whose trace cannot be read has none.
+//! Stories: the shrunk trace of each finding is run again and told, so that a report shows what happened where the
+//! trace is not at hand. A finding whose trace cannot be read has none.
 
 use super::{Finding, RunFile};
 use crate::explain::story::Story;

@@ -1,6 +1,6 @@
-//! Run files hold foreign text: paths, headers of traces, what a subject's process said. Every text in one that was read is cut to a
-//! length that a person reads, and characters that a viewer would obey are written out. So are those of a run that was just made,
-//! before a report shows them.
+//! Run files hold foreign text: paths, headers of traces, what a subject's process said. Every text in one that was
+//! read is cut to a length that a person reads, and characters that a viewer would obey are written out. So are those
+//! of a run that was just made, before a report shows them.
 
 use super::taming::{Room, Taming};
 use super::{RunFile, RunFileError};

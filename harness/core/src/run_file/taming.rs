@@ -1,5 +1,6 @@
-//! Reading data in a way that it cannot be paid for dearly: every text in it is made tame and cut while it is read, and what is made
-//! of it is counted, so that a file of many tiny parts ends with an error before it takes memory. It knows nothing of run files.
+//! Reading data in a way that it cannot be paid for dearly: every text in it is made tame and cut while it is read, and
+//! what is made of it is counted, so that a file of many tiny parts ends with an error before it takes memory. It knows
+//! nothing of run files.
 
 use crate::limits::RUN_TEXT_BYTES;
 use crate::text::{cut, tame};
@@ -18,7 +19,8 @@ const TEXT_BYTES: usize = 56;
 const KEY_BYTES: usize = 32;
 /// What any other value takes, in bytes.
 const VALUE_BYTES: usize = 16;
-/// What a list and a structure take whose type is known only when they are read, in bytes: serde keeps their parts until then.
+/// What a list and a structure take whose type is known only when they are read, in bytes: serde keeps their parts
+/// until then.
 const KEPT_LIST_BYTES: usize = 48;
 const KEPT_MAP_BYTES: usize = 160;
 
@@ -50,7 +52,8 @@ impl Room {
     }
 }
 
-/// What serde hands from one to the next while it reads, with the room beside it: a source of data, or one who takes it.
+/// What serde hands from one to the next while it reads, with the room beside it: a source of data, or one who takes
+/// it.
 pub(super) struct Taming<'r, T> {
     inner: T,
     room: &'r Room,

@@ -16,7 +16,8 @@ use std::path::PathBuf;
 pub const JSON_PREFIX: &[u8] = b"{\"memtwin\":";
 /// The version that says what wire bytes of version 1 say.
 const VERSION: u32 = 1;
-/// The version of traces that need wire bytes of version 2, whose ops may have a `lane`, and of those that name a library.
+/// The version of traces that need wire bytes of version 2, whose ops may have a `lane`, and of those that name a
+/// library.
 const VERSION_2: u32 = 2;
 
 /// The first line of a JSON trace.

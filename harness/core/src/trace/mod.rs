@@ -1,5 +1,6 @@
-//! The trace: a setup and ops, each on a thread, in three forms. Typed for models and subjects, wire bytes for engines, JSON
-//! lines for people and for ever. Typed to wire or JSON and back is the identity; wire to typed to wire is idempotent.
+//! The trace: a setup and ops, each on a thread, in three forms. Typed for models and subjects, wire bytes for engines,
+//! JSON lines for people and for ever. Typed to wire or JSON and back is the identity; wire to typed to wire is
+//! idempotent.
 
 mod join;
 mod jsonl;

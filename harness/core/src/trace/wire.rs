@@ -1,5 +1,5 @@
-//! Wire bytes of whole traces, in both versions: heads, and ops with their lanes. What a component's setup and ops look like
-//! is its rig's affair.
+//! Wire bytes of whole traces, in both versions: heads, and ops with their lanes. What a component's setup and ops look
+//! like is its rig's affair.
 
 use crate::rig::Rig;
 use memtwin_models::Lane;

@@ -1,5 +1,5 @@
-//! The baton: one of two threads has it, and the other one sleeps until it gets it. What is to be done goes with it, and what
-//! became of it comes back. Does not begin or end threads.
+//! The baton: one of two threads has it, and the other one sleeps until it gets it. What is to be done goes with it,
+//! and what became of it comes back. Does not begin or end threads.
 
 use std::any::Any;
 use std::cell::Cell;

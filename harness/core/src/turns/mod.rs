@@ -1,5 +1,6 @@
-//! Threads that take turns: what a trace has on other lanes than the first is carried out there, one op at a time, while the
-//! first thread waits. Who runs is decided by hand-offs alone, so that the same trace is the same run. Does not judge.
+//! Threads that take turns: what a trace has on other lanes than the first is carried out there, one op at a time,
+//! while the first thread waits. Who runs is decided by hand-offs alone, so that the same trace is the same run. Does
+//! not judge.
 
 mod baton;
 mod record;
@@ -35,8 +36,9 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Has the thread of a lane carry out an op, and ends it with the op if that says so. What panics there goes on panicking
-    /// here. `Err` when the host refuses a thread: then nothing was done. For components of one thread this is a call.
+    /// Has the thread of a lane carry out an op, and ends it with the op if that says so. What panics there goes on
+    /// panicking here. `Err` when the host refuses a thread: then nothing was done. For components of one thread this
+    /// is a call.
     #[inline]
     pub(crate) fn carry_out<C: Component>(
         &mut self,

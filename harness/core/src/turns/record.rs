@@ -1,5 +1,6 @@
-//! What a fault handler must know of threads that take turns: whose turn it is, and where each of them has its stack. Plain
-//! numbers, fit for a signal handler. A process has one trace at a time where it has such a handler; the last one counts.
+//! What a fault handler must know of threads that take turns: whose turn it is, and where each of them has its stack.
+//! Plain numbers, fit for a signal handler. A process has one trace at a time where it has such a handler; the last one
+//! counts.
 
 use memtwin_models::{Lane, MOST_LANES};
 use std::ops::Range;

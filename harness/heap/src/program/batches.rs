@@ -163,8 +163,8 @@ impl<A: Allocator> Program<A> {
 /// The program, lent to a thread that its owner waits for.
 struct Lent<'a, A: Allocator>(&'a mut Program<A>);
 
-// SAFETY: the owner waits until the thread has ended, so there is one user at a time; the allocator says that it may be used
-// by any thread.
+// SAFETY: the owner waits until the thread has ended, so there is one user at a time; the allocator says that it may be
+// used by any thread.
 unsafe impl<A: Allocator> Send for Lent<'_, A> {}
 
 #[cfg(test)]

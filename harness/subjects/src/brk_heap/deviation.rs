@@ -1,5 +1,5 @@
-//! What a subject may do differently from the hardened code: one method for each decision of gate, kernel, allocator and
-//! program. The defaults are the hardened code.
+//! What a subject may do differently from the hardened code: one method for each decision of gate, kernel, allocator
+//! and program. The defaults are the hardened code.
 //!
 //! Refused: more than one defect in a subject of the catalogue. Every method that a deviation does not name is sound.
 

@@ -1,5 +1,5 @@
-//! The hardened brk heap: every result is checked, every sum as well, the gate keeps its promise, and the break never moves
-//! over a page that is not mapped. Under test it is the subject `hardened`; it claims no freedom.
+//! The hardened brk heap: every result is checked, every sum as well, the gate keeps its promise, and the break never
+//! moves over a page that is not mapped. Under test it is the subject `hardened`; it claims no freedom.
 
 use super::deviation::Deviation;
 use super::subject::Program;

@@ -1,6 +1,6 @@
-//! What the bug report found: the gate's way back loses x9, the kernel moves the break without limit and without mapping a
-//! page, and the allocator checks no sum. In the reported layouts the second block lies at twice the heap's start and
-//! 64 KiB, and the first copy to it faults three bytes further.
+//! What the bug report found: the gate's way back loses x9, the kernel moves the break without limit and without
+//! mapping a page, and the allocator checks no sum. In the reported layouts the second block lies at twice the heap's
+//! start and 64 KiB, and the first copy to it faults three bytes further.
 
 use super::defects::{clobber_x9, move_break_alone};
 use super::deviation::Deviation;

@@ -1,5 +1,5 @@
-//! The simulated process: its memory as the program sees it, its registers, and the gate to the kernel. Loads and stores
-//! really happen, so a bad pointer really faults; refused is any look at what a pointer means.
+//! The simulated process: its memory as the program sees it, its registers, and the gate to the kernel. Loads and
+//! stores really happen, so a bad pointer really faults; refused is any look at what a pointer means.
 
 use super::deviation::Deviation;
 use super::kernel::{EINVAL, Kernel};
@@ -120,7 +120,8 @@ impl<D: Deviation> Process<D> {
         self.store(END_WORD, &end.to_le_bytes());
     }
 
-    /// The program copies bytes of its own to an address. Where every byte is mapped, the order of the stores shows nowhere.
+    /// The program copies bytes of its own to an address. Where every byte is mapped, the order of the stores shows
+    /// nowhere.
     pub(super) fn store(&mut self, address: u64, bytes: &[u8]) {
         let length = bytes.len() as u64;
         if let Some(target) = self.kernel.pages.bytes_mut(address, length) {

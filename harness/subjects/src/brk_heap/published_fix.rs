@@ -1,6 +1,6 @@
-//! The published workaround: one mapping for each block, and brk is avoided. Freed blocks are never unmapped, and
-//! a mapping of no bytes is accepted. The published code has a queue of 16 freed mappings whose overflow leaks; here, simpler,
-//! every freed block leaks.
+//! The published workaround: one mapping for each block, and brk is avoided. Freed blocks are never unmapped, and a
+//! mapping of no bytes is accepted. The published code has a queue of 16 freed mappings whose overflow leaks; here,
+//! simpler, every freed block leaks.
 
 use super::deviation::{BlockOrigin, Deviation};
 use super::kernel::Kernel;

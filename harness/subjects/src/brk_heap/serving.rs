@@ -1,6 +1,6 @@
-//! The hardened brk heap as a program's global allocator. What the fuzzers put to the test serves here, unchanged, behind a
-//! lock. Refused: more memory than a setup can have (16 MiB of blocks, none of which is used twice), and alignments above
-//! that of the simulated memory in the host.
+//! The hardened brk heap as a program's global allocator. What the fuzzers put to the test serves here, unchanged,
+//! behind a lock. Refused: more memory than a setup can have (16 MiB of blocks, none of which is used twice), and
+//! alignments above that of the simulated memory in the host.
 
 use super::hardened::Sound;
 use super::process::Process;
@@ -11,8 +11,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// A global allocator that takes its blocks from the system until [`ServingHeap::serve`] is called, and from a hardened brk
-/// heap from there on. Each block goes back to where it came from.
+/// A global allocator that takes its blocks from the system until [`ServingHeap::serve`] is called, and from a hardened
+/// brk heap from there on. Each block goes back to where it came from.
 #[derive(Debug, Default)]
 pub struct ServingHeap {
     process: OnceLock<Mutex<Process<Sound>>>,

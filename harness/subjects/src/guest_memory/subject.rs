@@ -46,8 +46,8 @@ pub trait Ram {
     fn size(&self) -> u64;
     /// Fills `buffer` from `address` on.
     fn show(&self, address: u64, buffer: &mut [u8]) -> Result<(), VmError>;
-    /// Makes the bytes of the ranges, each an address and a length in bytes, zero and kills the reservations there; bytes
-    /// beyond the end are left out.
+    /// Makes the bytes of the ranges, each an address and a length in bytes, zero and kills the reservations there;
+    /// bytes beyond the end are left out.
     fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError>;
 }
 
@@ -131,8 +131,8 @@ impl<V: Vcpu> Adapter<V> {
 
     #[inline]
     fn call(&mut self, op: &Op, seen: &mut Outcome) -> Seen {
-        // The owner is taken in each arm: asking the op for it would be a second jump by its kind, and jumps by something
-        // random are what a scalar op costs most.
+        // The owner is taken in each arm: asking the op for it would be a second jump by its kind, and jumps by
+        // something random are what a scalar op costs most.
         let handles = &mut self.machine.handles;
         match *op {
             Op::Read { owner, address, size, .. } => {

@@ -1,5 +1,5 @@
-//! What a subject may do differently from the hardened code: one method for each decision. The defaults are the hardened
-//! code.
+//! What a subject may do differently from the hardened code: one method for each decision. The defaults are the
+//! hardened code.
 //!
 //! Refused: more than one defect in a subject of the catalogue. Every method that a deviation does not name is sound.
 
@@ -71,8 +71,8 @@ pub trait Deviation: 'static {
         SLAB_BYTES / shape.stride()
     }
 
-    /// What a freed tiny block leaves on the free list, of its start with header and of its start without, both as offsets
-    /// in the slab: the first, which is what the list is read as.
+    /// What a freed tiny block leaves on the free list, of its start with header and of its start without, both as
+    /// offsets in the slab: the first, which is what the list is read as.
     #[inline]
     fn list_entry(start: u64, _user: u64) -> u64 {
         start

@@ -1,7 +1,7 @@
-//! The hardened allocator: the owner of a pointer is known from books that lie outside of the memory handed out, for every
-//! kind of block. It reads no byte that is not its own, believes no header, and refuses a SuperSlab that its registry has
-//! no room for. Under test it is the subject `hardened`, which claims no freedom, and `hardened_real_libc` over the
-//! process's own malloc.
+//! The hardened allocator: the owner of a pointer is known from books that lie outside of the memory handed out, for
+//! every kind of block. It reads no byte that is not its own, believes no header, and refuses a SuperSlab that its
+//! registry has no room for. Under test it is the subject `hardened`, which claims no freedom, and `hardened_real_libc`
+//! over the process's own malloc.
 
 use super::deviation::Deviation;
 use super::subject::Program;

@@ -1,5 +1,5 @@
-//! libc's heap: blocks with a ledger of the live ones, in simulated memory or in the process's own heap. Does not free what
-//! the ledger does not know: the real one would end the process.
+//! libc's heap: blocks with a ledger of the live ones, in simulated memory or in the process's own heap. Does not free
+//! what the ledger does not know: the real one would end the process.
 
 use super::layout::LIBC;
 use memtwin_models::header_free::{CELLS, Libc};

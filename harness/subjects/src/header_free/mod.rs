@@ -1,4 +1,5 @@
-//! An allocator under test that must find out from a bare pointer who owns it, in a small simulated process beside libc.
+//! An allocator under test that must find out from a bare pointer who owns it, in a small simulated process beside
+//! libc.
 //!
 //! - `memory` is the process's memory: pages that really fault, errno, the `mincore` gate. `libc_heap` is libc. `tiny`,
 //!   `registry` and `table` are the allocator's books, `allocator` is the allocator, `subject` drives it as a subject.

@@ -1,5 +1,5 @@
-//! What the bug report found: `free` guesses SuperSlabs at the multiples below a pointer, and then reads the header before
-//! it, whatever is there. It dies at the first block of libc's that begins a page.
+//! What the bug report found: `free` guesses SuperSlabs at the multiples below a pointer, and then reads the header
+//! before it, whatever is there. It dies at the first block of libc's that begins a page.
 
 use super::defects::{believe, guess, ignoring_fallback};
 use super::deviation::{Deviation, Fallback};

@@ -1,6 +1,6 @@
-//! The published fix: before it reads a header, `free` asks `mincore` about the header's address. That address is hardly
-//! ever a multiple of the page size, so the answer is EINVAL for nearly every block with a header, and "not mapped" is what
-//! the code makes of it: the blocks that the fix was made for go to libc, or nowhere.
+//! The published fix: before it reads a header, `free` asks `mincore` about the header's address. That address is
+//! hardly ever a multiple of the page size, so the answer is EINVAL for nearly every block with a header, and "not
+//! mapped" is what the code makes of it: the blocks that the fix was made for go to libc, or nowhere.
 
 use super::defects::{ask, believe, ignoring_fallback};
 use super::deviation::{Deviation, Fallback};

@@ -1,4 +1,5 @@
-//! The registry of SuperSlabs: open addressing with linear probing and tombstones. Refuses an entry rather than lose it.
+//! The registry of SuperSlabs: open addressing with linear probing and tombstones. Refuses an entry rather than lose
+//! it.
 
 /// A slot of the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
-//! The hardened allocator as a program's global allocator, in front of the system's, as under `LD_PRELOAD`: what it has no
-//! room for the system serves, and at each `free` the allocator must find out from the bare pointer whose block it is. What
-//! the fuzzers put to the test serves here, unchanged, behind a lock. Refused: more than the few blocks that a setup has.
+//! The hardened allocator as a program's global allocator, in front of the system's, as under `LD_PRELOAD`: what it has
+//! no room for the system serves, and at each `free` the allocator must find out from the bare pointer whose block it
+//! is. What the fuzzers put to the test serves here, unchanged, behind a lock. Refused: more than the few blocks that a
+//! setup has.
 
 use super::allocator::Allocator;
 use super::hardened::Sound;
@@ -23,8 +24,8 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A global allocator that takes its blocks from the system until [`ServingAllocator::serve`] is called, and from a hardened
-/// allocator from there on, as long as that has room.
+/// A global allocator that takes its blocks from the system until [`ServingAllocator::serve`] is called, and from a
+/// hardened allocator from there on, as long as that has room.
 #[derive(Debug, Default)]
 pub struct ServingAllocator {
     allocator: OnceLock<Mutex<Allocator<Sound>>>,
@@ -96,8 +97,8 @@ fn alignment(layout: Layout) -> Alignment {
     Alignment::from_exponent_folded(layout.align().trailing_zeros().to_le_bytes()[0])
 }
 
-// SAFETY: blocks of the allocator lie in its mapped pages, disjoint, aligned and at least as long as asked for, as its model
-// demands, and are given up by nobody but their owner. All other blocks are the system's, and go back there.
+// SAFETY: blocks of the allocator lie in its mapped pages, disjoint, aligned and at least as long as asked for, as its
+// model demands, and are given up by nobody but their owner. All other blocks are the system's, and go back there.
 unsafe impl GlobalAlloc for ServingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (size, align) = (layout.size() as u64, alignment(layout));

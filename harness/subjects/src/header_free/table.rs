@@ -1,5 +1,5 @@
-//! The books of blocks with headers: who lives where, kept outside of the memory itself. Nothing here reads a header, so
-//! nothing that a program writes can change what a pointer is.
+//! The books of blocks with headers: who lives where, kept outside of the memory itself. Nothing here reads a header,
+//! so nothing that a program writes can change what a pointer is.
 
 use super::layout::Windows;
 use memtwin_models::header_free::Kind;

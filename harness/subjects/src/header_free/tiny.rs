@@ -1,5 +1,5 @@
-//! Tiny blocks: SuperSlabs of one class, with their bookkeeping outside of the memory they hand out. Refuses every pointer
-//! that is not the start of a live block, from its own books and without reading a byte of the block.
+//! Tiny blocks: SuperSlabs of one class, with their bookkeeping outside of the memory they hand out. Refuses every
+//! pointer that is not the start of a live block, from its own books and without reading a byte of the block.
 
 use super::deviation::Deviation;
 use super::layout::{SLAB_OFFSET, SUPERSLABS, SUPERSLABS_START};

@@ -1,5 +1,5 @@
-//! What a free-list heap may do differently from the hardened one: one method for each decision. The defaults are the hardened
-//! code. A subject of the catalogue has one defect and no more.
+//! What a free-list heap may do differently from the hardened one: one method for each decision. The defaults are the
+//! hardened code. A subject of the catalogue has one defect and no more.
 
 use super::free_list::{FreeList, GRAIN_BYTES};
 use memtwin_heap::RawHeap as _;
@@ -13,7 +13,8 @@ pub trait Deviation: Sized + 'static {
     const HEALTH: Health;
     /// The subject's name. A defect of the catalogue is called by its id.
     const NAME: &'static str = Self::HEALTH.id();
-    /// What it claims. Sizes and addresses are rounded to 16 bytes: up to 15 before a block, in it, and at a region's end.
+    /// What it claims. Sizes and addresses are rounded to 16 bytes: up to 15 before a block, in it, and at a region's
+    /// end.
     const CONTRACT: HeapContract =
         HeapContract { block_overhead: 24, ..HeapContract::ARENA.having(&[OpKind::Extend, OpKind::AddRegion]) };
 
@@ -69,6 +70,7 @@ const _: () = assert!(GRAIN_BYTES == 16);
 
 /// Frees a block that its owner still has, as a defect does.
 pub(super) fn free_behind_the_owner<D: Deviation>(heap: &mut FreeList<D>, block: *mut u8, layout: Layout) {
-    // SAFETY: deliberately none: the owner still has the block. The heap's own lists stay whole until it is freed again.
+    // SAFETY: deliberately none: the owner still has the block. The heap's own lists stay whole until it is freed
+    // again.
     unsafe { heap.dealloc(block, layout) };
 }

@@ -1,5 +1,5 @@
-//! A small free-list heap over regions: first fit in the order of addresses, neighbours coalesce when they are freed. Its nodes
-//! lie in free memory, and nothing lies in front of blocks. It is not made for threads.
+//! A small free-list heap over regions: first fit in the order of addresses, neighbours coalesce when they are freed.
+//! Its nodes lie in free memory, and nothing lies in front of blocks. It is not made for threads.
 
 use super::deviation::Deviation;
 use memtwin_heap::RawHeap;

@@ -6,8 +6,8 @@ use memtwin_models::{Contract as _, Unsupported};
 use std::alloc::System;
 use std::ptr::null_mut;
 
-/// AddressSanitizer's malloc, which then is the host's, reserves a multiple of an alignment and notes an eighth of that, and ends
-/// the process where size and alignment together overflow (posix_memalign with 2^63).
+/// AddressSanitizer's malloc, which then is the host's, reserves a multiple of an alignment and notes an eighth of
+/// that, and ends the process where size and alignment together overflow (posix_memalign with 2^63).
 pub(super) const LARGEST_ALIGN: u64 =
     if memtwin_wild::HAS_ADDRESS_SANITIZER { 1 << 24 } else { HeapContract::STRICT.largest_align };
 

@@ -1,5 +1,5 @@
-//! The hardened allocators of the other components as `GlobalAlloc`s in front of the system's, as they serve a program. The
-//! system that they ask for memory is simulated, so that no request to the host is theirs.
+//! The hardened allocators of the other components as `GlobalAlloc`s in front of the system's, as they serve a program.
+//! The system that they ask for memory is simulated, so that no request to the host is theirs.
 
 use super::HostSystem;
 use crate::brk_heap::ServingHeap;

@@ -1,5 +1,5 @@
-//! The hardened walker, reader and buffers: canonical ranges, bounded walks, regions that end where their backing ends, and
-//! nothing of the guest's believed unchecked. Under test it is the subject `hardened`; it claims no freedom.
+//! The hardened walker, reader and buffers: canonical ranges, bounded walks, regions that end where their backing ends,
+//! and nothing of the guest's believed unchecked. Under test it is the subject `hardened`; it claims no freedom.
 
 use super::deviation::Deviation;
 use super::subject::Host;

@@ -1,6 +1,6 @@
-//! The host memory behind the backings: only the backings' pages are accessible, each ending right before an inaccessible
-//! page. A byte too many is a real fault; refused is any check that would prevent it. What a backing leaves of its first
-//! page is slack: accessible, nobody's, and full of one byte.
+//! The host memory behind the backings: only the backings' pages are accessible, each ending right before an
+//! inaccessible page. A byte too many is a real fault; refused is any check that would prevent it. What a backing
+//! leaves of its first page is slack: accessible, nobody's, and full of one byte.
 
 use crate::pages::{Access, Pages};
 use memtwin_models::Unsupported;
@@ -91,8 +91,8 @@ impl HostMemory {
         })
     }
 
-    /// Reads a byte of every page of a range, and its last byte: a range that leaves its backing faults at the first byte
-    /// beyond, because that is the first of a page.
+    /// Reads a byte of every page of a range, and its last byte: a range that leaves its backing faults at the first
+    /// byte beyond, because that is the first of a page.
     pub(super) fn touch(&self, address: u64, length: u64) {
         if length == 0 || self.bytes(address, length).is_some() {
             return;

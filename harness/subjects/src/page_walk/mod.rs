@@ -1,9 +1,9 @@
-//! Page tables, and the memory behind them, under test: what a micro-VM's host does with tables and buffers that its guest
-//! can write.
+//! Page tables, and the memory behind them, under test: what a micro-VM's host does with tables and buffers that its
+//! guest can write.
 //!
-//! - `tables` is the table buffer, `walker` finds the leaves of a range, `reader` reads by guest virtual address and lists
-//!   regions, `shared` has what host and guest share in scratch, `sandbox` holds it together over `host_memory`, where a byte
-//!   too many really faults. `subject` drives it, and reads tables through a counting `port`.
+//! - `tables` is the table buffer, `walker` finds the leaves of a range, `reader` reads by guest virtual address and
+//!   lists regions, `shared` has what host and guest share in scratch, `sandbox` holds it together over `host_memory`,
+//!   where a byte too many really faults. `subject` drives it, and reads tables through a counting `port`.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.

@@ -1,5 +1,5 @@
-//! What the bug report found, all of it together: a walker that looks at leaf bits only and knows no large pages, reads and
-//! region lists that believe what they are told, and buffers that trust the guest.
+//! What the bug report found, all of it together: a walker that looks at leaf bits only and knows no large pages, reads
+//! and region lists that believe what they are told, and buffers that trust the guest.
 
 use super::defects::pw_01_region_past_backing::Pw01;
 use super::defects::pw_03_dangling_base::Pw03;

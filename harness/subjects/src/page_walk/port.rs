@@ -1,5 +1,5 @@
-//! The port that code under test reads page tables through. It counts, and when a walk has gone on long after it had to end
-//! it answers that nothing is present: a runaway walk is seen each time alike, and not by the clock.
+//! The port that code under test reads page tables through. It counts, and when a walk has gone on long after it had to
+//! end it answers that nothing is present: a runaway walk is seen each time alike, and not by the clock.
 
 use super::walker::TableReader;
 use memtwin_models::page_walk::WorkBounds;

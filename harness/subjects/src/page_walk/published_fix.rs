@@ -1,5 +1,5 @@
-//! What a fix of the reported symptoms leaves: regions end where their backings end and keep their types, sums are checked,
-//! back-pointers and prefixes too. The walker still looks at leaf bits only, and its work has no bound.
+//! What a fix of the reported symptoms leaves: regions end where their backings end and keep their types, sums are
+//! checked, back-pointers and prefixes too. The walker still looks at leaf bits only, and its work has no bound.
 
 use super::defects::pw_11_file_mappings_unread::Pw11;
 use super::defects::pw_13_avl_compared_whole::Pw13;

@@ -1,5 +1,5 @@
-//! Reads by guest virtual address, and the list of guest memory regions: both translate through tables that a guest wrote.
-//! Nothing is allocated or copied before all of it is known to be there.
+//! Reads by guest virtual address, and the list of guest memory regions: both translate through tables that a guest
+//! wrote. Nothing is allocated or copied before all of it is known to be there.
 
 use super::deviation::Deviation;
 use super::port::{Meter, Port};

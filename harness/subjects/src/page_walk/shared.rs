@@ -1,5 +1,6 @@
 //! What host and guest share in scratch: the buffer, the list of file mappings, the copy of the page tables, and the
-//! bookkeeping words; and the snapshots that go with them. Pointers, prefixes and counts are checked before they are used.
+//! bookkeeping words; and the snapshots that go with them. Pointers, prefixes and counts are checked before they are
+//! used.
 
 use super::deviation::Deviation;
 use super::reader::Landing;

@@ -1,5 +1,5 @@
-//! The table buffer: page tables as a host builds them for a guest, in memory of its own. Whatever an entry says, nothing
-//! outside of the buffer is read or written.
+//! The table buffer: page tables as a host builds them for a guest, in memory of its own. Whatever an entry says,
+//! nothing outside of the buffer is read or written.
 
 use super::deviation::Deviation;
 use super::walker::TableReader;

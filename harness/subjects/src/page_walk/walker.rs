@@ -1,5 +1,5 @@
-//! The walker: finds the leaves of a range in tables that a guest wrote. Bounded in work and depth whatever they hold; it
-//! reads entries through a port and keeps nothing.
+//! The walker: finds the leaves of a range in tables that a guest wrote. Bounded in work and depth whatever they hold;
+//! it reads entries through a port and keeps nothing.
 
 use super::deviation::Deviation;
 use memtwin_models::page_walk::translate::{ADDRESS, NO_EXECUTE, PRESENT, WRITABLE, shift};

@@ -1,5 +1,5 @@
-//! The forms of reports, judged by the schemas that others wrote for them, and by this project's own for run files. It knows
-//! nothing of how reports are made.
+//! The forms of reports, judged by the schemas that others wrote for them, and by this project's own for run files. It
+//! knows nothing of how reports are made.
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -37,7 +37,8 @@ fn validate(validator: &Validator, value: &Value) {
     assert_eq!(complaint.map(|text| text.chars().take(2000).collect::<String>()), None);
 }
 
-/// A run file says what the committed schema says. The schema lets fields of newer versions be; those of this one are in it.
+/// A run file says what the committed schema says. The schema lets fields of newer versions be; those of this one are
+/// in it.
 #[track_caller]
 pub(crate) fn is_run_file(run: &Value) {
     for validator in &*RUN_FILES {

@@ -1,5 +1,6 @@
-//! `memtwin record`: what small C programs ask becomes traces that agree on sound allocators, a broken allocator is told at the
-//! call that shows it, and where nothing is recorded the reason is. Where there is no C compiler a line says so.
+//! `memtwin record`: what small C programs ask becomes traces that agree on sound allocators, a broken allocator is
+//! told at the call that shows it, and where nothing is recorded the reason is. Where there is no C compiler a line
+//! says so.
 
 use super::command_line::Room;
 use std::io::Write as _;

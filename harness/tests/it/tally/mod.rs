@@ -1,5 +1,5 @@
-//! A component with four threads, as small as one can be: what only traces with lanes need is tested on it. Its model knows which
-//! thread counted how often, so that an op on a wrong thread, or on one that outlived its trace, is seen.
+//! A component with four threads, as small as one can be: what only traces with lanes need is tested on it. Its model
+//! knows which thread counted how often, so that an op on a wrong thread, or on one that outlived its trace, is seen.
 
 mod rig;
 

@@ -1,4 +1,5 @@
-//! The rig of tallies: its wire form has a second setup part, an op whose tag takes two bytes, and room for everything else.
+//! The rig of tallies: its wire form has a second setup part, an op whose tag takes two bytes, and room for everything
+//! else.
 
 use super::{Op, Setup, Tally};
 use memtwin::models::wire::{Parts, Reader, Writer};

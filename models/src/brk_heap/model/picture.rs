@@ -1,5 +1,5 @@
-//! The model as a picture: the heap with its blocks, the program's slots, the kernel's books, and where the allocator's locals
-//! live. Only explaining runs come here; nothing is judged.
+//! The model as a picture: the heap with its blocks, the program's slots, the kernel's books, and where the allocator's
+//! locals live. Only explaining runs come here; nothing is judged.
 
 use super::super::op::{MAX_SHOWN_BYTES, Op, OpKind};
 use super::super::operands::{BrkRequest, SLOTS, Slot};

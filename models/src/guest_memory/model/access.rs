@@ -83,8 +83,8 @@ impl Layout {
         self.shard_reciprocal = if self.shard_size < 2 { 0 } else { u64::MAX / self.shard_size + 1 };
     }
 
-    /// Whether a scalar access goes to memory and keeps clear of all devices at once. When `false`, [`Layout::scalar`] must
-    /// tell.
+    /// Whether a scalar access goes to memory and keeps clear of all devices at once. When `false`, [`Layout::scalar`]
+    /// must tell.
     #[inline]
     pub(super) fn is_plain(&self, address: u64, size: u8) -> bool {
         let length = u64::from(size);

@@ -1,5 +1,5 @@
-//! The one right answer to an op, where the contract leaves one and no device is asked: for exports, which know the ops and
-//! not what was seen. Nothing is judged.
+//! The one right answer to an op, where the contract leaves one and no device is asked: for exports, which know the ops
+//! and not what was seen. Nothing is judged.
 
 use super::super::op::Op;
 use super::super::setup::DUMP_LIMIT_BYTES;
@@ -23,8 +23,8 @@ pub enum Answer {
 }
 
 impl GuestMemoryModel {
-    /// Takes a step without judging it, and says what the answer must be; `None` where the contract leaves it open, or a
-    /// device is asked, and then no step is taken.
+    /// Takes a step without judging it, and says what the answer must be; `None` where the contract leaves it open, or
+    /// a device is asked, and then no step is taken.
     pub fn follow(&mut self, op: &Op) -> Option<Answer> {
         Some(match *op {
             Op::Read { address, size, .. } => self.value(self.layout.scalar(address.0, size), address.0, size)?,

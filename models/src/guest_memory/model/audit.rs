@@ -54,7 +54,8 @@ pub(super) fn audit(layout: &Layout, memory: &FlatMemory, view: &View) -> Verdic
     if shown.is_empty() { Verdict::Agree } else { Verdict::diverge(&FLAT_MEMORY, "state") }
 }
 
-/// Wants the lines that were written and their neighbours: a store that went astray mostly lands beside the right place.
+/// Wants the lines that were written and their neighbours: a store that went astray mostly lands beside the right
+/// place.
 fn want_touched(layout: &Layout, memory: &FlatMemory, ranges: &mut Vec<(u64, u32)>) {
     let mut left = RANGES_LIMIT_BYTES;
     memory.visit_touched(|address, length| {

@@ -4,9 +4,9 @@
 //!
 //! | numbers | what they tell apart | made of |
 //! |---|---|---|
-//! | 0 to 4095 | ops | kind (4 bits), outcome class (3), size class (3) and [`Position`] (4), folded to 12 bits by a hash |
+//! | 0 to 4095 | ops | kind (4 bits), outcome class (3), size class (3), [`Position`] (4), folded to 12 bits |
 //! | 4096 to 6143 | orders of ops | kind and class of the op before (7 bits) and of this one (7), folded to 11 bits |
-//! | 6144 to 8191 | reservations | kind (4 bits), number of live reservations after the op (3), [`ReservationEvent`] (4) |
+//! | 6144 to 8191 | reservations | kind (4 bits), live reservations after the op (3), [`ReservationEvent`] (4) |
 //!
 //! The first op of a trace follows a kind of its own. The third part is hit only by ops that met reservations.
 
@@ -93,7 +93,8 @@ impl ReservationEvent {
     }
 }
 
-/// What the model remembers of the ops for features: this one and the one before. A step is a kind and a class in 7 bits.
+/// What the model remembers of the ops for features: this one and the one before. A step is a kind and a class in 7
+/// bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct History {
     before: u8,

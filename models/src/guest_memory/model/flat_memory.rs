@@ -11,8 +11,8 @@ const ZERO_SLOT: usize = 0;
 
 /// A sparse memory whose fresh bytes are zero.
 ///
-/// Reads of absent pages find the shared zero page, so that they need no branch. Each page knows which of its lines were
-/// written: a reset costs in proportion to what was touched, and hands out the same few pages again.
+/// Reads of absent pages find the shared zero page, so that they need no branch. Each page knows which of its lines
+/// were written: a reset costs in proportion to what was touched, and hands out the same few pages again.
 #[derive(Debug, Clone)]
 pub(super) struct FlatMemory {
     size: u64,
@@ -124,8 +124,8 @@ impl FlatMemory {
         }
     }
 
-    /// Calls `visit` with (address, length in bytes) of each run of lines, within one page, that were written or lie beside
-    /// written ones. Pages come in the order of their first store.
+    /// Calls `visit` with (address, length in bytes) of each run of lines, within one page, that were written or lie
+    /// beside written ones. Pages come in the order of their first store.
     pub(super) fn visit_touched(&self, mut visit: impl FnMut(u64, u64)) {
         for page in &self.pool[1..self.used] {
             let mut lines = page.dirty_lines | page.dirty_lines << 1 | page.dirty_lines >> 1;

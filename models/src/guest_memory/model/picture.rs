@@ -1,5 +1,5 @@
-//! The model as a picture: shards, devices, reservations and the bytes at the op's address. Only explaining runs come here;
-//! nothing is judged.
+//! The model as a picture: shards, devices, reservations and the bytes at the op's address. Only explaining runs come
+//! here; nothing is judged.
 
 use super::super::op::{OWNERS, Op, OpKind, Owner};
 use super::super::outcome::{Outcome, POISON, Seen, View};

@@ -1,4 +1,5 @@
-//! Poison in the caller's buffer: what shows that a subject wrote too little, too much, or on a failure anything at all.
+//! Poison in the caller's buffer: what shows that a subject wrote too little, too much, or on a failure anything at
+//! all.
 
 use super::super::op::TransferLength;
 use super::super::outcome::{Outcome, POISON, REDZONE_BYTES};
@@ -8,7 +9,8 @@ use super::flat_memory::position_of_difference;
 static POISONED: [u8; 4096] = [POISON; 4096];
 /// The bytes at each end of a buffer that are poisoned before a read that must fill it.
 const END_BYTES: usize = 16;
-/// Between the ends one byte of so many is poisoned, so that a gap of this length cannot pass with bytes of an older read.
+/// Between the ends one byte of so many is poisoned, so that a gap of this length cannot pass with bytes of an older
+/// read.
 const GAP_BYTES: usize = 256;
 
 /// Poisons the whole buffer of a bulk read that must fail, and the bytes after it.
@@ -17,8 +19,8 @@ pub(super) fn poison_whole(seen: &mut Outcome, length: TransferLength) {
     seen.whole_buffer()[..length + REDZONE_BYTES].fill(POISON);
 }
 
-/// Poisons parts of the buffer of a bulk read that must fill it, and the bytes after it. Poisoning all of it would double
-/// the cost of a long read.
+/// Poisons parts of the buffer of a bulk read that must fill it, and the bytes after it. Poisoning all of it would
+/// double the cost of a long read.
 #[inline]
 pub(super) fn poison_parts(seen: &mut Outcome, length: TransferLength) {
     let length = length.bytes() as usize;

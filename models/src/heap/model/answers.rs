@@ -1,5 +1,5 @@
-//! Requests for a block and how their answers are judged: when null is right, and where a block may lie. What is in a block is
-//! judged elsewhere.
+//! Requests for a block and how their answers are judged: when null is right, and where a block may lie. What is in a
+//! block is judged elsewhere.
 
 use super::super::laws::{ALIGNED, ANSWER, DISJOINT, ERRNO, INSIDE, REFUSAL};
 use super::super::op::REFUSABLE_BYTES;
@@ -45,7 +45,8 @@ impl Request {
     }
 }
 
-/// What a block without an alignment is aligned to: the largest power of two not above its size, up to 16 (C23, 7.24.3).
+/// What a block without an alignment is aligned to: the largest power of two not above its size, up to 16 (C23,
+/// 7.24.3).
 pub(super) const fn natural_align(size: u64) -> u64 {
     match size {
         0 | 1 => 1,

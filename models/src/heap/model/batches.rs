@@ -1,4 +1,5 @@
-//! Ops that are many calls: batches of blocks, the search for the largest one, cycles. A single call is judged elsewhere.
+//! Ops that are many calls: batches of blocks, the search for the largest one, cycles. A single call is judged
+//! elsewhere.
 
 use super::super::laws::{ANSWER, BOUNDED, LEAK, REFUSAL};
 use super::super::operands::Slot;

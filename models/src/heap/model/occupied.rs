@@ -1,5 +1,5 @@
-//! Which memory live blocks take, as one bit for 8 bytes, so that an overlap is found in a word or two. A bit that is taken
-//! says that a block is near, not that blocks overlap: then the blocks themselves are asked.
+//! Which memory live blocks take, as one bit for 8 bytes, so that an overlap is found in a word or two. A bit that is
+//! taken says that a block is near, not that blocks overlap: then the blocks themselves are asked.
 
 /// Bytes for a bit, as a power of two.
 const GRAIN_SHIFT: u32 = 3;

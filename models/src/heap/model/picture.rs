@@ -1,5 +1,5 @@
-//! The model as a picture: an arena's regions with their blocks, and the program's slots. Only explaining runs come here;
-//! nothing is judged. Addresses of heaps with memory of their own are not drawn: they differ from run to run.
+//! The model as a picture: an arena's regions with their blocks, and the program's slots. Only explaining runs come
+//! here; nothing is judged. Addresses of heaps with memory of their own are not drawn: they differ from run to run.
 
 use super::super::op::{Op, OpKind};
 use super::super::operands::Slot;

@@ -21,8 +21,8 @@ struct Touched {
 impl Touched {
     const NOTHING: Touched = Touched { low: u64::MAX, high: 0, goes_up: false, goes_down: false };
 
-    /// The bytes of a piece that are left for certain: behind the blocks of an allocator that goes up, before those of one
-    /// that goes down, and the fewer of both where nobody can tell.
+    /// The bytes of a piece that are left for certain: behind the blocks of an allocator that goes up, before those of
+    /// one that goes down, and the fewer of both where nobody can tell.
     fn room(&self, start: u64, end: u64) -> u64 {
         let (before, behind) = (self.low.saturating_sub(start), end.saturating_sub(self.high));
         match (self.goes_up, self.goes_down) {

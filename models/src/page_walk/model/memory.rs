@@ -1,5 +1,5 @@
-//! The model's memory: the bytes of every backing, where they lie for the guest, and what host and guest keep in scratch.
-//! Judges nothing.
+//! The model's memory: the bytes of every backing, where they lie for the guest, and what host and guest keep in
+//! scratch. Judges nothing.
 
 use super::super::{
     BOOKKEEPING_BYTES, Backing, FILE_MAPPING_BYTES, FILE_MAPPING_LIST_BYTES, FIRST_CONTENT, MAX_FILE_MAPPINGS,

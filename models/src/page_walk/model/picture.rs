@@ -1,5 +1,5 @@
-//! The model as a picture: the walk that an op makes, the tables, guest-physical memory, and what host and guest keep in
-//! scratch. Only explaining runs come here; nothing is judged.
+//! The model as a picture: the walk that an op makes, the tables, guest-physical memory, and what host and guest keep
+//! in scratch. Only explaining runs come here; nothing is judged.
 
 use super::super::op::{Op, OpKind};
 use super::super::outcome::{Outcome, Seen, View};

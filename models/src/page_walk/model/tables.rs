@@ -1,5 +1,5 @@
-//! The model's table buffer: an array of entries, maps page by page, and the enumeration of the pages of a range. Judges
-//! nothing.
+//! The model's table buffer: an array of entries, maps page by page, and the enumeration of the pages of a range.
+//! Judges nothing.
 
 use super::super::translate::{
     ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, Role, WRITABLE, role, shift,

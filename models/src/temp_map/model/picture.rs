@@ -1,5 +1,6 @@
-//! The model as a picture: the address space in force, the slots of the window, the directories, and who refers to which
-//! frame. Only explaining runs come here; nothing is judged. Look-aside buffers are not in it: the model has none.
+//! The model as a picture: the address space in force, the slots of the window, the directories, and who refers to
+//! which frame. Only explaining runs come here; nothing is judged. Look-aside buffers are not in it: the model has
+//! none.
 
 use super::super::op::{Op, OpKind};
 use super::super::operands::{PageSource, TempFrame};

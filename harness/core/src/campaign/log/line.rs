@@ -1,10 +1,11 @@
-//! Lines of a log: sealed with a checksum when they are written, looked at one at a time when they are read. What a line says
-//! is not known here.
+//! Lines of a log: sealed with a checksum when they are written, looked at one at a time when they are read. What a
+//! line says is not known here.
 
 use crate::random::hash_bytes;
 use std::io::{self, BufRead};
 
-/// The longest line that is read, in bytes. The longest that is written has all that an epoch can keep, and its findings.
+/// The longest line that is read, in bytes. The longest that is written has all that an epoch can keep, and its
+/// findings.
 const LONGEST_BYTES: u64 = 128 << 20;
 /// How a seal begins; sixteen hexadecimal digits and [`SEAL_END`] follow.
 const SEAL: &[u8] = b",\"check\":\"";

@@ -1,7 +1,8 @@
-//! The log of a campaign: a line for each epoch that was run to its end, and for each finding when it is told. A campaign is a
-//! fold over these lines, so one that was killed is taken up by reading them again. A line is on disk before anything else
-//! learns of it; a last line that is not whole is what a kill or a power cut left, and is dropped. A line that is damaged, or is
-//! there twice, is named and does not count: its epoch is run again. A log is a file of ours, never what a link leads to.
+//! The log of a campaign: a line for each epoch that was run to its end, and for each finding when it is told. A
+//! campaign is a fold over these lines, so one that was killed is taken up by reading them again. A line is on disk
+//! before anything else learns of it; a last line that is not whole is what a kill or a power cut left, and is dropped.
+//! A line that is damaged, or is there twice, is named and does not count: its epoch is run again. A log is a file of
+//! ours, never what a link leads to.
 
 mod line;
 pub(super) mod pack;
@@ -277,8 +278,8 @@ fn read_head(text: &[u8]) -> Result<Head, String> {
     }
 }
 
-/// Whether a sound subject has an epoch, and one of them has no opening. All are opened before any has an epoch, and the corpus
-/// has grown since.
+/// Whether a sound subject has an epoch, and one of them has no opening. All are opened before any has an epoch, and
+/// the corpus has grown since.
 fn has_lost_an_opening(registry: &Registry, plan: &Plan, past: &Past) -> bool {
     let is_sound = |target: usize| registry.get(target).is_some_and(Target::is_sound);
     let is_opened = |target: usize| past.openings.iter().any(|(opened, _)| *opened == target);

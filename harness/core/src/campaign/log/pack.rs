@@ -1,5 +1,6 @@
-//! How kept traces lie in a log: their bytes one after the other, compressed, as text. Nearly all of a log is kept traces. A log
-//! is a file, so what it claims is not trusted: unpacked it takes a small multiple of what it takes on disk.
+//! How kept traces lie in a log: their bytes one after the other, compressed, as text. Nearly all of a log is kept
+//! traces. A log is a file, so what it claims is not trusted: unpacked it takes a small multiple of what it takes on
+//! disk.
 
 use crate::feedback::Kept;
 use crate::isolate::{KEPT_BYTES, read_kept, write_kept};
@@ -13,7 +14,8 @@ use std::borrow::Cow;
 
 /// How hard it is tried. Traces are mostly noise: more effort than this saves three bytes of a hundred.
 const LEVEL: u8 = 1;
-/// What compresses better than this is stored as it is, so that nothing that was packed here grows more when it is unpacked.
+/// What compresses better than this is stored as it is, so that nothing that was packed here grows more when it is
+/// unpacked.
 const MOST_GROWTH: usize = 16;
 
 pub(in crate::campaign) fn serialize<S: Serializer>(kept: &[Kept], serializer: S) -> Result<S::Ok, S::Error> {

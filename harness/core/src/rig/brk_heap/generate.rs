@@ -1,5 +1,5 @@
-//! Draws brk-heap traces: swarm weights for each trace, few frames most of the time so that refusals happen, small blocks,
-//! and now and then a size round an edge.
+//! Draws brk-heap traces: swarm weights for each trace, few frames most of the time so that refusals happen, small
+//! blocks, and now and then a size round an edge.
 
 use crate::random::Random;
 use crate::rig::Generator;

@@ -1,5 +1,5 @@
-//! The small world of the brk heap: a heap with room to grow, and one without where the kernel is as odd as it may be; two
-//! slots, and sizes at the borders. It draws nothing.
+//! The small world of the brk heap: a heap with room to grow, and one without where the kernel is as odd as it may be;
+//! two slots, and sizes at the borders. It draws nothing.
 
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::brk_heap::{

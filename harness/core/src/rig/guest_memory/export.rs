@@ -1,5 +1,5 @@
-//! Guest-memory traces as calls of a small trait, with the answers that the model gives. Refuses devices: a test without
-//! memtwin has none.
+//! Guest-memory traces as calls of a small trait, with the answers that the model gives. Refuses devices: a test
+//! without memtwin has none.
 
 use super::written::Written;
 use crate::rig::rust_test::{NoTest, Room, TestBody, comment};
@@ -184,7 +184,8 @@ fn note(written: &mut Written, op: &Op, answer: &Answer) {
     }
 }
 
-/// The bytes as an expression: runs of zeros, pieces of patterns that were written there, and what is left, byte by byte.
+/// The bytes as an expression: runs of zeros, pieces of patterns that were written there, and what is left, byte by
+/// byte.
 fn expected(address: u64, bytes: &[u8], written: &Written) -> String {
     let (mut parts, mut single) = (Vec::new(), String::new());
     let mut at = 0;

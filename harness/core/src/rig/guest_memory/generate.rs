@@ -1,5 +1,5 @@
-//! Draws guest-memory traces: swarm weights for each trace, addresses near edges and near what was just touched, because
-//! uniform 64-bit addresses reach almost nothing.
+//! Draws guest-memory traces: swarm weights for each trace, addresses near edges and near what was just touched,
+//! because uniform 64-bit addresses reach almost nothing.
 
 use crate::random::Random;
 use crate::rig::Generator;
@@ -14,8 +14,8 @@ use memtwin_models::guest_memory::{
 const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2];
 /// Uniform addresses of a trace lie in a window of this many bytes.
 const WINDOW_BYTES: u64 = 1 << 16;
-/// Values that code takes for something special: nothing, all bits, the sign bits and their neighbours. Zero counts twice:
-/// it is also what fresh memory holds, so that a store of it changes nothing.
+/// Values that code takes for something special: nothing, all bits, the sign bits and their neighbours. Zero counts
+/// twice: it is also what fresh memory holds, so that a store of it changes nothing.
 const SPECIAL_VALUES: [u64; 8] = [0, 0, u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 31, 0xffff_ffff, 1];
 /// How many touched places are remembered.
 const RECENT: usize = 8;
@@ -47,8 +47,8 @@ pub struct GuestMemoryGenerator {
     longest_transfer: u64,
     /// In 128ths.
     wild_share: u32,
-    /// Where uniform addresses of this trace begin, and how many there are: a page of a huge memory that is touched once
-    /// costs more than many ops and shows nothing.
+    /// Where uniform addresses of this trace begin, and how many there are: a page of a huge memory that is touched
+    /// once costs more than many ops and shows nothing.
     window_base: u64,
     window_bytes: u64,
 }
@@ -249,8 +249,9 @@ impl GuestMemoryGenerator {
         (GuestAddress(address), TransferLength::new_folded(length))
     }
 
-    /// An address for an access of `length` bytes: near something just touched, round an edge, or anywhere in the window.
-    /// All three are computed and one is chosen, because a wrong guess of the processor costs more than the other two.
+    /// An address for an access of `length` bytes: near something just touched, round an edge, or anywhere in the
+    /// window. All three are computed and one is chosen, because a wrong guess of the processor costs more than the
+    /// other two.
     #[inline]
     fn place(&self, length: u64, random: &mut Random) -> u64 {
         let bits = random.bits();

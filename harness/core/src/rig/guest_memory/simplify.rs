@@ -135,8 +135,8 @@ fn one_owner(ops: &[Op]) -> Vec<Vec<Op>> {
     vec![all_first, renamed]
 }
 
-/// All accesses moved down by the same distance: to 0x1000, to 0, by whole shards, pages and lines. Only when two accesses
-/// or more share the trace; one alone is moved by [`ops`].
+/// All accesses moved down by the same distance: to 0x1000, to 0, by whole shards, pages and lines. Only when two
+/// accesses or more share the trace; one alone is moved by [`ops`].
 fn moved_down(setup: &Setup, ops: &[Op]) -> Vec<Vec<Op>> {
     let inside = |op: &Op| op.range().map(|(address, _)| address).filter(|&address| address <= setup.memory_size);
     let lowest = ops.iter().filter_map(inside).min();

@@ -1,5 +1,5 @@
-//! The small world of guest memory: a memory whose shards have an odd size, and the operands at its borders, those of its
-//! devices and reservations. It draws nothing.
+//! The small world of guest memory: a memory whose shards have an odd size, and the operands at its borders, those of
+//! its devices and reservations. It draws nothing.
 
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::Payload;

@@ -1,5 +1,5 @@
-//! Which patterns lie where in memory: so that a test can say `pattern(3, 0, 64)` where it would else list bytes. It knows no
-//! values, and what it does not know is listed.
+//! Which patterns lie where in memory: so that a test can say `pattern(3, 0, 64)` where it would else list bytes. It
+//! knows no values, and what it does not know is listed.
 
 use memtwin_models::Payload;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Draws header_free traces: swarm weights for each trace, slots that mostly hold what the op needs, pointers a little beside
-//! blocks, and now and then a move of several ops.
+//! Draws header_free traces: swarm weights for each trace, slots that mostly hold what the op needs, pointers a little
+//! beside blocks, and now and then a move of several ops.
 
 use super::moves::Move;
 use crate::random::Random;
@@ -196,8 +196,8 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
 }
 
 impl HeaderFreeGenerator {
-    /// What is more use than this kind, where slots are nearly all full or all empty. Most of the time: what does nothing
-    /// has to do nothing.
+    /// What is more use than this kind, where slots are nearly all full or all empty. Most of the time: what does
+    /// nothing has to do nothing.
     #[inline]
     fn useful_kind(&self, kind: OpKind, draw: u32) -> OpKind {
         let allocates = matches!(kind, OpKind::Alloc | OpKind::LibcAlloc);

@@ -1,6 +1,6 @@
 //! Moves: a few ops in a row that only mean something together, as an attacker or an unlucky program makes them. The
-//! generator plays them between other ops, with slots and numbers of its own. None of them aims at a known defect alone: each
-//! puts something next to a pointer that a careless `free` would look at.
+//! generator plays them between other ops, with slots and numbers of its own. None of them aims at a known defect
+//! alone: each puts something next to a pointer that a careless `free` would look at.
 
 use crate::random::Random;
 use memtwin_models::header_free::{Alignment, Kind, Op, PAGE_BYTES, Protection, Side, Slot, Thread};

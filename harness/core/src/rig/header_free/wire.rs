@@ -1,7 +1,8 @@
 //! The wire form of header_free setups and ops, version 1. The tag table is frozen: golden files read it for ever.
 //!
-//! A tag's high four bits name the kind of the op; its low four bits and the low two bits of the next byte are the slot; the
-//! other six bits of that byte are the op's small operand. Sizes and distances are an edge of the setup and a distance.
+//! A tag's high four bits name the kind of the op; its low four bits and the low two bits of the next byte are the
+//! slot; the other six bits of that byte are the op's small operand. Sizes and distances are an edge of the setup and a
+//! distance.
 
 use crate::rig::Wire;
 use memtwin_models::header_free::{

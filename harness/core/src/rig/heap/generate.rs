@@ -31,7 +31,8 @@ const MOST_LIVE_BYTES: u64 = 4 << 20;
 const CYCLE_ONE_IN: u32 = 12;
 /// One trace in so many trims: each time is several system calls.
 const TRIMS_ONE_IN: u32 = 16;
-/// One trace with threads in so many ends some, and has memory freed by new ones: each costs as much as hundreds of ops.
+/// One trace with threads in so many ends some, and has memory freed by new ones: each costs as much as hundreds of
+/// ops.
 const ENDS_THREADS_ONE_IN: u32 = 2;
 /// From here on allocators have other code for blocks, in bytes.
 const LARGE_BYTES: u32 = 1 << 16;

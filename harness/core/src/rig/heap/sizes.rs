@@ -58,8 +58,8 @@ impl Sizes {
     /// Begins a trace that uses so many slots.
     pub(super) fn begin(&mut self, setup: &Setup, slots: u32, random: &mut Random) {
         if self.own_memory {
-            // Few traces have blocks beyond 64 KiB: each of them costs as much as many small ones, and it is for them that
-            // memory is given back.
+            // Few traces have blocks beyond 64 KiB: each of them costs as much as many small ones, and it is for them
+            // that memory is given back.
             let gives_back = setup.fault.is_some_and(|fault| fault.request != Request::Map);
             let is_large = random.one_in(if gives_back { 2 } else { 16 });
             let most = if is_large { random.choose(&[15, 17, 19, 21]) } else { 12 };

@@ -1,5 +1,5 @@
-//! Plans walks round the bounds on table visits and on leaves. Does not know how a trace goes on: after a plan the root is
-//! empty.
+//! Plans walks round the bounds on table visits and on leaves. Does not know how a trace goes on: after a plan the root
+//! is empty.
 
 use crate::random::Random;
 use memtwin_models::page_walk::translate::{LARGE, NO_EXECUTE, PRESENT, WRITABLE};

@@ -1,5 +1,5 @@
-//! What is probably wrong with a walk, a region list or a buffer, from the ops and the failure alone: what its laws' hints cannot
-//! say.
+//! What is probably wrong with a walk, a region list or a buffer, from the ops and the failure alone: what its laws'
+//! hints cannot say.
 
 use super::scene::{after, backings};
 use crate::finding::{Cause, FaultClass, Step};

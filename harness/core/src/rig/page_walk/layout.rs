@@ -1,12 +1,13 @@
-//! What a generator expects of a trace that it draws: which tables its mappings made, and where the buffer's stack pointer
-//! is. Hostile ops make it wrong, and that does no harm: it aims, it judges nothing.
+//! What a generator expects of a trace that it draws: which tables its mappings made, and where the buffer's stack
+//! pointer is. Hostile ops make it wrong, and that does no harm: it aims, it judges nothing.
 
 use memtwin_models::page_walk::{MAX_TABLES, Setup};
 
 /// The expected state.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Expected {
-    /// The tables that were made on demand, as (level of its entries, the address bits above), the root being the first.
+    /// The tables that were made on demand, as (level of its entries, the address bits above), the root being the
+    /// first.
     tables: Vec<(u32, u64)>,
     /// Where the elements of the buffer begin.
     starts: Vec<u64>,

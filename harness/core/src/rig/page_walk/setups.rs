@@ -1,5 +1,5 @@
-//! Draws page-walk setups: backings that end within a page, scratches without room, file mappings side by side with others
-//! for guest and host. Does not know what becomes of them.
+//! Draws page-walk setups: backings that end within a page, scratches without room, file mappings side by side with
+//! others for guest and host. Does not know what becomes of them.
 
 use crate::random::Random;
 use memtwin_models::page_walk::{

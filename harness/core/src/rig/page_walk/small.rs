@@ -14,8 +14,8 @@ impl SmallWorld for PageWalk {
     }
 }
 
-/// A snapshot that ends within a page and has a tail, a scratch without room for it, and two file mappings: one right behind
-/// for guest and host, one that ends within a page.
+/// A snapshot that ends within a page and has a tail, a scratch without room for it, and two file mappings: one right
+/// behind for guest and host, one that ends within a page.
 fn setups() -> [Setup; 3] {
     let mapped = |gpa, bytes| MappedSetup { gpa, bytes, writable: true, executable: false };
     let odd = Setup {

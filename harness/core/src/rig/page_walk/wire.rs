@@ -1,7 +1,7 @@
 //! The wire form of page-walk setups and ops, version 1. The tag table is frozen: golden files read it for ever.
 //!
-//! An op's tag names its kind in rows of eight; the low three bits are the low three bits of the op's address, or, where it
-//! has none, a choice of its own. Addresses and lengths are an edge of the setup and a distance.
+//! An op's tag names its kind in rows of eight; the low three bits are the low three bits of the op's address, or,
+//! where it has none, a choice of its own. Addresses and lengths are an edge of the setup and a distance.
 
 use crate::rig::Wire;
 use memtwin_models::page_walk::{

@@ -1,5 +1,5 @@
-//! Traces of allocators as calls of `GlobalAlloc`, with what its contract promises as asserts. Refuses what the trait cannot
-//! say: other users of the system's memory, pointers of others, wrong frees.
+//! Traces of allocators as calls of `GlobalAlloc`, with what its contract promises as asserts. Refuses what the trait
+//! cannot say: other users of the system's memory, pointers of others, wrong frees.
 
 use super::{NoTest, Room, TestBody, comment};
 use std::alloc::Layout;
@@ -76,5 +76,6 @@ fn statement(call: &Call) -> Result<String, &'static str> {
     })
 }
 
-/// A program that asserts what the contract of `GlobalAlloc` promises. It is text, not a module: it belongs to the tests.
+/// A program that asserts what the contract of `GlobalAlloc` promises. It is text, not a module: it belongs to the
+/// tests.
 const SUPPORT: &str = include_str!("heap_program.txt");

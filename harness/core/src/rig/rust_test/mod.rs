@@ -1,5 +1,5 @@
-//! What a component makes of a trace that becomes a test: calls, and the support they need. The file around them is the exporter's.
-//! It is made in the supervisor, so that its size is bounded and an interrupt ends it.
+//! What a component makes of a trace that becomes a test: calls, and the support they need. The file around them is the
+//! exporter's. It is made in the supervisor, so that its size is bounded and an interrupt ends it.
 
 use crate::limits::{EXPORT_ANSWER_BYTES, EXPORT_BYTES, EXPORT_OPS};
 use std::sync::atomic::{AtomicBool, Ordering};

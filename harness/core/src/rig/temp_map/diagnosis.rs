@@ -1,4 +1,5 @@
-//! What is probably wrong with a kernel's page tables, from the ops and the failure alone: what its laws' hints cannot say.
+//! What is probably wrong with a kernel's page tables, from the ops and the failure alone: what its laws' hints cannot
+//! say.
 
 use super::words;
 use crate::finding::{Cause, Step};

@@ -1,5 +1,5 @@
-//! Simpler temp-map setups, and operands renamed together, for the shrinker. Each variant is smaller in a fixed order, so
-//! shrinking ends. Simpler ops follow from their operands.
+//! Simpler temp-map setups, and operands renamed together, for the shrinker. Each variant is smaller in a fixed order,
+//! so shrinking ends. Simpler ops follow from their operands.
 
 use crate::rig::Simplify;
 use memtwin_models::operand::Simpler as _;

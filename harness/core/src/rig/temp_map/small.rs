@@ -1,4 +1,5 @@
-//! The small world of temporary mappings: ops round one page, one slot and one frame, right and wrong ones. It draws nothing.
+//! The small world of temporary mappings: ops round one page, one slot and one frame, right and wrong ones. It draws
+//! nothing.
 
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::temp_map::{

@@ -1,7 +1,7 @@
 //! BH-14: zeroed blocks are not made zero.
 //!
-//! The allocator hands out each byte once and takes new pages for zero. They are not where the break fell and rose again
-//! over pages that somebody had used, and the kernel does not clean.
+//! The allocator hands out each byte once and takes new pages for zero. They are not where the break fell and rose
+//! again over pages that somebody had used, and the kernel does not clean.
 
 use super::super::deviation::Deviation;
 use super::super::process::Process;

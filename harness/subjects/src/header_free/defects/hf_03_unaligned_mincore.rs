@@ -1,7 +1,7 @@
 //! HF-03: `mincore` is asked about the header's own address.
 //!
-//! An address that is not a multiple of the page size is EINVAL, whatever is there: a valid block is taken for unmapped, and
-//! the preloaded allocator hands it to libc, which does not know it.
+//! An address that is not a multiple of the page size is EINVAL, whatever is there: a valid block is taken for
+//! unmapped, and the preloaded allocator hands it to libc, which does not know it.
 
 use super::super::deviation::Deviation;
 use super::super::memory::Memory;

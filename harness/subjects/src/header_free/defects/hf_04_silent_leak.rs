@@ -1,7 +1,7 @@
 //! HF-04: `mincore` is asked about the header's own address, in a linked program.
 //!
-//! As HF-03, but the valid block ends in the tiny free, which ignores pointers that it does not know: nobody hears of it, and
-//! the block is never freed.
+//! As HF-03, but the valid block ends in the tiny free, which ignores pointers that it does not know: nobody hears of
+//! it, and the block is never freed.
 
 use super::super::deviation::Deviation;
 use super::super::deviation::Fallback;

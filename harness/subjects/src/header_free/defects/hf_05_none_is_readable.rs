@@ -1,7 +1,7 @@
 //! HF-05: what `mincore` knows is taken for readable.
 //!
-//! A page with PROT_NONE is mapped, and `mincore` says so. Asked rightly about every page of the header, it still says nothing
-//! about reading.
+//! A page with PROT_NONE is mapped, and `mincore` says so. Asked rightly about every page of the header, it still says
+//! nothing about reading.
 
 use super::super::deviation::Deviation;
 use super::super::memory::Memory;

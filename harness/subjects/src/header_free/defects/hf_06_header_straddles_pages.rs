@@ -1,7 +1,7 @@
 //! HF-06: only the page of the header's first byte is looked at.
 //!
-//! A header of 32 bytes that begins near the end of a page ends on the next. With a magic on the first page, the rest is read
-//! from the second, which may be unmapped.
+//! A header of 32 bytes that begins near the end of a page ends on the next. With a magic on the first page, the rest
+//! is read from the second, which may be unmapped.
 
 use super::super::deviation::Deviation;
 use super::super::memory::Memory;

@@ -1,7 +1,7 @@
 //! HF-07: the header of a pointer below the header's size.
 //!
-//! `8 - 32` goes round the end of the address space. The range from there up to the pointer looks empty, so a check of each of
-//! its pages finds nothing wrong.
+//! `8 - 32` goes round the end of the address space. The range from there up to the pointer looks empty, so a check of
+//! each of its pages finds nothing wrong.
 
 use super::super::deviation::Deviation;
 use super::super::memory::Memory;

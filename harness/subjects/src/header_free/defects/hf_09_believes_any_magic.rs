@@ -1,7 +1,7 @@
 //! HF-09: whatever is readable and has the magic is a header.
 //!
-//! A program's own bytes can look like one, by intent or by chance (a copied block): a pointer into the middle of a block is
-//! then freed as if it were one.
+//! A program's own bytes can look like one, by intent or by chance (a copied block): a pointer into the middle of a
+//! block is then freed as if it were one.
 
 use super::super::deviation::Deviation;
 use super::super::memory::Memory;

@@ -1,7 +1,7 @@
 //! HF-10: a freed block is still one.
 //!
-//! The header of a freed block keeps its magic, and nothing else says that the block is gone: the second free is taken for the
-//! first.
+//! The header of a freed block keeps its magic, and nothing else says that the block is gone: the second free is taken
+//! for the first.
 
 use super::super::deviation::Deviation;
 use super::super::table::Table;

@@ -1,7 +1,7 @@
 //! HF-11: any error of `mincore` means unmapped, and errno tells of it.
 //!
-//! EAGAIN and ENOSYS say nothing about the address. Where they come, valid blocks are handed to libc; and a free that succeeds
-//! leaves their number in errno.
+//! EAGAIN and ENOSYS say nothing about the address. Where they come, valid blocks are handed to libc; and a free that
+//! succeeds leaves their number in errno.
 
 use super::super::deviation::Deviation;
 use super::super::memory::Memory;

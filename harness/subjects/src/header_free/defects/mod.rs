@@ -1,7 +1,8 @@
 //! One broken subject for each entry of the catalogue of known defects, each with exactly that defect.
 //!
-//! They prove that campaigns find what they are there to find. Each replaces one or two methods of the hardened code, so
-//! that whatever a campaign reports of it is the defect and nothing else. Absent: HF-08, which needs two threads to show.
+//! They prove that campaigns find what they are there to find. Each replaces one or two methods of the hardened code,
+//! so that whatever a campaign reports of it is the defect and nothing else. Absent: HF-08, which needs two threads to
+//! show.
 
 pub mod hf_01_blind_header_read;
 pub mod hf_02_guess_loop;

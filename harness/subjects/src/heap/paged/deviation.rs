@@ -1,5 +1,5 @@
-//! What a paged malloc may do differently from the hardened one: one method for each decision. The defaults are the hardened
-//! code. A subject of the catalogue has one defect and no more.
+//! What a paged malloc may do differently from the hardened one: one method for each decision. The defaults are the
+//! hardened code. A subject of the catalogue has one defect and no more.
 
 use super::heap::Heap;
 use super::span::Span;
@@ -15,8 +15,8 @@ pub trait Deviation: Sized + 'static {
     /// What it claims.
     const CONTRACT: HeapContract = HeapContract { kept_bytes: 0, ..HeapContract::LIBRARY };
 
-    /// The bytes to look for when so many are asked for at an alignment above 16: enough for the alignment's worst case.
-    /// `None` where a block of the size's own class is taken for aligned.
+    /// The bytes to look for when so many are asked for at an alignment above 16: enough for the alignment's worst
+    /// case. `None` where a block of the size's own class is taken for aligned.
     fn bytes_for_aligned(size: usize, align: usize) -> Option<usize> {
         size.checked_add(align - 16)
     }

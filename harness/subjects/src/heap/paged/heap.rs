@@ -1,5 +1,6 @@
-//! The heap of a paged malloc: spans of size classes, each owned by a thread, and large blocks with spans of their own. Blocks
-//! that another thread frees wait in their span until its owner needs memory. Whoever calls has the malloc's lock.
+//! The heap of a paged malloc: spans of size classes, each owned by a thread, and large blocks with spans of their own.
+//! Blocks that another thread frees wait in their span until its owner needs memory. Whoever calls has the malloc's
+//! lock.
 
 use super::classes::{CLASSES, MOST_SMALL_BYTES, SPAN_HEADER_BYTES, blocks_of, chunks_of, class_of};
 use super::deviation::Deviation;

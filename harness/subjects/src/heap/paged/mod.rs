@@ -1,5 +1,5 @@
-//! A malloc for several threads over mapped pages. One lock guards all of it; who frees another thread's block leaves it to
-//! that thread's next request.
+//! A malloc for several threads over mapped pages. One lock guards all of it; who frees another thread's block leaves
+//! it to that thread's next request.
 
 mod classes;
 pub mod deviation;

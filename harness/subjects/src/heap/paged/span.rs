@@ -1,5 +1,5 @@
-//! A span: chunks in a row that hold blocks of one class, or one large block. What is known of it lies beside the chunks, so
-//! that a program that writes beyond its blocks does not change it.
+//! A span: chunks in a row that hold blocks of one class, or one large block. What is known of it lies beside the
+//! chunks, so that a program that writes beyond its blocks does not change it.
 
 use std::ptr::null_mut;
 

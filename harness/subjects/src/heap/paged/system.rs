@@ -1,5 +1,5 @@
-//! The system beneath a malloc: one reserved range of the host in chunks, which are mapped, unmapped and advised about, and
-//! which the setup's fault plan refuses. Mapped chunks hold zeros. It knows no block.
+//! The system beneath a malloc: one reserved range of the host in chunks, which are mapped, unmapped and advised about,
+//! and which the setup's fault plan refuses. Mapped chunks hold zeros. It knows no block.
 
 use memtwin_heap::errno;
 use memtwin_models::Unsupported;

@@ -1,5 +1,5 @@
-//! Random traces, biased to small memories and their edges: the model agrees with the naive memory, sees alterations, and
-//! resets to what it was when new.
+//! Random traces, biased to small memories and their edges: the model agrees with the naive memory, sees alterations,
+//! and resets to what it was when new.
 
 use super::super::super::{DeviceCall, DeviceSetup, Direction, Error, GuestAddress, GuestMemory, OpKind};
 use super::super::*;

@@ -1,5 +1,5 @@
-//! An allocator without any cleverness: every block at an address of its own that is never used again, its bytes in a vector
-//! beside it.
+//! An allocator without any cleverness: every block at an address of its own that is never used again, its bytes in a
+//! vector beside it.
 
 use super::super::super::{
     Alignment, Balance, HEADER_BYTES, Kind, MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES, Protection, Route, Seen, Setup,

@@ -38,7 +38,8 @@ impl Ask {
         self.align.unwrap_or_else(|| [16, 8, 4, 2, 1].into_iter().find(|align| *align <= size).unwrap_or(1))
     }
 
-    /// Whether rounding the size up to the alignment goes beyond what a `Layout` may say. One byte is asked for, not none.
+    /// Whether rounding the size up to the alignment goes beyond what a `Layout` may say. One byte is asked for, not
+    /// none.
     pub(super) fn is_unaskable(&self) -> bool {
         self.size.is_none_or(|size| PTRDIFF_MAX < size || PTRDIFF_MAX - (self.alignment() - 1) < size.max(1))
     }
