@@ -171,6 +171,7 @@ fn unsafe_code_lives_in_its_rooms() {
         let product = [
             "docs/own-heap/",
             "harness/c/src/",
+            "harness/src/cli/new/",
             "harness/heap/src/",
             "harness/subjects/",
             "harness/wild/",

@@ -106,6 +106,9 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("an example whose broken subject is right", &[("own-subject", &["off_by_one missed"])], |tree| {
         replace(tree, "docs/own-subject/src/main.rs", "end < size", "end <= size")
     }),
+    fault("a template whose broken subject is right", &[("new", &["half_write missed"])], |tree| {
+        replace(tree, "harness/src/cli/new/guest_memory.rs", "size: 4,", "size: 8,")
+    }),
     fault(
         "a model that takes every block for aligned",
         &[("libraries", &["libmimalloc.so.2.0: the known finding"])],

@@ -8,6 +8,7 @@ mod corpora;
 mod fuzzers;
 mod gates;
 mod libraries;
+mod new;
 mod nightly;
 mod oss_fuzz;
 mod report_page;
@@ -66,6 +67,7 @@ pub(crate) const STEPS: &[Step] = &[
         traces::regress,
     ),
     fast("own-subject", "a crate outside the workspace brings its own subject", traces::own_subject),
+    fast("new", "each crate that `memtwin new` writes passes its tests and catches its broken subject", new::crates),
     fast("libfuzzer", "libFuzzer on stable finds nothing, and dies of GM-01 as it should", fuzzers::stable),
     fast("attack", "bad files, mutants, kills, full disks and lost readers: the program stands", attack::short),
     full("third-party", "published crates agree with the models", traces::third_party),

@@ -7,6 +7,8 @@ mod compare;
 mod export;
 #[cfg(feature = "report")]
 mod merge;
+#[cfg(feature = "new")]
+mod new;
 #[cfg(feature = "record")]
 mod record;
 #[cfg(feature = "report")]
@@ -39,6 +41,9 @@ enum Verb {
     /// Record what a program asks of its allocator as traces of heap, and judge the allocator
     #[cfg(feature = "record")]
     Record(record::Record),
+    /// Write a crate that puts a subject of your own to the test
+    #[cfg(feature = "new")]
+    New(new::New),
     /// Compare the models' page walks with hardware and other projects' code
     #[cfg(feature = "witness")]
     Witness(witness::Witness),
@@ -54,7 +59,7 @@ impl Verbs for Verb {
             Verb::Core(verb) => verb.traces(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.traces(),
-            #[cfg(any(feature = "record", feature = "report", feature = "witness"))]
+            #[cfg(any(feature = "new", feature = "record", feature = "report", feature = "witness"))]
             _ => &[],
         }
     }
@@ -70,6 +75,8 @@ impl Verbs for Verb {
             Verb::Merge(verb) => verb.run(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.run(context),
+            #[cfg(feature = "new")]
+            Verb::New(verb) => verb.run(),
             #[cfg(feature = "record")]
             Verb::Record(verb) => verb.run(context),
             #[cfg(feature = "witness")]

@@ -27,6 +27,7 @@ mod lanes;
 mod libraries;
 mod lockstep;
 mod mutation;
+mod new;
 mod page_walk_forms;
 mod page_walk_subjects;
 mod proptest_subject;

@@ -25,13 +25,14 @@ pub(super) fn parse<A: Parser>(after_help: String) -> Result<A, ExitCode> {
 }
 
 /// The verbs that a program has with a feature of the crate `memtwin` alone, and the feature.
-pub const VERBS_OF_FEATURES: [(&str, &str); 10] = [
+pub const VERBS_OF_FEATURES: [(&str, &str); 11] = [
     ("bench", "collection"),
     ("compare", "report"),
     ("completions", "terminal"),
     ("corpus", "collection"),
     ("export", "report"),
     ("merge", "report"),
+    ("new", "new"),
     ("record", "record"),
     ("regress", "collection"),
     ("report", "report"),

@@ -1,0 +1,3 @@
+//! The program: memtwin's command line for the subjects of this crate.
+
+memtwin::main!({{crate}}::registry());
