@@ -1,13 +1,19 @@
 //! What a run file (schema memtwin-run/1, see reports/README.md) must say for a step to pass. It reads the JSON as
 //! others would, not the harness's own types: the schema is what is tested.
 
-use crate::command::Trouble;
+use crate::command::{Printed, Trouble, last_lines};
 use serde_json::Value;
 
 /// Reads a run file.
 pub(crate) fn parse(text: &str) -> Result<Value, Trouble> {
     let run: Value = serde_json::from_str(text)?;
     if run["schema"] == "memtwin-run/1" { Ok(run) } else { Err(failed(format!("the schema is {}", run["schema"]))) }
+}
+
+/// Reads the run file that a command printed. It says more than the exit code does, so it is read even where that is
+/// not 0.
+pub(crate) fn of(printed: &Printed) -> Result<Value, Trouble> {
+    parse(&printed.out).map_err(|_| failed(last_lines(&printed.err)))
 }
 
 /// The sound subjects are these and agree, without a shortfall and with less than one moot trace in a hundred; every

@@ -82,9 +82,7 @@ fn workers_find(room: &Room, component: &str, workers: &str) -> Result<(Value, B
 
 fn fuzz<A: AsRef<OsStr>>(memtwin: Run, what: &[A], arguments: &[&str], out: &Path) -> Result<Value, Trouble> {
     let run = memtwin.with(["fuzz", "--broken", "--json"]).with(what).with(arguments).with(["--out"]).with([out]);
-    let printed = run.keep()?;
-    // The run file says more than the exit code does, so it is read even where that is not 0.
-    run_file::parse(&printed.out).map_err(|_| Trouble::Failed(crate::command::last_lines(&printed.err)))
+    run_file::of(&run.keep()?)
 }
 
 fn components() -> Vec<String> {

@@ -1,13 +1,13 @@
-//! The step on the crates that `memtwin new` writes: they build, are formatted, pass their tests, and catch their broken subject.
-//! What the verb refuses is for the tests of the harness.
+//! The step on the crates that `memtwin new` writes: they build, are formatted, pass their tests, and catch their
+//! broken subject. What the verb refuses is for the tests of the harness.
 
 use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
 use std::path::Path;
 
-/// A template: the arguments that choose it, its sound subject, and the example whose versions of dependencies its crate takes,
-/// so that nothing is built that the step `own-subject` has not built.
+/// A template: the arguments that choose it, its sound subject, and the example whose versions of dependencies its
+/// crate takes, so that nothing is built that the step `own-subject` has not built.
 struct Template {
     arguments: &'static [&'static str],
     sound: &'static str,
@@ -50,8 +50,9 @@ impl Template {
             run.with(["--release", "--quiet", "--offline", "--target-dir"]).with([room.target()])
         };
         let fuzz = ["--", "fuzz", "--broken", "--ops", "1M", "--seed", "7", "--json", "--out", "found"];
-        let run = run_file::parse(&cargo(&["run"]).with(fuzz).keep()?.success()?)?;
-        run_file::as_expected(&run, &[self.sound])?;
+        let printed = cargo(&["run"]).with(fuzz).keep()?;
+        run_file::as_expected(&run_file::of(&printed)?, &[self.sound])?;
+        printed.success()?;
         cargo(&["test"]).pass()?;
         cargo(&["check", "--manifest-path", "fuzz/Cargo.toml"]).pass()
     }

@@ -45,9 +45,9 @@ fn example(room: &Room, folder: &str, sound: &[&str]) -> Result<(), Trouble> {
     };
     let out = tempfile::tempdir()?;
     let arguments = ["fuzz", "--broken", "--ops", "1M", "--seed", "7", "--json", "--out"];
-    let text = program().with(arguments).with([out.path()]).keep()?.success()?;
-    let run = run_file::parse(&text)?;
-    run_file::as_expected(&run, sound)?;
+    let printed = program().with(arguments).with([out.path()]).keep()?;
+    run_file::as_expected(&run_file::of(&printed)?, sound)?;
+    printed.success()?;
     program().with(["list"]).pass()
 }
 

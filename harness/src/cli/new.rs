@@ -1,5 +1,5 @@
-//! `memtwin new`: a crate that puts a subject of one's own to the test, written from the templates in `new/`. It is whole or not
-//! there. Does not build it, and asks no network.
+//! `memtwin new`: a crate that puts a subject of one's own to the test, written from the templates in `new/`. It is
+//! whole or not there. Does not build it, and asks no network.
 
 use super::screen::{self, Screen};
 use super::{Exit, Failed};
@@ -26,7 +26,8 @@ pub(super) struct New {
     /// Of heap: an arena over memory that it is given, or a `GlobalAlloc`. Without it an arena
     #[arg(long)]
     heap: Option<Kind>,
-    /// Where the crate takes memtwin from. Without it, the sources of this program if they are there, else its repository
+    /// Where the crate takes memtwin from. Without it, the sources of this program if they are there, else its
+    /// repository
     #[arg(long, value_name = "path=DIR|git=URL|VERSION", value_parser = Source::parse)]
     memtwin: Option<Source>,
 }

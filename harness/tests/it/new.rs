@@ -1,5 +1,5 @@
-//! `memtwin new`: the crate is whole or not there, and what is wrong is one line. That crates build, pass and catch is the step
-//! `new` of CI, for it builds memtwin anew.
+//! `memtwin new`: the crate is whole or not there, and what is wrong is one line. That crates build, pass and catch is
+//! the step `new` of CI, for it builds memtwin anew.
 
 use crate::command_line::Room;
 use std::collections::BTreeMap;

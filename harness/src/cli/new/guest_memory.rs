@@ -1,5 +1,5 @@
-//! A guest memory of one's own beside memtwin's model. `OwnMemory` is the subject, and works: put your code in its place.
-//! `HalfWrite` is the same with a planted mistake, so that there is something to catch.
+//! A guest memory of one's own beside memtwin's model. `OwnMemory` is the subject, and works: put your code in its
+//! place. `HalfWrite` is the same with a planted mistake, so that there is something to catch.
 
 use memtwin::Registry;
 use memtwin::models::guest_memory::{

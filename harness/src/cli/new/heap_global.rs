@@ -1,5 +1,5 @@
-//! A `GlobalAlloc` of one's own beside memtwin's model of a heap. `OwnAllocator` is the subject, and works: put your code in
-//! its place. `Forgetful` is the same with a planted mistake, so that there is something to catch.
+//! A `GlobalAlloc` of one's own beside memtwin's model of a heap. `OwnAllocator` is the subject, and works: put your
+//! code in its place. `Forgetful` is the same with a planted mistake, so that there is something to catch.
 
 use memtwin::Registry;
 use memtwin::heap::{GlobalHeap, global};

@@ -1,5 +1,6 @@
-//! An allocator of one's own, over memory that it is given, beside memtwin's model of a heap. `OwnHeap` is the subject, and
-//! works: put your code in its place. `ShortBlocks` is the same with a planted mistake, so that there is something to catch.
+//! An allocator of one's own, over memory that it is given, beside memtwin's model of a heap. `OwnHeap` is the subject,
+//! and works: put your code in its place. `ShortBlocks` is the same with a planted mistake, so that there is something
+//! to catch.
 
 use memtwin::Registry;
 use memtwin::heap::{RawHeap, arena};
@@ -28,8 +29,8 @@ struct OwnHeap {
 
 impl RawHeap for OwnHeap {
     const NAME: &'static str = "own_heap";
-    /// What it does not promise, and nothing more. `cargo run --release -- list --json` explains each freedom: for headers
-    /// beside blocks, say, claim `block_overhead: 16`.
+    /// What it does not promise, and nothing more. `cargo run --release -- list --json` explains each freedom: for
+    /// headers beside blocks, say, claim `block_overhead: 16`.
     const CONTRACT: HeapContract = HeapContract {
         no_reuse: true,
         ..HeapContract::ARENA
