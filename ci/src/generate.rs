@@ -3,6 +3,7 @@
 
 use crate::matrix;
 use crate::room::Room;
+use crate::vocabulary;
 use memtwin::{Registry, Target};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -31,6 +32,11 @@ pub(crate) fn generate(room: &Room, check: bool) -> Result<bool, Box<dyn std::er
         let old = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let new = replaced(&old, name, &text).ok_or_else(|| format!("{file} has no marks for `{name}`"))?;
         is_current &= write(room, file, &old, &new, check)?;
+    }
+    for dialect in registry.dialects() {
+        let file = format!("docs/vocabulary/{}.md", dialect.name());
+        let old = std::fs::read_to_string(room.root.join(&file)).unwrap_or_default();
+        is_current &= write(room, &file, &old, &vocabulary::page(room, dialect)?, check)?;
     }
     let old = std::fs::read_to_string(room.root.join(HEADER)).unwrap_or_default();
     is_current &= write(room, HEADER, &old, &header(room)?, check)?;

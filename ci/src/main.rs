@@ -18,6 +18,7 @@ mod run_file;
 mod seeds;
 mod steps;
 mod toolchain;
+mod vocabulary;
 
 use clap::{Parser, Subcommand};
 use room::Room;

@@ -47,7 +47,7 @@ impl Template {
         std::fs::copy(room.root.join("fuzz/Cargo.lock"), folder.join("fuzz/Cargo.lock"))?;
         let cargo = |arguments: &[&str]| {
             let run = Run::cargo(folder, arguments);
-            run.with(["--release", "--quiet", "--offline", "--target-dir"]).with([room.target()])
+            run.with(["--release", "--quiet", "--target-dir"]).with([room.target()])
         };
         let fuzz = ["--", "fuzz", "--broken", "--ops", "1M", "--seed", "7", "--json", "--out", "found"];
         let printed = cargo(&["run"]).with(fuzz).keep()?;
