@@ -4,7 +4,7 @@ use crate::{READ, files_below, lanes, replay_one};
 use libtest_mimic::Failed;
 use memtwin::run_file::RunFile;
 use memtwin::trace_files::load;
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::unistd::Pid;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,14 @@ fn campaign(folder: &Path, targets: &[&str], ops: &str) -> Command {
         .env(MARK, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    // memtwin leaves alone what is ignored from the start, as it is in a script's background jobs.
+    let listen = || {
+        // SAFETY: the default action runs no code of this process.
+        let before = unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) };
+        before.map(drop).map_err(Into::into)
+    };
+    // SAFETY: the closure makes one system call, which is async-signal-safe.
+    unsafe { command.pre_exec(listen) };
     command
 }
 
