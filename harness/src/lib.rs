@@ -75,6 +75,7 @@ pub fn built_in() -> Registry {
         .with_all(temp_map::defects::ROWS)
         .with_all(heap::ROWS)
         .with_all(heap::defects::ROWS)
+        .held_to_contract()
 }
 
 /// The `main` function of a program that has memtwin's command line for the subjects of a registry, and the allocator

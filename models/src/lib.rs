@@ -138,6 +138,14 @@ pub trait Model<C: Component>: Sized {
     /// Judges one outcome and, when it is allowed, takes the step with the subject.
     fn judge(&mut self, op: &C::Op, seen: &C::Outcome) -> Verdict;
 
+    /// Takes the step although [`Model::judge`] has just said that it breaks a law, because a list of known findings
+    /// accepts it. `false` where the outcome does not say what state the subject is in: nothing more can be judged then,
+    /// and the model is reset. A model that is in doubt says `false`, so that nothing is accused that only follows from
+    /// what was accepted.
+    fn accept(&mut self, _op: &C::Op, _seen: &C::Outcome, _divergence: &Divergence) -> bool {
+        false
+    }
+
     /// What [`Model::judge`] would allow for this op in this state, in words. Only explaining runs call it.
     fn allowed(&self, op: &C::Op) -> String;
 

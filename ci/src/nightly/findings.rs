@@ -148,6 +148,7 @@ pub(super) fn uncounted(component: &str, subject: &str, is_sound: bool) -> Subje
         features: 0,
         outcomes: BTreeMap::new(),
         shortfalls: Vec::new(),
+        known_steps: Vec::new(),
         findings: Vec::new(),
         growth: Vec::new(),
     }

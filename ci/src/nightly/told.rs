@@ -206,6 +206,7 @@ pub(super) mod tests {
         let mut found = told(1, Standing::New).found;
         let previous = {
             let of = memtwin::run_file::Finding {
+                shapes: Vec::new(),
                 signature: found.signature.clone(),
                 kind: "divergence".to_owned(),
                 law: None,

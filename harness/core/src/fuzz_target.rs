@@ -291,9 +291,9 @@ fn explain_death(registry: &Registry, index: usize, wire: &[u8]) -> Result<(), B
     };
     say(&format!("finding: {signature} on {}", target.name()));
     // Filed before it is shrunk: nothing that was found can be lost.
-    file_finding(Path::new(OUT), target, wire, &signature)?;
+    file_finding(Path::new(OUT), target, wire, &signature, isolation.met())?;
     let small = shrink_wire(&mut isolation, index, target, wire, &signature, Patience::with(class), Audits::Full)?;
-    let filed = file_finding(Path::new(OUT), target, &small, &signature)?;
+    let filed = file_finding(Path::new(OUT), target, &small, &signature, isolation.met())?;
     say(&format!("{} ops became {}", target.dialect().op_count(wire), filed.ops));
     say(&format!("replay:  cargo run --release -- replay {}", filed.path.display()));
     say(&format!("explain: cargo run --release -- explain {}", filed.path.display()));

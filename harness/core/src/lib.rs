@@ -4,6 +4,7 @@
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("memtwin supports x86-64 Linux only: its isolation uses Linux system calls and its subjects x86 pages");
 
+pub mod accepted;
 #[cfg(feature = "collection")]
 pub mod bench;
 pub mod campaign;

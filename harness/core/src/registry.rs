@@ -1,7 +1,9 @@
 //! The one list of everything. Tables, fuzz targets, CI matrices and reports are derived from it or tested against it.
 
+use crate::accepted::Accepted;
 use crate::library::{self, Found, Request};
 use crate::target::{Dialect, Target};
+use crate::trace::Header;
 use memtwin_models::{Component, Row};
 
 /// A component whose rows a registry can hold. The one method is written out for each component, because where it is
@@ -55,6 +57,8 @@ pub struct Registry {
     loaders: Vec<&'static dyn Loader>,
     /// The targets that are libraries.
     libraries: Vec<usize>,
+    /// So many of the first targets are held to their contract, whatever is known of them.
+    held: usize,
 }
 
 impl Registry {
@@ -106,6 +110,27 @@ impl Registry {
         let requests = library::of_environment();
         let more = requests.iter().try_fold(self.clone(), |registry, request| registry.with_library(request));
         more.unwrap_or_else(|_| self.clone())
+    }
+
+    /// The same registry, whose subjects so far are held to their contract at each step: a list of known findings
+    /// accepts a finding of theirs, and nothing goes on behind it.
+    #[must_use]
+    pub fn held_to_contract(mut self) -> Self {
+        self.held = self.targets.len();
+        self
+    }
+
+    /// What a run of a trace with this header goes on behind, on the subject that it names.
+    #[must_use]
+    pub fn accepted(&self, index: usize, header: &Header) -> Accepted {
+        let is_own = self.get(index).is_some_and(|target| header.subject.as_deref() == Some(target.subject()));
+        if is_own && !self.is_held_to_contract(index) { header.accepted() } else { Accepted::default() }
+    }
+
+    /// Whether a target is held to its contract at each step.
+    #[must_use]
+    pub fn is_held_to_contract(&self, index: usize) -> bool {
+        index < self.held
     }
 
     /// The targets that were made of libraries.

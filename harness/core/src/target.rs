@@ -126,7 +126,7 @@ impl<C: Rig> Dialect for Spoken<C> {
     fn signature(&self, wire: &[u8], failure: &Failure) -> Signature {
         let kind = match failure.step {
             Step::Construct => "construct",
-            Step::Audit => "audit",
+            Step::Audit => lockstep::AUDIT_KIND,
             Step::Teardown => "teardown",
             Step::Op(index) => {
                 Trace::<C>::from_wire(wire).ops().get(index as usize).map_or("op", |op| C::OP_KINDS[C::op_kind(op)])

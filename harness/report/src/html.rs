@@ -33,6 +33,7 @@ pub(super) fn html(run: &RunFile, out: &mut dyn Write) -> io::Result<()> {
         tone => if is_as_expected { "good" } else { "bad" },
         claims => claims(run).into_iter().collect::<Value>(),
         shortfalls => shortfalls(run),
+        known_steps => known_steps(run),
         origin => origin(run),
         findings => findings(run),
         style => STYLE,
@@ -119,6 +120,19 @@ fn origin(run: &RunFile) -> String {
 fn shortfalls(run: &RunFile) -> Value {
     let all = run.subjects.iter().flat_map(|subject| subject.shortfalls.iter().map(move |words| (subject, words)));
     all.map(|(subject, words)| context! { target => subject.name(), words => words.as_str() }).collect()
+}
+
+fn known_steps(run: &RunFile) -> Value {
+    let all = run.subjects.iter().flat_map(|subject| subject.known_steps.iter().map(move |known| (subject, known)));
+    all.map(|(subject, known)| {
+        context! {
+            target => subject.name(),
+            signature => known.signature.as_str(),
+            steps => grouped(known.steps),
+            reason => known.reason.as_deref().unwrap_or_default(),
+        }
+    })
+    .collect()
 }
 
 fn findings(run: &RunFile) -> Value {

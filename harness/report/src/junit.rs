@@ -110,7 +110,8 @@ fn subject_case(subject: &SubjectRun) -> Case {
     let unexpected = || subject.findings.iter().filter(|finding| is_unexpected(subject, finding));
     let end = if subject.verdict == Verdict::Known && is_as_expected(subject) {
         let mut reasons = Told::new();
-        subject.findings.iter().filter_map(|finding| finding.known.as_deref()).for_each(|reason| {
+        let steps = subject.known_steps.iter().filter_map(|known| known.reason.as_deref());
+        subject.findings.iter().filter_map(|finding| finding.known.as_deref()).chain(steps).for_each(|reason| {
             let separator = if reasons.text.is_empty() { "known: " } else { "; " };
             reasons.add(&format!("{separator}{reason}"));
         });

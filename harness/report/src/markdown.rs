@@ -42,6 +42,12 @@ pub(super) fn markdown(run: &RunFile) -> String {
     });
     section(&mut page, "Still failing", still, finding_line);
     section(&mut page, "Known", findings().filter(|(_, finding)| finding.known.is_some()), finding_line);
+    let known_steps =
+        run.subjects.iter().flat_map(|subject| subject.known_steps.iter().map(move |known| (subject, known)));
+    section(&mut page, "Known, and gone on behind", known_steps, |(subject, known)| {
+        let reason = known.reason.as_deref().map(|reason| format!(": {}", code(reason))).unwrap_or_default();
+        format!("- {} on {}, {} steps{reason}\n", code(&known.signature), code(&subject.name()), known.steps)
+    });
     section(&mut page, "Gone", of_status(Status::Gone, false), trace_line);
     page.finish()
 }

@@ -47,6 +47,14 @@ impl Export {
             Some(subject) => Some(select::target(context.registry, loaded.dialect.name(), subject)?),
             None => None,
         };
+        if !loaded.header.known.is_empty() {
+            return Err(format!(
+                "{} goes on behind known findings ({}), at which a test without memtwin would end: export a trace without them",
+                self.trace.display(),
+                loaded.header.known.join(", ")
+            )
+            .into());
+        }
         let name = self.trace.to_string_lossy();
         let telling = Telling { dialect: loaded.dialect, wire: &loaded.wire, header: &loaded.header, name: &name };
         let text = match self.to {

@@ -50,5 +50,5 @@ pub(crate) fn registry(program: &str) -> Registry {
         "rarely_changed" if target.name() == SUBJECT => RARELY_CHANGED,
         _ => target,
     };
-    Registry::of(&memtwin::built_in().targets().map(change).collect::<Vec<_>>())
+    Registry::of(&memtwin::built_in().targets().map(change).collect::<Vec<_>>()).held_to_contract()
 }

@@ -6,6 +6,7 @@
 
 mod earlier;
 mod hostile;
+mod known;
 mod lanes;
 mod rogues;
 mod supervisor;
@@ -57,6 +58,8 @@ fn main() -> ExitCode {
     }
     trials.push(Trial::test("lingering", what_does_not_repeat_is_kept));
     trials.push(Trial::test("what_a_worker_ran_is_made_again", earlier::what_a_worker_ran_is_made_again));
+    trials.push(Trial::test("campaigns_go_on_behind_known_findings", known::campaigns_go_on));
+    trials.push(Trial::test("nothing_follows_from_what_is_accepted", known::nothing_follows));
     trials.push(Trial::test("runaway_mmap", runaway_mmap));
     trials.push(Trial::test("hang_where_it_hangs", hang_where_it_hangs));
     trials.push(Trial::test("a_survey_goes_on_after_a_death", a_survey_goes_on_after_a_death));
@@ -130,6 +133,7 @@ const COSTLY: &[&dyn Target] = &[
     hostile::HOSTILE,
     hostile::SCRIBBLER,
     hostile::CURIOUS,
+    known::HABIT,
 ];
 
 const COMPANION: &dyn Target = &Row::<GuestMemory>::of::<PhysicalMemorySubject>();
@@ -138,7 +142,7 @@ fn registry() -> Registry {
     let rogues = ROGUES.iter().map(|(target, _)| *target);
     let targets: Vec<_> =
         rogues.chain(PEACEFUL.iter().copied()).chain(COSTLY.iter().copied()).chain([COMPANION, LINGERING]).collect();
-    Registry::of(&[&targets[..], &lanes::SUBJECTS].concat())
+    Registry::of(&[&targets[..], &lanes::SUBJECTS].concat()).with(memtwin::heap::arena::<known::Crooked>())
 }
 
 /// Runs a small campaign on a rogue and on a sound subject beside it.

@@ -1,6 +1,6 @@
 //! The rogues: the sound `soft_mmu` with one misdeed each. They judge nothing and expect nothing.
 
-use memtwin::models::guest_memory::{GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Seen, Setup, View};
+use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Seen, Setup, View};
 use memtwin::models::{Contract as _, Health, Subject, Unsupported};
 use memtwin::subjects::guest_memory::SoftMmuSubject;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous};
@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, raise};
 use std::hint::black_box;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// What a rogue tries to create and must not.
 pub(super) const FORBIDDEN_FILE: &str = "/tmp/memtwin-a-worker-must-not-create-this";
@@ -230,4 +230,29 @@ fn read_behind_a_file() -> std::io::Result<u8> {
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 512]);
     recurse(depth + 1) + frame[(depth % 512) as usize]
+}
+
+/// A habit, and something worse that shows behind it alone: reads beyond memory give 0, and from then on memory has one
+/// byte.
+pub(super) struct Habit;
+
+static HAS_READ_BEYOND: AtomicBool = AtomicBool::new(false);
+
+impl Misdeed for Habit {
+    const NAME: &'static str = "habit";
+
+    fn before(_op: &Op, index: u32) {
+        if index == 0 {
+            HAS_READ_BEYOND.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn after(op: &Op, seen: &mut Outcome) {
+        if op.kind() == OpKind::Read && seen.result == Seen::Error(Error::InvalidAddress) {
+            seen.result = Seen::Value(0);
+            HAS_READ_BEYOND.store(true, Ordering::Relaxed);
+        } else if op.kind() == OpKind::MemorySize && HAS_READ_BEYOND.load(Ordering::Relaxed) {
+            seen.result = Seen::Value(1);
+        }
+    }
 }

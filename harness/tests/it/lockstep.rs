@@ -111,7 +111,7 @@ fn law_of(target: &'static dyn Target, source: &mut dyn TraceSource) -> Option<&
         source.write(23, index, &mut wire);
         match run(&mut *runner, &wire, Audits::Full).0 {
             Ended::Diverged { divergence, .. } => Some(divergence.law),
-            Ended::Agreed | Ended::Moot { .. } | Ended::Unsupported(_) => None,
+            Ended::Agreed | Ended::Moot { .. } | Ended::Known { .. } | Ended::Unsupported(_) => None,
         }
     })
 }

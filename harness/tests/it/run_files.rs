@@ -4,7 +4,7 @@
 use memtwin::explain::story::{Came, End, Story, ToldStep};
 use memtwin::report::{Format, Report};
 use memtwin::run_file::{
-    Finding, GrowthPoint, Kind, RunFile, Status, SubjectRun, TraceRun, Verdict, compare, merge, parse,
+    Finding, GrowthPoint, Kind, KnownSteps, RunFile, Status, SubjectRun, TraceRun, Verdict, compare, merge, parse,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -35,6 +35,7 @@ fn subject(name: &str, findings: Vec<Finding>) -> SubjectRun {
         features: 7,
         outcomes: BTreeMap::from([("read".to_owned(), BTreeMap::from([("done".to_owned(), 900)]))]),
         shortfalls: Vec::new(),
+        known_steps: Vec::new(),
         findings,
         growth: Vec::new(),
     }
@@ -326,6 +327,7 @@ fn hostile_run(text: &str) -> RunFile {
         law: Some(text()),
         op: text(),
         trace: text(),
+        shapes: vec![text()],
         story: Some(story(&text())),
         status: Some(Status::New),
         ..finding("guest_memory/hang/read", "h.jsonl")
@@ -336,6 +338,7 @@ fn hostile_run(text: &str) -> RunFile {
         subject: text(),
         defect: Some(text()),
         shortfalls: vec![text()],
+        known_steps: vec![KnownSteps { signature: text(), steps: 3, reason: Some(text()) }],
         outcomes: BTreeMap::from([(text(), BTreeMap::from([(text(), 1)]))]),
         ..subject("", vec![finding, known])
     };

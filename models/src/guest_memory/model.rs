@@ -19,6 +19,7 @@
 //! caller's buffer (changed on an error, or beyond its end), or the index of the first wrong device call. After a
 //! divergence the model is good for [`Model::allowed`] and [`Model::reset`] only.
 
+mod accept;
 mod access;
 mod answer;
 mod audit;
@@ -41,7 +42,7 @@ use super::{
     DUMP_LIMIT_BYTES, GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Owner, Seen, Setup, TransferLength, View,
 };
 use crate::picture::{ByteRows, Picture};
-use crate::{Depth, Model, Payload, StateMap, Verdict};
+use crate::{Depth, Divergence, Model, Payload, StateMap, Verdict};
 use access::{Layout, Refusal, Route};
 use device_twins::DeviceTwins;
 use expect::{
@@ -101,6 +102,10 @@ impl Model<GuestMemory> for GuestMemoryModel {
     #[inline]
     fn judge(&mut self, op: &Op, seen: &Outcome) -> Verdict {
         if self.agrees_at_once(op, seen) { Verdict::Agree } else { self.judge_in_full(op, seen) }
+    }
+
+    fn accept(&mut self, op: &Op, seen: &Outcome, divergence: &Divergence) -> bool {
+        accept::changes_nothing(&self.layout, op, seen, divergence)
     }
 
     fn allowed(&self, op: &Op) -> String {

@@ -22,6 +22,7 @@
 //! answer, the new bytes. The place of a divergence is an address (aligned, inside, disjoint, redzone), an offset in a
 //! block (contents, kept, zeroed, over_read), or a number of bytes.
 
+mod accept;
 mod answers;
 mod batches;
 mod blocks;
@@ -47,7 +48,7 @@ use super::shown::Shown;
 use super::{Heap, HeapContract};
 use crate::allocation::Unit;
 use crate::picture::{ByteRows, Picture};
-use crate::{Depth, Law, Model, StateMap, Verdict};
+use crate::{Depth, Divergence, Law, Model, StateMap, Verdict};
 use answers::{Request, natural_align};
 use blocks::{Block, Blocks};
 use marks::Marks;
@@ -77,6 +78,8 @@ pub struct HeapModel {
     /// The largest block of each alignment, by its exponent, the first time that nothing was live after something had
     /// been.
     first_largest: [Option<u64>; 64],
+    /// The law that is not held against the op at hand.
+    excused: Option<&'static str>,
     /// Before the op, for features: live blocks, and the address that was freed last.
     before: usize,
     last_freed: u64,
@@ -94,6 +97,7 @@ impl Model<Heap> for HeapModel {
             freed: false,
             aligned: false,
             first_largest: [None; 64],
+            excused: None,
             before: 0,
             last_freed: 0,
         }
@@ -121,6 +125,10 @@ impl Model<Heap> for HeapModel {
             Ok(()) => Verdict::Agree,
             Err(verdict) => verdict,
         }
+    }
+
+    fn accept(&mut self, op: &Op, seen: &Outcome, divergence: &Divergence) -> bool {
+        self.take_accepted(op, seen, divergence)
     }
 
     fn allowed(&self, op: &Op) -> String {
@@ -275,7 +283,9 @@ impl HeapModel {
             return expect(Seen::Vacant, seen);
         }
         let Some(address) = self.answered(request, None, seen)? else { return Ok(()) };
-        if let (true, Some(offset)) = (request.zeroed, seen.nonzero) {
+        if let (true, Some(offset)) = (request.zeroed, seen.nonzero)
+            && !self.excuses(&ZEROED)
+        {
             return Err(Verdict::diverge_at(&ZEROED, "block", offset));
         }
         self.put(slot, address, request.size.unwrap_or(0), request.align, seen.write_number);
@@ -355,12 +365,17 @@ impl HeapModel {
             return self.look_at(&seen.shown, &KEPT, "old_bytes");
         };
         self.moved(slot, old, address, request, seen)?;
-        if let Some(block) = self.blocks.get_mut(slot) {
-            block.align = request.align.unwrap_or(old.align);
-            block.fill(slot, seen.write_number);
-            self.aligned |= PADDED_ALIGN < block.align;
-        }
+        self.settle(slot, request.align.unwrap_or(old.align), seen.write_number);
         Ok(())
+    }
+
+    /// A block that was resized has this alignment from now on, and is filled anew.
+    fn settle(&mut self, slot: Slot, align: u64, write_number: u64) {
+        if let Some(block) = self.blocks.get_mut(slot) {
+            block.align = align;
+            block.fill(slot, write_number);
+            self.aligned |= PADDED_ALIGN < align;
+        }
     }
 
     /// Judges what a reallocation kept, and moves the block.
@@ -421,9 +436,17 @@ impl HeapModel {
         }
     }
 
+    fn excuses(&self, law: &Law) -> bool {
+        self.excused == Some(law.name)
+    }
+
     fn errno_kept(&self, seen: &Outcome) -> Judged {
         let changed = seen.errno.is_some_and(|errno| errno != 0);
-        if changed && !self.contract.free_changes_errno { Err(Verdict::diverge(&ERRNO, "errno")) } else { Ok(()) }
+        if changed && !self.contract.free_changes_errno && !self.excuses(&ERRNO) {
+            Err(Verdict::diverge(&ERRNO, "errno"))
+        } else {
+            Ok(())
+        }
     }
 
     fn usable(&mut self, slot: Slot, seen: &Outcome) -> Judged {

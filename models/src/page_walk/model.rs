@@ -30,7 +30,7 @@ use super::{
     Refusal, Region, RegionKind, Seen, Setup, Span, View,
 };
 use crate::picture::{ByteRows, Picture};
-use crate::{Depth, Law, Model, Payload, StateMap, Verdict};
+use crate::{Depth, Divergence, Law, Model, Payload, StateMap, Verdict};
 use memory::Memory;
 use tables::{Range, Tables};
 
@@ -96,6 +96,10 @@ impl Model<PageWalk> for PageWalkModel {
             Ok(()) => Verdict::Agree,
             Err(verdict) => verdict,
         }
+    }
+
+    fn accept(&mut self, op: &Op, _seen: &Outcome, _divergence: &Divergence) -> bool {
+        op.kind().only_looks()
     }
 
     fn allowed(&self, op: &Op) -> String {

@@ -162,6 +162,12 @@ pub enum Op {
 }
 
 impl OpKind {
+    /// Whether an op of this kind changes nothing, whatever it answers.
+    #[must_use]
+    pub const fn only_looks(self) -> bool {
+        matches!(self, OpKind::ReadEntry | OpKind::Walk | OpKind::Read | OpKind::Regions | OpKind::SharedRead)
+    }
+
     /// Whether the op needs guest memory, and not the table buffer alone.
     #[must_use]
     pub const fn needs_memory(self) -> bool {

@@ -2,13 +2,15 @@
 //! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
 
 use super::earlier::Judged;
-use super::files::{Filed, file_finding, file_not_judged, file_unconfirmed};
+use super::files::{Filed, file_finding, file_not_judged, file_shape, file_unconfirmed};
 use super::ledger::Ledger;
 use super::log::Log;
 use super::patience::Patience;
 use super::result::{EpochResult, Found, NotJudged};
+use super::shapes::{self, Attempts, shape};
 use super::tally::Tally;
 use super::{CampaignError, Event, Plan, Task};
+use crate::accepted::Accepted;
 use crate::finding::{Cause, Ending, Failure, FaultClass, Signature};
 use crate::isolate::{Batch, BatchEnd, Counts, Isolation, IsolationError, monotonic_nanoseconds};
 use crate::lockstep::Audits;
@@ -59,6 +61,7 @@ impl<'a> EpochRunner<'a> {
         let started = Instant::now();
         let mut found: Vec<Found> = Vec::new();
         let (mut failures, mut unconfirmed, mut not_judged) = (0, 0, Vec::new());
+        let mut shapes = Attempts::default();
         let mut batch = Batch {
             target: task.target,
             stream,
@@ -69,6 +72,7 @@ impl<'a> EpochRunner<'a> {
             engine: self.plan.engine,
         };
         self.isolation.clear_counts();
+        self.isolation.accept(&self.plan.accepted(task.target));
         let kept = ledger.lock().unwrap_or_else(PoisonError::into_inner).kept(task);
         let known = self.isolation.set_kept(&kept);
         loop {
@@ -110,12 +114,19 @@ impl<'a> EpochRunner<'a> {
                     unconfirmed += 1;
                     file_unconfirmed(&self.plan.out, target, &wire, &seen)?;
                 }
-                Confirmed::Finding(signature, _) if found.iter().any(|known| known.signature == signature) => {}
                 Confirmed::Finding(signature, class) => {
-                    let filed = self.file(task, target, &wire, &signature, class, ledger)?;
-                    let Counts { traces: executions, ops, .. } = counts;
-                    found.push(Found { signature, executions, ops, seconds, filed, earlier_traces: earlier });
-                    self.report(task.target, target, &found[found.len() - 1])?;
+                    if let Some(known) = found.iter_mut().find(|known| known.signature == signature) {
+                        if !is_slow && shapes.wants(&signature) {
+                            self.file_other_shape(task, target, &wire, known, class)?;
+                        }
+                    } else {
+                        let (filed, is_new) = self.file(task, target, &wire, &signature, class, ledger)?;
+                        shapes.begin(&signature, is_new);
+                        let Counts { traces: executions, ops, .. } = counts;
+                        let (earlier_traces, shapes) = (earlier, Vec::new());
+                        found.push(Found { signature, executions, ops, seconds, filed, shapes, earlier_traces });
+                        self.report(task.target, target, &found[found.len() - 1])?;
+                    }
                 }
             }
             let is_over = task.deadline_nanoseconds <= monotonic_nanoseconds();
@@ -187,11 +198,16 @@ impl<'a> EpochRunner<'a> {
         Ok(Confirmed::Finding(target.dialect().signature(wire, &failure), class))
     }
 
+    /// What traces of this target go on behind.
+    pub(super) fn accepted(&self, target: usize) -> Accepted {
+        self.plan.accepted(target)
+    }
+
     fn audits(&self) -> Audits {
         if self.plan.strict { Audits::EveryStep } else { Audits::Full }
     }
 
-    /// Files the finding, unless an earlier epoch did.
+    /// Files the finding, unless an earlier epoch did; says whether it is new.
     fn file(
         &mut self,
         task: &Task,
@@ -200,10 +216,36 @@ impl<'a> EpochRunner<'a> {
         signature: &Signature,
         class: Option<FaultClass>,
         ledger: &Mutex<Ledger>,
-    ) -> Result<Filed, CampaignError> {
+    ) -> Result<(Filed, bool), CampaignError> {
         let known = ledger.lock().unwrap_or_else(PoisonError::into_inner).earlier(task, signature);
         let patience = Patience::with(class).until(task.latest_nanoseconds);
-        known.map_or_else(|| self.file_and_shrink(task.target, target, wire, signature, patience), Ok)
+        if let Some(known) = known {
+            return Ok((known, false));
+        }
+        Ok((self.file_and_shrink(task.target, target, wire, signature, patience)?, true))
+    }
+
+    /// Shrinks another trace with a signature that is filed already, and files it too if it has another shape.
+    fn file_other_shape(
+        &mut self,
+        task: &Task,
+        target: &dyn Target,
+        wire: &[u8],
+        found: &mut Found,
+        class: Option<FaultClass>,
+    ) -> Result<(), CampaignError> {
+        let patience = Patience::with(class).until(task.latest_nanoseconds);
+        let audits = self.audits();
+        let (index, signature) = (task.target, &found.signature);
+        let small = shrink_wire(&mut self.isolation, index, target, wire, signature, patience, audits)?;
+        let shape = shape(target.dialect(), &small);
+        let mut others = std::iter::once(&found.filed).chain(&found.shapes);
+        if others.all(|other| shapes::shape(target.dialect(), &other.wire) != shape) {
+            let known = met(&mut self.isolation, index, &small, audits)?;
+            let number = found.shapes.len() + 2;
+            found.shapes.push(file_shape(&self.plan.out, target, &small, (signature, number), known)?);
+        }
+        Ok(())
     }
 
     /// Files the finding as it is, then shrinks it and files it again: nothing that was found can be lost.
@@ -215,10 +257,27 @@ impl<'a> EpochRunner<'a> {
         signature: &Signature,
         patience: Patience,
     ) -> Result<Filed, CampaignError> {
-        file_finding(&self.plan.out, target, wire, signature)?;
+        file_finding(&self.plan.out, target, wire, signature, self.isolation.met())?;
         let audits = self.audits();
         let small = shrink_wire(&mut self.isolation, index, target, wire, signature, patience, audits)?;
-        file_finding(&self.plan.out, target, &small, signature)
+        let known = met(&mut self.isolation, index, &small, audits)?;
+        file_finding(&self.plan.out, target, &small, signature, known)
+    }
+}
+
+/// The known findings that a trace goes on behind.
+pub(super) fn met(
+    isolation: &mut Isolation,
+    index: usize,
+    wire: &[u8],
+    audits: Audits,
+) -> Result<Vec<String>, IsolationError> {
+    if isolation.accepts_nothing() {
+        return Ok(Vec::new());
+    }
+    match isolation.replay(index, wire, audits) {
+        Ok(_) | Err(IsolationError::NotJudged { .. }) => Ok(isolation.met()),
+        Err(error) => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 //! signature shrunk and filed. What it returns depends on the subject and the depth alone.
 
 use super::CampaignError;
-use super::epoch::shrink_wire;
+use super::epoch::{met, shrink_wire};
 use super::files::{Filed, file_finding, must_be_folder};
 use super::patience::Patience;
 use crate::finding::{Cause, Ending, Signature};
@@ -86,10 +86,11 @@ pub fn exhaust(
                 Cause::Law { .. } => None,
             };
             if found.iter().all(|(known, _)| *known != signature) {
-                file_finding(out, target, &wire, &signature)?;
+                file_finding(out, target, &wire, &signature, isolation.met())?;
                 let small =
                     shrink_wire(isolation, index, target, &wire, &signature, Patience::with(class), Audits::Full)?;
-                let filed = file_finding(out, target, &small, &signature)?;
+                let known = met(isolation, index, &small, Audits::Full)?;
+                let filed = file_finding(out, target, &small, &signature, known)?;
                 found.push((signature, filed));
             }
         } else {

@@ -22,6 +22,16 @@ pub struct Filed {
     pub wire: Vec<u8>,
     /// The number of ops.
     pub ops: usize,
+    /// The known findings that it goes on behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
+}
+
+impl Filed {
+    /// Files a finding once more, where another trace with its signature may lie by now.
+    pub(super) fn again(&self, out: &Path, target: &dyn Target, signature: &Signature) -> Result<Self, CampaignError> {
+        file_finding(out, target, &self.wire, signature, self.known.clone())
+    }
 }
 
 fn as_digits<S: Serializer>(wire: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -38,22 +48,40 @@ pub fn must_be_folder(out: &Path) -> Result<(), CampaignError> {
     if out.exists() && !out.is_dir() { Err(CampaignError::NoFolder { folder: out.to_owned() }) } else { Ok(()) }
 }
 
-/// Files a finding of a target below `out`.
+/// Files a finding of a target below `out`, with the known findings that its trace goes on behind.
 pub(crate) fn file_finding(
     out: &Path,
     target: &dyn Target,
     wire: &[u8],
     signature: &Signature,
+    known: Vec<String>,
 ) -> Result<Filed, CampaignError> {
-    let header = Header {
+    file(out, target, wire, &signature.file_stem(), &header(target, signature, known))
+}
+
+/// Files a trace of another shape, by its number, beside the one that [`file_finding`] files.
+pub(super) fn file_shape(
+    out: &Path,
+    target: &dyn Target,
+    wire: &[u8],
+    (signature, number): (&Signature, usize),
+    known: Vec<String>,
+) -> Result<Filed, CampaignError> {
+    let stem = format!("{}-shape-{number}", signature.file_stem());
+    file(out, target, wire, &stem, &header(target, signature, known))
+}
+
+/// The header of a finding's trace.
+fn header(target: &dyn Target, signature: &Signature, known: Vec<String>) -> Header {
+    Header {
         expect: Some(signature.to_string()),
+        known,
         story: match target.health() {
             Health::Sound => None,
             Health::Broken { story, .. } => Some(story.to_owned()),
         },
         ..Header::of(target.subject(), target.origin())
-    };
-    file(out, target, wire, &signature.file_stem(), &header)
+    }
 }
 
 /// Files a trace that failed once and agreed when it ran again, so that what led to it can be looked for.
@@ -96,5 +124,5 @@ fn file(out: &Path, target: &dyn Target, wire: &[u8], stem: &str, header: &Heade
     let path = out.join(dialect.name()).join(format!("{}-{stem}.jsonl", target.subject()));
     let text = dialect.print(wire, header);
     write_atomically(&path, text.as_bytes()).map_err(|source| CampaignError::Write { path: path.clone(), source })?;
-    Ok(Filed { path, ops: dialect.op_count(wire), wire: wire.to_vec() })
+    Ok(Filed { path, ops: dialect.op_count(wire), wire: wire.to_vec(), known: header.known.clone() })
 }

@@ -11,7 +11,7 @@ use crate::feedback::{Kept, Reach};
 use crate::finding::Signature;
 use crate::isolate::kept_bytes;
 use crate::registry::Registry;
-use crate::run_file::Kind;
+use crate::run_file::{Kind, KnownSteps};
 use memtwin_models::Health;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,13 +170,15 @@ impl Ledger {
             let Some(target) = registry.get(index) else { continue };
             let sum = book.summed;
             for found in &sum.found {
-                super::files::file_finding(&plan.out, target, &found.filed.wire, &found.signature)?;
+                found.filed.again(&plan.out, target, &found.signature)?;
             }
             let (health, defect) = match target.health() {
                 Health::Sound => ("sound", None),
                 Health::Broken { defect, .. } => ("broken", defect.map(str::to_owned)),
             };
+            let known_steps = known_steps(plan, index, &sum);
             let verdict = match (book.is_sound, sum.found.is_empty()) {
+                (true, true) if !known_steps.is_empty() => Verdict::Known,
                 (true, true) => Verdict::Agreed,
                 (true, false) => Verdict::Diverged,
                 (false, true) => Verdict::Missed,
@@ -199,6 +201,7 @@ impl Ledger {
                 features: sum.features.len(),
                 outcomes: outcome_table(target, &sum.outcomes),
                 shortfalls,
+                known_steps,
                 findings: sum.found.iter().map(|found| Finding::new(target, found)).collect(),
                 growth: sum.growth,
             });
@@ -207,6 +210,13 @@ impl Ledger {
         let shard = (plan.shard != Shard::WHOLE).then(|| plan.shard.into());
         Ok(RunFile { engine: Some(plan.engine.to_string()), strict: plan.strict, shard, ..run })
     }
+}
+
+/// The accepted signatures that were met.
+fn known_steps(plan: &Plan, target: usize, sum: &Sum) -> Vec<KnownSteps> {
+    let accepted = plan.accepted(target);
+    let met = accepted.signatures().iter().zip(sum.accepted_steps).filter(|(_, steps)| 0 < *steps);
+    met.map(|(signature, steps)| KnownSteps { signature: signature.clone(), steps, reason: None }).collect()
 }
 
 impl Book {

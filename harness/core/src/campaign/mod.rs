@@ -14,6 +14,7 @@ mod plan;
 mod queue;
 mod result;
 pub mod run_file;
+mod shapes;
 mod tally;
 
 pub(crate) use epoch::shrink_wire;

@@ -51,6 +51,7 @@ pub(super) fn run(
     let mut opening = EpochResult::default();
     let wires = inputs.0.get(target.dialect().name()).map_or(&[][..], Vec::as_slice);
     let slices: Vec<&[u8]> = wires.iter().map(Vec::as_slice).collect();
+    runner.isolation.accept(&runner.accepted(index));
     let Surveyed::All(seen) = runner.isolation.survey(index, &slices)? else { return Ok(None) };
     let mut reach = Reach::default();
     for (number, (wire, seen)) in (1..).zip(wires.iter().zip(seen)) {
@@ -72,7 +73,8 @@ pub(super) fn run(
                 if opening.found.iter().all(|known: &Found| known.signature != signature) {
                     let filed = runner.file_and_shrink(index, target, wire, &signature, Patience::with(class))?;
                     let seconds = started.elapsed().as_secs_f64();
-                    let found = Found { signature, executions: number, ops: 0, seconds, filed, earlier_traces: 0 };
+                    let (executions, shapes) = (number, Vec::new());
+                    let found = Found { signature, executions, ops: 0, seconds, filed, shapes, earlier_traces: 0 };
                     opening.found.push(found);
                     runner.report(index, target, &opening.found[opening.found.len() - 1])?;
                 }

@@ -1,8 +1,10 @@
 //! What a campaign is asked to do. It decides nothing.
 
+use crate::accepted::Accepted;
 use crate::engines::Engine;
 use crate::registry::Registry;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -88,6 +90,8 @@ pub struct Plan {
     pub strict: bool,
     /// Where the traces come from.
     pub engine: Engine,
+    /// What traces go on behind, by target. A subject that did is not said to agree.
+    pub accepted: BTreeMap<usize, Accepted>,
     /// A folder of corpora, one a component: sound subjects start from what is there, and what they keep is added.
     pub corpus: Option<PathBuf>,
     /// Where findings are filed.
@@ -108,10 +112,16 @@ impl Plan {
             workers: 1,
             strict: false,
             engine: Engine::default(),
+            accepted: BTreeMap::new(),
             corpus: None,
             out: out.to_owned(),
             log: false,
         }
+    }
+
+    /// What traces of this target go on behind.
+    pub(super) fn accepted(&self, target: usize) -> Accepted {
+        self.accepted.get(&target).cloned().unwrap_or_default()
     }
 
     /// Leaves the Broken subjects of other shards to them.

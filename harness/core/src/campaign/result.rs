@@ -17,6 +17,9 @@ pub(super) struct Found {
     pub ops: u64,
     pub seconds: f64,
     pub filed: Filed,
+    /// Traces of other shapes with this signature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shapes: Vec<Filed>,
     /// How many earlier traces are part of the filed one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub earlier_traces: u32,

@@ -21,7 +21,8 @@ impl Finding {
         let filed = &found.filed;
         let trace = filed.path.display().to_string();
         let finding = Finding::of(target.dialect(), found.signature.as_str(), trace, filed.ops);
-        Finding { executions: found.executions, seconds: found.seconds, ..finding }
+        let shapes = found.shapes.iter().map(|shape| shape.path.display().to_string()).collect();
+        Finding { shapes, executions: found.executions, seconds: found.seconds, ..finding }
     }
 }
 

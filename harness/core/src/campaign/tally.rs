@@ -1,6 +1,7 @@
 //! What epochs counted, and their sum. It judges nothing.
 
 use super::result::{EpochResult, Found};
+use crate::accepted::MOST_ACCEPTED;
 use crate::feedback::Kept;
 use crate::isolate::Counts;
 use crate::lockstep::COUNTS;
@@ -21,6 +22,9 @@ pub(super) struct Tally {
     outcomes: Vec<(u16, u64)>,
     /// Features that were noted.
     features: Vec<u16>,
+    /// How often each accepted signature was met, in their order; nothing where none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    accepted_steps: Vec<u64>,
 }
 
 impl Tally {
@@ -37,6 +41,11 @@ impl Tally {
             seconds,
             outcomes: outcomes.map(|(index, count)| (index as u16, *count)).collect(),
             features: features.map(|(feature, _)| feature as u16).collect(),
+            accepted_steps: if counts.accepted_steps == [0; MOST_ACCEPTED] {
+                Vec::new()
+            } else {
+                counts.accepted_steps.to_vec()
+            },
         }
     }
 
@@ -62,6 +71,8 @@ pub(super) struct Sum {
     pub(super) seconds: f64,
     pub(super) outcomes: [u64; COUNTS],
     pub(super) features: BTreeSet<u16>,
+    /// How often each accepted signature was met, in their order.
+    pub(super) accepted_steps: [u64; MOST_ACCEPTED],
     pub(super) not_judged: u64,
     pub(super) found: Vec<Found>,
     /// What was known after each epoch; of a long campaign after every second, fourth, … of them.
@@ -80,6 +91,7 @@ impl Sum {
             seconds: 0.0,
             outcomes: [0; COUNTS],
             features: BTreeSet::new(),
+            accepted_steps: [0; MOST_ACCEPTED],
             found: Vec::new(),
             growth: Vec::new(),
         }
@@ -94,7 +106,8 @@ impl Sum {
                 ..found
             });
         }
-        let Tally { traces, ops, moot, unsupported, unconfirmed, seconds, outcomes, features } = result.tally;
+        let Tally { traces, ops, moot, unsupported, unconfirmed, seconds, outcomes, features, accepted_steps } =
+            result.tally;
         // What a worker counted is not trusted: a subject may have written over it.
         let counts = [
             (&mut self.traces, traces),
@@ -115,6 +128,9 @@ impl Sum {
             }
         }
         self.features.extend(features);
+        for (sum, steps) in self.accepted_steps.iter_mut().zip(accepted_steps) {
+            *sum = sum.saturating_add(steps);
+        }
         self.growth.push(GrowthPoint {
             ops: self.ops,
             traces: self.traces,

@@ -1,6 +1,6 @@
 //! `memtwin` or `memtwin check`: every known defect must be caught, then every sound subject must agree.
 
-use super::fuzz::{conclude, default_workers, parse_time, run_campaign};
+use super::fuzz::{accepted, conclude, default_workers, parse_time, run_campaign};
 use super::known::KnownOptions;
 use super::screen::{BOLD, DIM, Screen};
 use super::{Context, Exit, Failed};
@@ -51,7 +51,8 @@ impl Check {
             components.join(", ")
         ))?;
         let begin = |targets: Vec<usize>, budget: Budget| {
-            let plan = Plan { workers: default_workers(), ..Plan::new(targets, SEED, budget, &self.out) };
+            let accepted = accepted(context, &known, &targets);
+            let plan = Plan { workers: default_workers(), accepted, ..Plan::new(targets, SEED, budget, &self.out) };
             Campaign::begin(registry, plan)
         };
         let broken = of_health(false);

@@ -3,6 +3,7 @@
 use super::known::{self, KnownOptions};
 use super::screen::{self, BAD, BOLD, DIM, GOOD, Screen, count, time};
 use super::{Context, Exit, Failed, select};
+use crate::accepted::Accepted;
 use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
 use crate::campaign::{Budget, Campaign, Damage, Event, Plan, Shard};
 use crate::engines::Engine;
@@ -73,7 +74,7 @@ impl Fuzz {
     pub(super) fn run(&self, context: &Context<'_>) -> Result<Exit, Failed> {
         let screen = Screen::new(self.json);
         let known = self.known.load()?;
-        let campaign = self.campaign(context)?;
+        let campaign = self.campaign(context, &known)?;
         let plan = campaign.plan();
         let (name, subjects) = (program::name(), plan.targets.len());
         screen.line(&format!("{BOLD}{name} fuzz{BOLD:#} {subjects} subjects, seed {}", plan.seed))?;
@@ -96,7 +97,7 @@ impl Fuzz {
         conclude(context, &screen, &run)
     }
 
-    fn campaign<'a>(&self, context: &Context<'a>) -> Result<Campaign<'a>, Failed> {
+    fn campaign<'a>(&self, context: &Context<'a>, known: &KnownFindings) -> Result<Campaign<'a>, Failed> {
         let workers = self.workers.map_or_else(default_workers, usize::from);
         if self.resume {
             return Ok(Campaign::take_up(context.registry, &self.out, workers)?);
@@ -112,12 +113,19 @@ impl Fuzz {
             workers,
             strict: self.strict,
             engine: self.engine,
+            accepted: accepted(context, known, &targets),
             corpus: self.corpus.clone(),
             log: true,
             ..Plan::new(targets, self.seed.unwrap_or_else(crate::random::random_seed), budget, &self.out)
         };
         Ok(Campaign::begin(context.registry, plan)?)
     }
+}
+
+/// What traces of these targets go on behind.
+pub(super) fn accepted(context: &Context<'_>, known: &KnownFindings, targets: &[usize]) -> BTreeMap<usize, Accepted> {
+    let all = targets.iter().map(|&index| (index, known.accepted(context.registry, index)));
+    all.filter(|(_, accepted)| !accepted.is_empty()).collect()
 }
 
 /// Names the first few of these lines of a log.
@@ -268,6 +276,12 @@ fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
         subject.features,
         subject.moot + subject.unsupported,
     ))?;
+    for known in &subject.known_steps {
+        screen.line(&format!("    went on behind {} steps of {}", count(known.steps), line(&known.signature)))?;
+    }
+    for shape in subject.findings.iter().flat_map(|finding| &finding.shapes) {
+        screen.line(&format!("    another shape: {}", line(shape)))?;
+    }
     for shortfall in &subject.shortfalls {
         screen.line(&format!("    not enough: {shortfall}"))?;
     }

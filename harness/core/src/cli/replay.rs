@@ -2,6 +2,7 @@
 
 use super::screen::{self, BAD, DIM, GOOD, remark};
 use super::{Context, Exit, Failed, select};
+use crate::accepted::Accepted;
 use crate::finding::Ending;
 use crate::isolate::{Isolation, IsolationError};
 use crate::lockstep::{Audits, COUNTS, Journal};
@@ -140,14 +141,18 @@ fn replay(
     loaded: &Loaded,
 ) -> Result<Option<Row>, Failed> {
     let Some(target) = context.registry.get(index) else { return Err("no such target".into()) };
+    let accepted = context.registry.accepted(index, &loaded.header);
     let (ending, skipped) = match isolation {
-        Some(isolation) => match isolation.replay(index, &loaded.wire, Audits::Full) {
-            Ok(Some(ending)) => (ending, isolation.skipped()),
-            Ok(None) => return Ok(None),
-            Err(IsolationError::NotJudged { why }) => return Ok(Some(not_judged(target, loaded, why))),
-            Err(error) => return Err(error.into()),
-        },
-        None => run_here(target, &loaded.wire),
+        Some(isolation) => {
+            isolation.accept(&accepted);
+            match isolation.replay(index, &loaded.wire, Audits::Full) {
+                Ok(Some(ending)) => (ending, isolation.skipped()),
+                Ok(None) => return Ok(None),
+                Err(IsolationError::NotJudged { why }) => return Ok(Some(not_judged(target, loaded, why))),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        None => run_here(target, &loaded.wire, accepted),
     };
     let is_own = loaded.header.subject.as_deref() == Some(target.subject());
     let expected = loaded.header.expect.clone().filter(|_| is_own);
@@ -189,11 +194,12 @@ fn not_judged(target: &dyn Target, loaded: &Loaded, why: String) -> Row {
 }
 
 /// Runs one trace in this process, as under a debugger; also says how many ops were skipped.
-fn run_here(target: &'static dyn Target, wire: &[u8]) -> (Ending, u64) {
+fn run_here(target: &'static dyn Target, wire: &[u8], accepted: Accepted) -> (Ending, u64) {
     let step = AtomicU32::new(0);
     let (mut counts, mut features) = ([0; COUNTS], [0; StateMap::SIZE]);
     let mut journal = Journal { step: &step, counts: &mut counts, features: Some(&mut features), ops: 0 };
     let mut runner = target.runner();
+    *runner.accepted() = accepted;
     let ended = runner.run(wire, Audits::Full, &mut journal);
     runner.finish(&mut journal);
     (ended.into(), vacuity::skipped(target.dialect().outcome_classes(), &counts))

@@ -63,6 +63,7 @@ pub(super) fn shrink(context: &Context<'_>, loaded: &Loaded, subject: Option<&st
     let mut isolation = Isolation::start(Arc::clone(&context.interrupted))?;
     for index in candidates {
         let Some(target) = registry.get(index) else { continue };
+        isolation.accept(&registry.accepted(index, &loaded.header));
         let Some(ending) = isolation.replay(index, &loaded.wire, Audits::Full)? else { return Ok(None) };
         let Ending::Failed(failure) = ending else { continue };
         let signature = dialect.signature(&loaded.wire, &failure);

@@ -74,6 +74,7 @@ pub fn tell_trace(
     let Telling { dialect, wire, header, name } = *telling;
     let Some(target) = registry.get(index) else { return Ok(None) };
     let ops = dialect.op_count(wire);
+    isolation.accept(&registry.accepted(index, header));
     let Some(first) = first_told(isolation, index, wire, ops)? else { return Ok(None) };
     let Some((output, ending)) = isolation.narrate(index, wire, first)? else { return Ok(None) };
     let records = output.split(|&byte| byte == b'\n').filter(|record| record.len() <= MOST_RECORD_BYTES);
@@ -169,10 +170,15 @@ fn steps(ops: &[String], told: Vec<Told>, came: Came) -> (Vec<ToldStep>, ToldPla
                     step.seen = Some(words);
                 }
             }
+            Told::Known => {
+                if let Some(step) = steps.last_mut() {
+                    step.came = Came::Known;
+                }
+            }
             Told::Place { state, scene, bytes, picture } => place = ToldPlace { state, scene, bytes, picture },
         }
     }
-    if let Some(step) = steps.last_mut() {
+    if let Some(step) = steps.last_mut().filter(|step| step.came != Came::Known) {
         step.came = came;
     }
     (steps, place)

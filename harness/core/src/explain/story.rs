@@ -63,6 +63,8 @@ pub struct ToldStep {
 pub enum Came {
     /// The model allowed it.
     Agreed,
+    /// It broke a law, which a list of known findings accepts.
+    Known,
     /// It broke a law.
     Diverged,
     /// The process died.

@@ -50,6 +50,7 @@ fn write_steps(text: &mut String, story: &Story) -> std::fmt::Result {
     for (index, step) in (story.earlier..).zip(&story.steps) {
         let mark = match step.came {
             Came::Agreed => "✓",
+            Came::Known => "≈",
             Came::Diverged | Came::Died => "✗",
             Came::Moot => "?",
         };

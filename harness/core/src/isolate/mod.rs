@@ -34,6 +34,7 @@ pub use survey::{Surveyed, TraceSurvey};
 pub(crate) use window::reserve as reserve_windows;
 pub use zygote::{is_zygote, serve_if_asked};
 
+use crate::accepted::{Accepted, MOST_ACCEPTED};
 use crate::engines::Engine;
 use crate::feedback::Kept;
 use crate::finding::{Cause, Ending, Failure, Step};
@@ -122,6 +123,8 @@ pub struct Counts {
     pub moot: u64,
     /// Traces whose setup the subject cannot serve.
     pub unsupported: u64,
+    /// How often each of the accepted signatures was met, in their order.
+    pub accepted_steps: [u64; MOST_ACCEPTED],
     /// By (op kind, outcome class).
     pub outcomes: [u64; COUNTS],
     /// The state map.
@@ -155,6 +158,7 @@ pub struct Isolation {
     launch: Launch,
     zygote: ZygoteProcess,
     shared: SharedMemory,
+    accepted: Accepted,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -178,7 +182,7 @@ impl Isolation {
         let shared = SharedMemory::create().map_err(failed)?;
         let zygote = ZygoteProcess::start(&launch, shared.descriptor())?;
         let worker = std::process::id().wrapping_add(STARTED.fetch_add(1, Ordering::Relaxed));
-        Ok(Isolation { worker, launch, zygote, shared, interrupted })
+        Ok(Isolation { worker, launch, zygote, shared, accepted: Accepted::default(), interrupted })
     }
 
     /// Sets every count to zero: a new epoch begins.
@@ -187,8 +191,28 @@ impl Isolation {
         for count in [&shared.ops, &shared.traces, &shared.moot, &shared.unsupported] {
             count.store(0, Ordering::Relaxed);
         }
+        shared.accepted_steps.fill(0);
         shared.counts.fill(0);
         shared.features.fill(0);
+    }
+
+    /// The broken laws that jobs go on behind from now on.
+    pub fn accept(&mut self, accepted: &Accepted) {
+        self.accepted = accepted.clone();
+    }
+
+    /// Whether jobs go on behind no broken law.
+    #[must_use]
+    pub fn accepts_nothing(&self) -> bool {
+        self.accepted.is_empty()
+    }
+
+    /// The accepted signatures that the trace met which was replayed last.
+    #[must_use]
+    pub fn met(&self) -> Vec<String> {
+        let met = self.shared.get().met.load(Ordering::Relaxed);
+        let signatures = (0..).zip(self.accepted.signatures());
+        signatures.filter(|(index, _)| met >> index & 1 != 0).map(|(_, signature)| signature.clone()).collect()
     }
 
     /// The traces that the guided engine starts from. Returns how many there was room for.
@@ -215,6 +239,7 @@ impl Isolation {
             ops: counted(&shared.ops),
             moot: counted(&shared.moot),
             unsupported: counted(&shared.unsupported),
+            accepted_steps: shared.accepted_steps.map(|count| count.min(MOST_COUNTED)),
             outcomes: shared.counts.map(|count| count.min(MOST_COUNTED)),
             features: Box::new(shared.features),
         }
@@ -350,6 +375,9 @@ impl Isolation {
         shared.fault.is_from_elsewhere = 0;
         shared.output_length.store(0, Ordering::Relaxed);
         shared.skipped.store(0, Ordering::Relaxed);
+        shared.met.store(0, Ordering::Relaxed);
+        shared.is_large.store(0, Ordering::Relaxed);
+        shared.accepted.set(&self.accepted.text());
         shared.message.set("");
     }
 }

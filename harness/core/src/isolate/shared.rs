@@ -3,6 +3,7 @@
 //! the supervisor before the fork and after the worker's end, the worker in between.
 
 use super::job::JobRecord;
+use crate::accepted::{MOST_ACCEPTED, TEXT_BYTES};
 use crate::lockstep::COUNTS;
 use memtwin_models::StateMap;
 use memtwin_models::wire::MAX_WIRE_BYTES;
@@ -107,6 +108,8 @@ pub(super) struct FaultRecord {
 #[repr(C)]
 pub(super) struct Shared {
     pub job: JobRecord,
+    /// The broken laws that runs go on behind.
+    pub accepted: Text<TEXT_BYTES>,
     // The journal.
     pub trace: AtomicU64,
     pub step: AtomicU32,
@@ -114,9 +117,15 @@ pub(super) struct Shared {
     pub traces: AtomicU64,
     pub moot: AtomicU64,
     pub unsupported: AtomicU64,
+    /// How often each of the accepted signatures was met.
+    pub accepted_steps: [u64; MOST_ACCEPTED],
+    /// Those that the one trace of a replay met, a bit each.
+    pub met: AtomicU32,
     /// Ops that were skipped in the one trace of a replay.
     pub skipped: AtomicU64,
     pub wire_length: AtomicU32,
+    /// Set by the zygote: the worker has come to hold much memory.
+    pub is_large: AtomicU32,
     // How it ended.
     pub report: AtomicU32,
     pub law: Text<64>,

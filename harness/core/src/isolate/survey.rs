@@ -78,7 +78,7 @@ impl Isolation {
 
 /// The worker's part.
 pub(super) fn run(shared: &mut Shared, target: &'static dyn Target) {
-    let mut runner = target.runner();
+    let mut runner = worker::runner(shared, target);
     let mut map = Box::new([0; StateMap::SIZE]);
     let mut counts = Box::new([0; COUNTS]);
     let mut new = Vec::new();

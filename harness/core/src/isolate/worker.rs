@@ -5,8 +5,9 @@ use super::feed::Feed;
 use super::job::{JobKind, Report};
 use super::shared::{Shared, SharedMemory};
 use super::{fault, heap, sandbox};
+use crate::accepted::Accepted;
 use crate::engines::{Engine, TraceSource as _};
-use crate::lockstep::{Audits, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Narrator, number_of};
+use crate::lockstep::{Audits, BEHIND_KNOWN, CLOSE_LOOK_EVERY, COUNTS, Ended, Journal, Narrator, Runner, number_of};
 use crate::registry::Registry;
 use crate::target::Target;
 use crate::vacuity;
@@ -102,7 +103,7 @@ fn close_descriptors(voice: &OwnedFd) {
 
 fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, engine: Engine) {
     let job = shared.job;
-    let mut runner = target.runner();
+    let mut runner = runner(shared, target);
     let mut feed = Feed::start(shared, target, engine);
     let mut wire = Vec::with_capacity(1 << 16);
     let mut index = job.first_trace;
@@ -122,14 +123,14 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
         let mut journal = Journal { step, counts, features, ops: 0 };
         let ended = runner.run(&wire, audits, &mut journal);
         let ops = journal.ops;
-        note_end(shared, ops, &ended);
+        note_end(shared, ops, &ended, runner.accepted());
         match ended {
             Ended::Agreed => feed.learn(index, &wire, shared),
-            Ended::Moot { .. } | Ended::Unsupported(_) => feed.forget(),
+            Ended::Moot { .. } | Ended::Known { .. } | Ended::Unsupported(_) => feed.forget(),
             Ended::Diverged { .. } => return report(shared, &ended),
         }
         index += 1;
-        if is_spent() {
+        if is_spent(shared, target) {
             break;
         }
         idle_traces = if ops == 0 { idle_traces + 1 } else { 0 };
@@ -139,13 +140,14 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
     }
     let Shared { step, counts, .. } = &mut *shared;
     runner.finish(&mut Journal { step, counts, features: None, ops: 0 });
-    let report = if is_spent() { Report::Spent } else { Report::Done };
+    let report = if is_spent(shared, target) { Report::Spent } else { Report::Done };
     shared.report.store(report as u32, Ordering::Release);
 }
 
 /// Whether what earlier traces left behind is enough for this process.
-fn is_spent() -> bool {
-    MOST_LEFT_BYTES <= requests::left_bytes()
+fn is_spent(shared: &Shared, target: &dyn Target) -> bool {
+    let is_large = || target.outlives_traces() && shared.is_large.load(Ordering::Relaxed) != 0;
+    MOST_LEFT_BYTES <= requests::left_bytes() || is_large()
 }
 
 /// The trace is on record before it runs.
@@ -154,12 +156,24 @@ pub(super) fn put_on_record(shared: &mut Shared, index: u64, wire: &[u8]) {
     shared.set_wire(wire);
 }
 
+/// A runner that goes on behind what is accepted.
+pub(super) fn runner(shared: &Shared, target: &'static dyn Target) -> Box<dyn Runner> {
+    let mut runner = target.runner();
+    *runner.accepted() = Accepted::parse(&shared.accepted.get());
+    runner
+}
+
 /// Counts a trace that came to its end.
-fn note_end(shared: &Shared, ops: u64, ended: &Ended) {
+fn note_end(shared: &mut Shared, ops: u64, ended: &Ended, accepted: &mut Accepted) {
+    if !accepted.is_empty() {
+        for (sum, steps) in shared.accepted_steps.iter_mut().zip(accepted.take_steps()) {
+            *sum = sum.saturating_add(steps);
+        }
+    }
     shared.ops.fetch_add(ops, Ordering::Relaxed);
     shared.traces.fetch_add(1, Ordering::Relaxed);
     match ended {
-        Ended::Moot { .. } => {
+        Ended::Moot { .. } | Ended::Known { .. } => {
             shared.moot.fetch_add(1, Ordering::Relaxed);
         }
         Ended::Unsupported(_) => {
@@ -171,7 +185,7 @@ fn note_end(shared: &Shared, ops: u64, ended: &Ended) {
 
 fn exhaust(shared: &mut Shared, target: &'static dyn Target) {
     let job = shared.job;
-    let mut runner = target.runner();
+    let mut runner = runner(shared, target);
     let mut traces = target.small_traces(job.depth);
     let mut wire = Vec::new();
     for index in job.first_trace..job.end_trace {
@@ -181,22 +195,22 @@ fn exhaust(shared: &mut Shared, target: &'static dyn Target) {
         let mut journal = Journal { step, counts, features: None, ops: 0 };
         let ended = runner.run(&wire, Audits::Full, &mut journal);
         let ops = journal.ops;
-        note_end(shared, ops, &ended);
+        note_end(shared, ops, &ended, runner.accepted());
         if let Ended::Diverged { .. } = ended {
             return report(shared, &ended);
         }
-        if is_spent() {
+        if is_spent(shared, target) {
             break;
         }
     }
     let Shared { step, counts, .. } = &mut *shared;
     runner.finish(&mut Journal { step, counts, features: None, ops: 0 });
-    let report = if is_spent() { Report::Spent } else { Report::Done };
+    let report = if is_spent(shared, target) { Report::Spent } else { Report::Done };
     shared.report.store(report as u32, Ordering::Release);
 }
 
 fn replay(shared: &mut Shared, target: &'static dyn Target, audits: Audits) {
-    let mut runner = target.runner();
+    let mut runner = runner(shared, target);
     let wire = shared.wire().to_vec();
     // Confirming and shrinking are no part of the campaign: their counts are nobody's.
     let mut counts = Box::new([0; COUNTS]);
@@ -205,15 +219,18 @@ fn replay(shared: &mut Shared, target: &'static dyn Target, audits: Audits) {
     if !matches!(ended, Ended::Diverged { .. }) {
         runner.finish(&mut journal);
     }
+    let met = (0..).zip(runner.accepted().take_steps()).filter(|(_, steps)| 0 < *steps);
+    shared.met.store(met.fold(0, |bits, (index, _)| bits | 1_u32 << index), Ordering::Relaxed);
     shared.skipped.store(vacuity::skipped(target.dialect().outcome_classes(), &counts), Ordering::Relaxed);
     report(shared, &ended);
 }
 
 fn narrate(shared: &mut Shared, target: &'static dyn Target) {
     let wire = shared.wire().to_vec();
-    let Shared { job, step, output, output_length, .. } = &mut *shared;
+    let Shared { job, accepted, step, output, output_length, .. } = &mut *shared;
     let first = usize::try_from(job.first_trace).unwrap_or(usize::MAX);
-    let ended = target.narrate(&wire, &mut Narrator::new(first, step, output, output_length));
+    let accepted = Accepted::parse(&accepted.get());
+    let ended = target.narrate(&wire, &mut Narrator::new(first, accepted, step, output, output_length));
     report(shared, &ended);
 }
 
@@ -223,6 +240,11 @@ pub(super) fn report(shared: &mut Shared, ended: &Ended) {
         Ended::Moot { op, reason } => {
             shared.step.store(*op, Ordering::Relaxed);
             shared.message.set(reason);
+            Report::Moot
+        }
+        Ended::Known { op } => {
+            shared.step.store(*op, Ordering::Relaxed);
+            shared.message.set(BEHIND_KNOWN);
             Report::Moot
         }
         Ended::Unsupported(reason) => {

@@ -25,6 +25,8 @@ const HANG_PROCESSOR_TIME: Duration = Duration::from_secs(1);
 const BLOCKED_TIME: Duration = Duration::from_secs(10);
 /// How long a worker may take to note where it hangs before it is killed.
 const LAST_WORDS_MILLISECONDS: u16 = 500;
+/// A worker that holds more than this may end after its trace, where what earlier traces left is part of it.
+const LARGE_BYTES: u64 = 512 << 20;
 /// The most memory that a worker may touch, in bytes.
 const RESIDENT_LIMIT_BYTES: u64 = 3 << 30;
 /// An op that takes the processor time of a hang and touched this much memory meanwhile, in bytes, does not hang: it
@@ -157,6 +159,9 @@ fn watch(child: Pid, commands: BorrowedFd<'_>, shared: &SharedMemory, trace_limi
         let now = pulse(shared);
         let processor_time_now = processor_time(child);
         let resident_bytes_now = resident_bytes(child);
+        if LARGE_BYTES < resident_bytes_now {
+            shared.get().is_large.store(1, Ordering::Relaxed);
+        }
         if now.trace != last.trace {
             trace_began = processor_time_now;
         }

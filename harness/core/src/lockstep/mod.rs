@@ -21,6 +21,7 @@ pub use told::{ByteDifference, LINE_BYTES};
 
 use run::Run;
 
+use crate::accepted::Accepted;
 use crate::finding::{Ending, Failure, Step};
 use crate::rig::Rig;
 use crate::trace::{Ops, read_head};
@@ -79,6 +80,11 @@ impl Journal<'_> {
     }
 }
 
+/// Why a trace is moot that met a known finding.
+pub(crate) const BEHIND_KNOWN: &str = "the model does not know the state behind this known finding";
+/// The audit's part in signatures.
+pub(crate) const AUDIT_KIND: &str = "audit";
+
 /// How a run ended, without words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -93,6 +99,12 @@ pub enum Ended {
     },
     /// The subject's contract does not serve the setup, or the subject cannot.
     Unsupported(&'static str),
+    /// A law was broken as a list of known findings accepts it, and the model does not know what state the subject is
+    /// in.
+    Known {
+        /// The index of the op.
+        op: u32,
+    },
     /// A law was broken.
     Diverged {
         /// Where.
@@ -107,6 +119,7 @@ impl From<Ended> for Ending {
         match ended {
             Ended::Agreed => Ending::Agreed,
             Ended::Moot { op, reason } => Ending::Moot { op, reason: reason.to_owned() },
+            Ended::Known { op } => Ending::Moot { op, reason: BEHIND_KNOWN.to_owned() },
             Ended::Unsupported(reason) => Ending::Unsupported(reason.to_owned()),
             Ended::Diverged { step, divergence } => Ending::Failed(Failure { step, cause: (&divergence).into() }),
         }
@@ -131,6 +144,8 @@ pub trait Runner {
     fn run(&mut self, wire: &[u8], audits: Audits, journal: &mut Journal<'_>) -> Ended;
     /// Drops the subject.
     fn finish(&mut self, journal: &mut Journal<'_>);
+    /// The broken laws that the next runs go on behind: none, as long as nobody says so.
+    fn accepted(&mut self) -> &mut Accepted;
 }
 
 /// The runner of a subject. It is compiled once a component: the subject is one dynamic call an op.
@@ -143,6 +158,7 @@ pub struct Lockstep<C: Rig> {
     subject: Option<Box<dyn AnySubject<C>>>,
     seen: C::Outcome,
     view: C::View,
+    accepted: Accepted,
 }
 
 struct Stage<C: Rig> {
@@ -168,6 +184,7 @@ impl<C: Rig> Lockstep<C> {
             subject: None,
             seen: C::Outcome::default(),
             view: C::View::default(),
+            accepted: Accepted::default(),
         }
     }
 
@@ -213,8 +230,9 @@ impl<C: Rig> Lockstep<C> {
         };
         let mut ops = Ops::<C>::new(version, edges, Reader::at(wire, start));
         let next = ops.next();
-        let (seen, view) = (&mut self.seen, &mut self.view);
-        let run = Run { ops, next, index: 0, last_lane: Lane::FIRST, model, subject: Lent(&mut **subject), seen, view };
+        let (seen, view, accepted) = (&mut self.seen, &mut self.view, &mut self.accepted);
+        let subject = Lent(&mut **subject);
+        let run = Run { ops, next, index: 0, last_lane: Lane::FIRST, model, subject, seen, view, accepted };
         run.play(&mut self.turns, audits, journal)
     }
 }
@@ -250,8 +268,8 @@ impl<C: Rig> Runner for Lockstep<C> {
         let Some(Stage { setup, model, .. }) = &mut self.stage else { return ended };
         model.reset(setup);
         // A subject that diverged is not trusted to reset itself.
-        let reusable =
-            !matches!(ended, Ended::Diverged { .. }) && self.subject.as_mut().is_some_and(|s| s.reset(setup));
+        let reusable = !matches!(ended, Ended::Diverged { .. } | Ended::Known { .. })
+            && self.subject.as_mut().is_some_and(|s| s.reset(setup));
         if !reusable {
             self.subject = None;
         }
@@ -261,5 +279,9 @@ impl<C: Rig> Runner for Lockstep<C> {
     fn finish(&mut self, journal: &mut Journal<'_>) {
         journal.at(Step::Teardown);
         self.subject = None;
+    }
+
+    fn accepted(&mut self) -> &mut Accepted {
+        &mut self.accepted
     }
 }

@@ -2,7 +2,8 @@
 //! before a fault survives it.
 
 use super::told::{ByteDifference, Told};
-use super::{Ended, audit, number_of, tell_turn};
+use super::{AUDIT_KIND, Ended, audit, number_of, tell_turn};
+use crate::accepted::Accepted;
 use crate::finding::Step;
 use crate::rig::{Rig, Scene};
 use crate::trace::Trace;
@@ -15,14 +16,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Narrator<'a> {
     /// The ops before this one are run and not told.
     first: usize,
+    accepted: Accepted,
     step: &'a AtomicU32,
     output: &'a mut [u8],
     length: &'a AtomicU32,
 }
 
 impl<'a> Narrator<'a> {
-    pub(crate) fn new(first: usize, step: &'a AtomicU32, output: &'a mut [u8], length: &'a AtomicU32) -> Self {
-        Narrator { first, step, output, length }
+    pub(crate) fn new(
+        first: usize,
+        accepted: Accepted,
+        step: &'a AtomicU32,
+        output: &'a mut [u8],
+        length: &'a AtomicU32,
+    ) -> Self {
+        Narrator { first, accepted, step, output, length }
     }
 
     fn at(&self, step: Step) {
@@ -54,7 +62,7 @@ pub(crate) fn narrate<C: Rig>(row: &Row<C>, wire: &[u8], narrator: &mut Narrator
     let ended = play(row, &trace, &mut *subject, &mut turns, narrator);
     narrator.at(Step::Teardown);
     turns.end_all();
-    if !matches!(ended, Ended::Diverged { .. }) {
+    if !matches!(ended, Ended::Diverged { .. } | Ended::Known { .. }) {
         subject.reset(&trace.setup);
     }
     ended
@@ -92,6 +100,16 @@ fn play<C: Rig>(
         }
         match verdict {
             Verdict::Agree => {}
+            Verdict::Diverge(divergence)
+                if narrator.accepted.meet(C::NAME, C::OP_KINDS[C::op_kind(op)], &divergence) =>
+            {
+                if is_told {
+                    narrator.tell(&Told::Known);
+                }
+                if !model.accept(op, &seen, &divergence) {
+                    return Ended::Known { op: index };
+                }
+            }
             Verdict::Diverge(divergence) => {
                 let ops = &ops[..=position];
                 let (succeeded, seen, model, divergence) = (&succeeded, &seen, &model, &divergence);
@@ -110,6 +128,10 @@ fn play<C: Rig>(
         Verdict::Agree => Ended::Agreed,
         #[allow(clippy::cast_possible_truncation)] // as above
         Verdict::Moot(reason) => Ended::Moot { op: ops.len() as u32, reason },
+        #[allow(clippy::cast_possible_truncation)] // as above
+        Verdict::Diverge(divergence) if narrator.accepted.meet(C::NAME, AUDIT_KIND, &divergence) => {
+            Ended::Known { op: ops.len() as u32 }
+        }
         Verdict::Diverge(divergence) => {
             let bytes = model.state_rows(&view).and_then(|rows| ByteDifference::of(&rows));
             let (view, succeeded, seen, model, divergence) = (Some(&view), &succeeded, &seen, &model, &divergence);

@@ -1,12 +1,13 @@
 //! One trace on its way: the ops of one thread in a row are carried out and judged there, for to change threads costs
 //! more than a few ops do. Does not begin a trace or end a subject.
 
-use super::{Audits, CLASSES, COUNTS, Ended, Journal, audit, tell_turn};
+use super::{AUDIT_KIND, Audits, CLASSES, COUNTS, Ended, Journal, audit, tell_turn};
+use crate::accepted::Accepted;
 use crate::finding::Step;
 use crate::rig::Rig;
 use crate::trace::Ops;
 use crate::turns::{Lent, Turns};
-use memtwin_models::{Component, Depth, Lane, Model as _, StateMap, Verdict};
+use memtwin_models::{Component, Depth, Divergence, Lane, Model as _, StateMap, Verdict};
 
 /// A trace that runs.
 pub(super) struct Run<'a, C: Rig> {
@@ -19,6 +20,7 @@ pub(super) struct Run<'a, C: Rig> {
     pub(super) subject: Lent<'a, C>,
     pub(super) seen: &'a mut C::Outcome,
     pub(super) view: &'a mut C::View,
+    pub(super) accepted: &'a mut Accepted,
 }
 
 /// Why a turn is over.
@@ -66,6 +68,9 @@ impl<C: Rig> Run<'_, C> {
         let depth = if audits == Audits::Sample { Depth::Sample } else { Depth::Full };
         match audit::<C>(self.model, self.subject.get(), self.view, depth) {
             Verdict::Agree => Ended::Agreed,
+            Verdict::Diverge(divergence) if self.accepted.meet(C::NAME, AUDIT_KIND, &divergence) => {
+                Ended::Known { op: self.index }
+            }
             Verdict::Diverge(divergence) => Ended::Diverged { step: Step::Audit, divergence },
             Verdict::Moot(reason) => Ended::Moot { op: self.index, reason },
         }
@@ -103,7 +108,7 @@ impl<C: Rig> Run<'_, C> {
         journal.ops += 1;
         match verdict {
             Verdict::Agree => {}
-            Verdict::Diverge(divergence) => return Some(Ended::Diverged { step, divergence }),
+            Verdict::Diverge(divergence) => return self.broken(op, divergence),
             Verdict::Moot(reason) => return Some(Ended::Moot { op: self.index, reason }),
         }
         journal.counts[(C::op_kind(op) * CLASSES + C::outcome_class(self.seen)) & (COUNTS - 1)] += 1;
@@ -113,7 +118,21 @@ impl<C: Rig> Run<'_, C> {
         if audits == Audits::EveryStep
             && let Verdict::Diverge(divergence) = audit::<C>(self.model, self.subject.get(), self.view, Depth::Full)
         {
-            return Some(Ended::Diverged { step, divergence });
+            let is_known = self.accepted.meet(C::NAME, C::OP_KINDS[C::op_kind(op)], &divergence);
+            return Some(if is_known { Ended::Known { op: self.index } } else { Ended::Diverged { step, divergence } });
+        }
+        self.index += 1;
+        None
+    }
+
+    /// A law was broken: the trace is over, unless that is accepted and the model can take the step all the same.
+    #[cold]
+    fn broken(&mut self, op: &C::Op, divergence: Divergence) -> Option<Ended> {
+        if !self.accepted.meet(C::NAME, C::OP_KINDS[C::op_kind(op)], &divergence) {
+            return Some(Ended::Diverged { step: Step::Op(self.index), divergence });
+        }
+        if !self.model.accept(op, self.seen, &divergence) {
+            return Some(Ended::Known { op: self.index });
         }
         self.index += 1;
         None

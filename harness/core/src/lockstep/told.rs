@@ -12,6 +12,8 @@ pub(crate) enum Told {
     Before { allowed: String, picture: Picture },
     /// What the subject showed of it.
     Seen { words: String },
+    /// That the op broke a law, as a list of known findings accepts it.
+    Known,
     /// What was seen of the place where a law was broken; at the audit with the model's state.
     Place { state: Option<String>, scene: Vec<String>, bytes: Option<ByteDifference>, picture: Option<Picture> },
 }

@@ -127,6 +127,7 @@ fn shrink_and_file(
     let failed = |error: IsolationError| CampaignError::from(error);
     let Row { job, .. } = row;
     let wire = &job.loaded.wire;
+    isolation.accept(&job.accepted);
     let failure = match isolation.replay(job.index, wire, Audits::Full).map_err(failed)? {
         Some(Ending::Failed(failure)) => failure,
         // It failed each time before, and now it does not: the trace stays as it is.
@@ -140,10 +141,10 @@ fn shrink_and_file(
         Cause::Law { .. } => None,
     };
     let signature = job.loaded.dialect.signature(wire, &failure);
-    file_finding(&plan.out, job.target, wire, &signature)?;
+    file_finding(&plan.out, job.target, wire, &signature, isolation.met())?;
     let small = shrink_wire(isolation, job.index, job.target, wire, &signature, Patience::with(class), Audits::Full)
         .map_err(failed)?;
-    let filed = file_finding(&plan.out, job.target, &small, &signature)?;
+    let filed = file_finding(&plan.out, job.target, &small, &signature, isolation.met())?;
     Ok(Some((filed.path.display().to_string(), filed.ops)))
 }
 
@@ -177,6 +178,7 @@ fn subject(target: &dyn Target, rows: &[&Row<'_>], findings: Vec<Finding>) -> Su
         features: 0,
         outcomes: BTreeMap::new(),
         shortfalls: Vec::new(),
+        known_steps: Vec::new(),
         findings,
         growth: Vec::new(),
     }

@@ -3,6 +3,7 @@
 
 use super::judge::{Earlier, Judged, RERUNS, Seen, is_as_expected};
 use super::{Event, Plan, RegressError};
+use crate::accepted::Accepted;
 use crate::campaign::CampaignError;
 use crate::finding::{Ending, Step};
 use crate::isolate::{Isolation, IsolationError};
@@ -27,6 +28,8 @@ pub(super) struct Job<'a> {
     pub(super) target: &'a dyn Target,
     pub(super) trace_name: String,
     pub(super) target_name: String,
+    /// What the trace goes on behind.
+    pub(super) accepted: Accepted,
 }
 
 impl Job<'_> {
@@ -68,7 +71,8 @@ pub(super) fn plan<'a>(registry: &'a Registry, traces: &[PathBuf]) -> (Vec<Job<'
         let of_component = registry.targets().enumerate().filter(|(_, target)| target.dialect().name() == component);
         for (index, target) in of_component.filter(|(_, target)| target.is_sound() || own == Some(target.subject())) {
             let (trace_name, target_name) = (trace_name.clone(), target.name());
-            jobs.push(Job { loaded: Arc::clone(&loaded), index, target, trace_name, target_name });
+            let accepted = registry.accepted(index, &loaded.header);
+            jobs.push(Job { loaded: Arc::clone(&loaded), index, target, trace_name, target_name, accepted });
         }
     }
     (jobs, gone)
@@ -132,6 +136,7 @@ fn failed(seen: &[Seen]) -> Option<&str> {
 /// One run; if it is not as expected, some more. Nothing when interrupted.
 fn run_job(isolation: &mut Isolation, job: &Job<'_>) -> Result<Option<Judged>, IsolationError> {
     let mut judged = Judged::default();
+    isolation.accept(&job.accepted);
     for _ in 0..=RERUNS {
         let ending = isolation.replay(job.index, &job.loaded.wire, Audits::Full).map_err(|error| named(job, error))?;
         let Some(ending) = ending else { return Ok(None) };

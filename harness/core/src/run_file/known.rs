@@ -3,8 +3,11 @@
 //! is as unexpected as ever.
 
 use super::{Day, RunFile, Totals, Verdict};
+use crate::accepted::Accepted;
 use crate::files;
 use crate::limits::KNOWN_FILE_BYTES;
+use crate::registry::Registry;
+use crate::target::Target;
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -80,6 +83,15 @@ impl KnownFindings {
         Some(format!("{} (until {})", accepted.reason, accepted.until))
     }
 
+    /// What traces of a target go on behind today.
+    #[must_use]
+    pub fn accepted(&self, registry: &Registry, index: usize) -> Accepted {
+        let target = registry.get(index).filter(|_| !registry.is_held_to_contract(index));
+        let Some(name) = target.map(Target::name) else { return Accepted::default() };
+        let of_target = self.entries.iter().filter(|entry| entry.subject == name && self.today <= entry.until);
+        Accepted::new(of_target.map(|entry| entry.signature.as_str()))
+    }
+
     /// The entry for this finding that is out of date, if no other one accepts it.
     #[must_use]
     pub fn expired(&self, target: &str, signature: &str) -> Option<&KnownFinding> {
@@ -94,6 +106,9 @@ impl KnownFindings {
             let name = subject.name();
             for finding in &mut subject.findings {
                 finding.known = self.reason(&name, &finding.signature);
+            }
+            for known in &mut subject.known_steps {
+                known.reason = self.reason(&name, &known.signature);
             }
             if subject.verdict == Verdict::Diverged && subject.findings.iter().all(|finding| finding.known.is_some()) {
                 subject.verdict = Verdict::Known;

@@ -172,6 +172,12 @@ fn add(sum: &mut SubjectRun, part: &SubjectRun) {
     sum.seconds += part.seconds;
     // Which features these were is not in the files: together the runs reached at least as many as one of them.
     sum.features = sum.features.max(part.features);
+    for known in &part.known_steps {
+        match sum.known_steps.iter_mut().find(|other| other.signature == known.signature) {
+            Some(other) => other.steps = other.steps.saturating_add(known.steps),
+            None => sum.known_steps.push(known.clone()),
+        }
+    }
     for (op, classes) in &part.outcomes {
         let row = sum.outcomes.entry(op.clone()).or_default();
         for (class, count) in classes {

@@ -93,10 +93,24 @@ pub struct SubjectRun {
     pub features: usize,
     pub outcomes: BTreeMap<String, BTreeMap<String, u64>>,
     pub shortfalls: Vec<String>,
+    /// Known findings that traces went on behind, or ended at: they are counted, and not found anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_steps: Vec<KnownSteps>,
     pub findings: Vec<Finding>,
     /// How the campaign went on, in at most [`MOST_GROWTH_POINTS`] points.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<GrowthPoint>,
+}
+
+/// How often a known finding was met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct KnownSteps {
+    pub signature: String,
+    pub steps: u64,
+    /// Why it is accepted for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The most points of a subject's growth.
@@ -158,6 +172,9 @@ pub struct Finding {
     pub step: Option<usize>,
     pub op: String,
     pub trace: String,
+    /// Other traces with this signature, of other shapes: they may have another cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shapes: Vec<String>,
     pub executions: u64,
     pub seconds: f64,
     /// Why this finding is accepted for now.
@@ -340,6 +357,7 @@ impl Finding {
         // A shrunk trace fails at its last op, or outside of its ops.
         let step = dialect.op_kinds().contains(&op).then(|| ops.saturating_sub(1));
         Finding {
+            shapes: Vec::new(),
             signature: signature.to_owned(),
             kind: if law.is_some() { "divergence".to_owned() } else { cause.to_owned() },
             law,

@@ -1,6 +1,7 @@
 //! JSON lines: a header, then one op a line. For people, for git, for ever: old files stay readable.
 
 use super::{Head, Trace};
+use crate::accepted::Accepted;
 use crate::limits::{HEADER_BYTES, OP_LINE_BYTES};
 use crate::rig::Rig;
 use memtwin_models::wire::{MAX_WIRE_BYTES, Version};
@@ -17,7 +18,7 @@ pub const JSON_PREFIX: &[u8] = b"{\"memtwin\":";
 /// The version that says what wire bytes of version 1 say.
 const VERSION: u32 = 1;
 /// The version of traces that need wire bytes of version 2, whose ops may have a `lane`, and of those that name a
-/// library.
+/// library or known findings.
 const VERSION_2: u32 = 2;
 
 /// The first line of a JSON trace.
@@ -39,6 +40,9 @@ pub struct Header {
     /// The signature that a run on that subject ends with; without it the run agrees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
+    /// Signatures of known findings that the run on that subject goes on behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
     /// What the trace shows, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub story: Option<String>,
@@ -131,7 +135,7 @@ pub(crate) fn parse<C: Rig>(path: &std::path::Path, header: &Header, text: &str)
 /// Writes a JSON trace.
 pub(crate) fn print<C: Rig>(trace: &Trace<C>, header: &Header) -> String {
     let version = match Head::of::<C>(&trace.setup).version(trace.has_lanes()) {
-        Version::One if header.library.is_none() => VERSION,
+        Version::One if header.library.is_none() && header.known.is_empty() => VERSION,
         Version::One | Version::Two => VERSION_2,
     };
     let header = Header {
@@ -155,6 +159,12 @@ pub(crate) fn print<C: Rig>(trace: &Trace<C>, header: &Header) -> String {
 }
 
 impl Header {
+    /// What a run goes on behind.
+    #[must_use]
+    pub fn accepted(&self) -> Accepted {
+        Accepted::new(self.known.iter().map(String::as_str))
+    }
+
     /// The header of a trace of this subject, and of the library that it is made of.
     #[must_use]
     pub fn of(subject: &str, library: Option<&Origin>) -> Self {
@@ -171,6 +181,7 @@ impl Header {
             subject: None,
             library: None,
             expect: None,
+            known: Vec::new(),
             story: None,
         }
     }

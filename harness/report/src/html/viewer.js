@@ -2,6 +2,7 @@
 
 const CAME = {
   agreed: { mark: '✓', words: 'the model allows it' },
+  known: { mark: '≈', words: 'it breaks a law, which a list of known findings accepts' },
   diverged: { mark: '✗', words: 'the first divergence: it breaks a law' },
   died: { mark: '✗', words: 'the process died' },
   moot: { mark: '–', words: 'from here on the contract says nothing' },

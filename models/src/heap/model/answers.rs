@@ -90,11 +90,11 @@ impl HeapModel {
 
     /// Judges null.
     pub(super) fn refused(&mut self, request: Request, errno: Option<i32>) -> Judged {
-        if self.must_answer(request) {
+        if self.must_answer(request) && !self.excuses(&REFUSAL) {
             return Err(Verdict::diverge(&REFUSAL, "result"));
         }
         let is_other = errno.is_some_and(|errno| errno != ENOMEM);
-        if is_other && !self.contract.errno_unset && request.size != Some(0) {
+        if is_other && !self.contract.errno_unset && request.size != Some(0) && !self.excuses(&ERRNO) {
             return Err(Verdict::diverge(&ERRNO, "errno"));
         }
         Ok(())
@@ -142,7 +142,7 @@ impl HeapModel {
         let align = self.alignment(request, size);
         let is_free_of_it = size == 0 && contract.zero_size_unaligned
             || request.is_aligned_alloc && contract.any_alignment && !size.is_multiple_of(align);
-        if !is_free_of_it && !address.is_multiple_of(align) {
+        if !is_free_of_it && !address.is_multiple_of(align) && !self.excuses(&ALIGNED) {
             return Err(Verdict::diverge_at(&ALIGNED, "block", address));
         }
         let end = address.checked_add(size).filter(|end| self.may_end_at(address, *end));

@@ -9,6 +9,7 @@ pub(super) mod pack;
 
 use super::result::{EpochResult, Found};
 use super::{Budget, CampaignError, Plan, Shard};
+use crate::accepted::Accepted;
 use crate::engines::Engine;
 use crate::files::unusable;
 use crate::registry::Registry;
@@ -16,7 +17,7 @@ use crate::target::Target;
 use line::{Read, is_sealed, seal};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -40,6 +41,9 @@ struct Head {
     shard: Shard,
     strict: bool,
     engine: Engine,
+    /// The signatures that traces go on behind, by target.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    accepted: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     corpus: Option<PathBuf>,
 }
@@ -119,6 +123,7 @@ impl Log {
             shard: plan.shard,
             strict: plan.strict,
             engine: plan.engine,
+            accepted: named(registry, plan),
             corpus: plan.corpus.clone(),
         };
         let log = Log::at_end(path, file, 0, Duration::ZERO);
@@ -182,12 +187,16 @@ impl Log {
                 past.damage.doubled.push(number);
             }
         }
+        let accepted = head.accepted.iter().map(|(name, signatures)| {
+            known(1, name).map(|target| (target, Accepted::new(signatures.iter().map(String::as_str))))
+        });
         let plan = Plan {
             targets: head.targets.iter().map(|name| known(1, name)).collect::<Result<_, _>>()?,
             budget: head.budget,
             shard: head.shard,
             strict: head.strict,
             engine: head.engine,
+            accepted: accepted.collect::<Result<_, _>>()?,
             corpus: head.corpus,
             log: true,
             ..Plan::new(Vec::new(), head.seed, head.budget, out)
@@ -261,6 +270,13 @@ impl End {
         }
         written
     }
+}
+
+/// What traces go on behind, by the names of targets.
+fn named(registry: &Registry, plan: &Plan) -> BTreeMap<String, Vec<String>> {
+    let of_target =
+        |(&target, accepted): (&usize, &Accepted)| Some((registry.get(target)?.name(), accepted.signatures().to_vec()));
+    plan.accepted.iter().filter_map(of_target).collect()
 }
 
 /// Reads the first line. The version is judged first: an older log has no seals, a newer one may have other fields.
