@@ -6,8 +6,8 @@ use super::access::{Layout, Refusal, Route};
 use crate::Divergence;
 
 /// Whether memory, reservations and devices are as before. What looks at memory leaves it as it was, so does an access
-/// that failed with another error than it should, one of no bytes, and one that lies beyond memory altogether. What else
-/// a wrong answer to a write has left behind is not known, nor what a device made of it.
+/// that failed with another error than it should, one of no bytes, and one that lies beyond memory altogether. What a
+/// wrong answer to another write has left behind is not known, nor what a device made of it.
 pub(super) fn changes_nothing(layout: &Layout, op: &Op, seen: &Outcome, divergence: &Divergence) -> bool {
     if !seen.device_calls.is_empty() {
         return false;
