@@ -139,9 +139,9 @@ pub trait Model<C: Component>: Sized {
     fn judge(&mut self, op: &C::Op, seen: &C::Outcome) -> Verdict;
 
     /// Takes the step although [`Model::judge`] has just said that it breaks a law, because a list of known findings
-    /// accepts it. `false` where the outcome does not say what state the subject is in: then nothing more is judged, and
-    /// the model is reset. A model that is in doubt says `false`, so that nothing is accused that only follows from what
-    /// was accepted.
+    /// accepts it. `false` where the outcome does not say what state the subject is in: then nothing more is judged,
+    /// and the model is reset. A model that is in doubt says `false`, so that nothing is accused that only follows
+    /// from what was accepted.
     fn accept(&mut self, _op: &C::Op, _seen: &C::Outcome, _divergence: &Divergence) -> bool {
         false
     }
