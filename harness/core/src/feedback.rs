@@ -1,6 +1,6 @@
 //! What is new about a trace: features of the state map in classes of magnitude, and the traces that reached them
-//! first. The classes are those of AFL and libFuzzer (1, 2, 3, 4-7, 8-15, 16-31, 32-127, 128 and more). Refused: any
-//! look at what a feature means.
+//! first. The classes are those of AFL and libFuzzer (1, 2, 3, 4-7, 8-15, 16-31, 32-127, 128 and more). Does not look
+//! at what a feature means.
 
 use memtwin_models::StateMap;
 

@@ -1,6 +1,6 @@
 //! Witnesses: judges that nobody here wrote, asked whether the models' translation of addresses is right. A witness is
-//! compared with the pure walks of the models, never with a subject. Refused: a silent pass. Each says how many probes
-//! it compared, what it could not compare and why, or why it could not be asked at all.
+//! compared with the pure walks of the models, never with a subject. Does not pass in silence: each says how many
+//! probes it compared, what it could not compare and why, or why it could not be asked at all.
 
 #[cfg(feature = "unicorn")]
 mod emulator;

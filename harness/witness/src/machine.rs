@@ -1,7 +1,7 @@
 //! A tiny guest under KVM, on the tables under test: it loads, stores or jumps at an address, in kernel or user mode,
 //! and tells by an I/O port how that went. Its own code, descriptors and stack lie behind the memory under test, mapped
-//! through root entries that it takes for itself. Refused: a second set of tables in one machine, because shadow tables
-//! may keep what a host's edit changed; and control bits that change while a machine runs.
+//! through root entries that it takes for itself. Does not use a second set of tables in one machine, because shadow
+//! tables may keep what a host's edit changed, and does not change control bits while a machine runs.
 
 use super::memory::GuestMemory;
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_regs, kvm_segment};

@@ -1,4 +1,4 @@
-//! Addresses of the machine, virtual and physical. Refused: arithmetic. Whoever adds to an address says how.
+//! Addresses of the machine, virtual and physical. Does not do arithmetic: whoever adds to an address says how.
 
 use super::setup::PAGE_BYTES;
 #[cfg(feature = "arbitrary")]

@@ -1,7 +1,7 @@
 //! Mutation of traces op by op, one for every engine. It works on wire bytes that it knows the borders of: an op is a
 //! slice, and because addresses on the wire are relative to the edges of the setup, an op of one trace means the like
-//! in another, and a byte a little larger is an operand a little further from the same edge. Refused: any knowledge of
-//! a component. What no subject serves and what none is asked for comes into no mutant.
+//! in another, and a byte a little larger is an operand a little further from the same edge. Does not know any
+//! component. What no subject serves and what none is asked for comes into no mutant.
 
 mod cutter;
 

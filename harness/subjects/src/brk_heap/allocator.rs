@@ -1,5 +1,5 @@
 //! The allocator: user code over the register file. What must outlive a system call lives where the build keeps it, so
-//! a gate that loses a register loses what is in it. Refused: a second copy of this code for any subject.
+//! a gate that loses a register loses what is in it. All subjects share this code; there is no second copy.
 
 use super::deviation::{BlockOrigin, Deviation};
 use super::process::Process;

@@ -7,8 +7,8 @@
 //! - [`original`] is what the bug report found, [`published_fix`] what its workaround left.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.
 //!
-//! Refused here: any look at the model. Most broken subjects access memory that is not theirs: they belong in worker
-//! processes and nowhere else.
+//! Does not look at the model. Most broken subjects access memory that is not theirs: they belong in worker processes
+//! and nowhere else.
 
 mod allocator;
 pub mod defects;

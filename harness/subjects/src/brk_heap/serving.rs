@@ -1,5 +1,5 @@
 //! The hardened brk heap as a program's global allocator. What the fuzzers put to the test serves here, unchanged,
-//! behind a lock. Refused: more memory than a setup can have (16 MiB of blocks, none of which is used twice), and
+//! behind a lock. Does not serve more memory than a setup can have (16 MiB of blocks, none of which is used twice), nor
 //! alignments above that of the simulated memory in the host.
 
 use super::hardened::Sound;

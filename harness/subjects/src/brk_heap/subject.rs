@@ -1,5 +1,5 @@
-//! The program: it carries out ops on its slots and shows what it sees. Refused: judging, and keeping anything that the
-//! allocator could be asked for.
+//! The program: it carries out ops on its slots and shows what it sees. Does not judge, and does not keep anything that
+//! the allocator could be asked for.
 
 use super::deviation::{BlockOrigin, Deviation};
 use super::process::Process;

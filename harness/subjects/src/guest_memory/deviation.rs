@@ -1,6 +1,6 @@
 //! The frame of a broken subject: the hardened [`SoftMmu`] with the few methods replaced that hold the defect.
 //!
-//! Refused: more than one defect in a subject. Every method that a deviation does not name is the hardened one.
+//! Does not combine defects: a subject has one. Every method that a deviation does not name is the hardened one.
 
 use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, PhysicalMemory, SoftMmu, VmError};
 use crate::guest_memory::recorded_devices::RecordedDevices;

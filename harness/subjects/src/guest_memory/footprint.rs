@@ -1,7 +1,7 @@
 //! What a trace may have changed in memory, and how to take it back at a cost that follows the trace.
 //!
-//! Ranges are noted before the call, whether or not it will store: a broken method may store where it must not.
-//! Refused: guessing. Where the notes do not suffice, the caller is told to build anew.
+//! Ranges are noted before the call, whether or not it will store: a broken method may store where it must not. Does
+//! not guess: where the notes do not suffice, the caller is told to build anew.
 
 use super::subject::Ram;
 use memtwin_models::guest_memory::DUMP_LIMIT_BYTES;

@@ -7,8 +7,8 @@
 //! - [`deviation`] is the frame of a broken subject. [`defects`] has one for each known defect, with that defect alone.
 //! - [`subject`] turns the handles of any of them into a subject.
 //!
-//! Refused here: any look at the model. `GM-01`, `GM-02`, `GM-03`, `GM-19` and `original` access memory that is not
-//! theirs: they belong in worker processes and nowhere else.
+//! Does not look at the model. `GM-01`, `GM-02`, `GM-03`, `GM-19` and `original` access memory that is not theirs: they
+//! belong in worker processes and nowhere else.
 
 pub mod defects;
 pub mod deviation;

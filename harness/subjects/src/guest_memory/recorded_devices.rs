@@ -1,6 +1,6 @@
 //! The devices of a setup as the machine sees them: register files whose every call is on record.
 //!
-//! Refused: any behaviour of their own; what a device answers is the component's environment, the same for all
+//! They have no behaviour of their own: what a device answers is the component's environment, the same for all
 //! subjects.
 
 use super::hardened::{DeviceError, MmioDevice};

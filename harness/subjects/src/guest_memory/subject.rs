@@ -1,8 +1,8 @@
 //! Turns handles of guest memory into a subject: ops become calls, answers become outcomes.
 //!
-//! One machine a setup, with one handle for each owner. Refused: judging, and changing anything on the way: what the
-//! handles answer is what is shown. The view and the reset look at memory behind the handles, so that a broken method
-//! is judged for what it did and never for what it shows of itself.
+//! One machine a setup, with one handle for each owner. Does not judge, and does not change anything on the way: what
+//! the handles answer is what is shown. The view and the reset look at memory behind the handles, so that a broken
+//! method is judged for what it did and never for what it shows of itself.
 
 use super::footprint::Footprint;
 use super::hardened::{Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, PhysicalMemory, VmError};

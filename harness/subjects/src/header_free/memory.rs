@@ -1,5 +1,5 @@
 //! The memory of the simulated process: pages with their protections, loads and stores that really happen, errno, and
-//! the `mincore` gate. Refused is any look at what a pointer means.
+//! the `mincore` gate. Does not look at what a pointer means.
 
 use super::layout::{ARENA_END, BIG_CACHE, FOREIGN, L25, LIBC, MID, MMAP, SUPERSLABS_START};
 use super::libc_heap::LibcHeap;

@@ -1,7 +1,7 @@
 //! The hardened allocator as a program's global allocator, in front of the system's, as under `LD_PRELOAD`: what it has
 //! no room for the system serves, and at each `free` the allocator must find out from the bare pointer whose block it
-//! is. What the fuzzers put to the test serves here, unchanged, behind a lock. Refused: more than the few blocks that a
-//! setup has.
+//! is. What the fuzzers put to the test serves here, unchanged, behind a lock. Does not serve more than the few blocks
+//! that a setup has.
 
 use super::allocator::Allocator;
 use super::hardened::Sound;

@@ -1,5 +1,5 @@
-//! The program: it carries out ops on its slots, maps pages beside the allocator's, and shows what it sees. Refused:
-//! judging.
+//! The program: it carries out ops on its slots, maps pages beside the allocator's, and shows what it sees. Does not
+//! judge.
 
 use super::allocator::Allocator;
 use super::deviation::Deviation;

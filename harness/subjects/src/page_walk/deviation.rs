@@ -1,7 +1,7 @@
 //! What a subject may do differently from the hardened code: one method for each decision of walker, reader, region
 //! list, buffers and bookkeeping. The defaults are the hardened code.
 //!
-//! Refused: more than one defect in a subject of the catalogue. Every method that a deviation does not name is sound.
+//! Does not combine defects: a subject of the catalogue has one. Every method that a deviation does not name is sound.
 
 use super::sandbox::{Placed, Run, Sandbox, WORD};
 use super::walker::PageRange;

@@ -8,8 +8,8 @@
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.
 //!
-//! Refused here: any look at the model. Some broken subjects access memory that is not theirs: they belong in worker
-//! processes and nowhere else.
+//! Does not look at the model. Some broken subjects access memory that is not theirs: they belong in worker processes
+//! and nowhere else.
 
 pub mod defects;
 pub mod deviation;

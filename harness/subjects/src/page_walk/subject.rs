@@ -1,4 +1,4 @@
-//! The sandbox's memory as a subject: carries out ops and shows what a caller would see. Refused: judging.
+//! The sandbox's memory as a subject: carries out ops and shows what a caller would see. Does not judge.
 
 use super::deviation::Deviation;
 use super::port::{Meter, Port};

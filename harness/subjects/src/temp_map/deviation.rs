@@ -1,7 +1,7 @@
 //! What a subject may do differently from the hardened code: one method for each decision of the kernel. The defaults
 //! are the hardened code.
 //!
-//! Refused: more than one defect in a subject of the catalogue. Every method that a deviation does not name is sound.
+//! Does not combine defects: a subject of the catalogue has one. Every method that a deviation does not name is sound.
 
 use super::kernel::{Failure, Kernel, WINDOW_ENTRY};
 use super::slots::Slots;

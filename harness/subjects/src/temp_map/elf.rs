@@ -1,5 +1,5 @@
-//! The ELF loader: checks every header, then fills page by page through the window. Refused, with nothing left behind:
-//! files that end early, sums that overflow, kernel addresses, segments that meet in a page, and pages in use.
+//! The ELF loader: checks every header, then fills page by page through the window. Refuses files that end early, sums
+//! that overflow, kernel addresses, segments that meet in a page, and pages in use; then it leaves nothing behind.
 
 use super::deviation::Deviation;
 use super::kernel::{Failure, Kernel};

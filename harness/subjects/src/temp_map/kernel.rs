@@ -1,5 +1,5 @@
-//! The kernel's directories: made, put in force, destroyed; and the pages in them. Refused: mapping in the kernel half,
-//! mapping over a page, and destroying a directory that a processor walks.
+//! The kernel's directories: made, put in force, destroyed; and the pages in them. Refuses to map in the kernel half,
+//! to map over a page, and to destroy a directory that a processor walks.
 
 use super::deviation::Deviation;
 use super::frames::Frames;

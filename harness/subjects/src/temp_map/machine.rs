@@ -1,6 +1,6 @@
 //! The machine: memory, processors with CR3 and look-aside buffer, page faults. Kernel code reaches memory through a
-//! processor's loads and stores, and entries of tables through a port. Refused: reaching memory in any other way, and
-//! knowing what the kernel means by it.
+//! processor's loads and stores, and entries of tables through a port. Does not reach memory in any other way, and does
+//! not know what the kernel means by it.
 
 use memtwin_models::temp_map::mmu::{self, ACCESSED, Access, DIRTY, Looked, PageFault, Tlb};
 use memtwin_models::temp_map::{CPUS, Cpu, Kept, MAX_FRAMES, Mode, PAGE_BYTES, Setup};

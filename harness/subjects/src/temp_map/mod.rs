@@ -8,7 +8,7 @@
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
 //! - [`defects`] has one broken subject for each known defect, with that defect alone.
 //!
-//! Refused here: any look at the model. No subject touches memory that is not its own: all faults are simulated.
+//! Does not look at the model. No subject touches memory that is not its own: all faults are simulated.
 
 pub mod defects;
 pub mod deviation;

@@ -1,5 +1,5 @@
 //! Fork and copy-on-write. A fork that runs out of frames leaves the parent as it was; a copy that cannot be made
-//! leaves the page shared. Refused: copies of pages that nobody may write.
+//! leaves the page shared. Does not copy pages that nobody may write.
 
 use super::deviation::Deviation;
 use super::kernel::{ENTRIES, Failure, KERNEL_ENTRY, Kernel, flags_of};

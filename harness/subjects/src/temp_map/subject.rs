@@ -1,4 +1,4 @@
-//! The driver: it carries out ops with the kernel's calls and shows what it sees. Refused: judging, and keeping
+//! The driver: it carries out ops with the kernel's calls and shows what it sees. Does not judge, and does not keep
 //! anything that the kernel could be asked for.
 
 use super::deviation::Deviation;

@@ -1,5 +1,5 @@
-//! `sys_read` and `sys_write`: page by page through the window. Refused: ranges that leave the user half, and pages
-//! that the program itself could not use so.
+//! `sys_read` and `sys_write`: page by page through the window. Refuses ranges that leave the user half, and pages that
+//! the program itself could not use so.
 
 use super::deviation::Deviation;
 use super::kernel::{Failure, Kernel};

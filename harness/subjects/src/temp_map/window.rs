@@ -1,5 +1,5 @@
-//! Temporary mappings: slots, and the pages of the window. Refused: slots that are none, that nobody allocated, that
-//! are mapped already or still, and addresses that are no frame's.
+//! Temporary mappings: slots, and the pages of the window. Refuses slots that are none, that nobody allocated, that are
+//! mapped already or still, and addresses that are no frame's.
 
 use super::deviation::Deviation;
 use super::kernel::{Failure, Kernel, WINDOW_ENTRY};

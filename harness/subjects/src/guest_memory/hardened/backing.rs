@@ -1,6 +1,7 @@
 //! Where the bytes of guest memory live: one lazily mapped region between guards.
 //!
-//! Refused: one big zeroed allocation. A mapping costs what is touched of it, so 64 GiB are as cheap to make as 64 KiB.
+//! Does not allocate one large zeroed block: a mapping costs what is touched of it, so 64 GiB are as cheap to make as
+//! 64 KiB.
 
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};

@@ -1,7 +1,7 @@
 //! Device regions: who answers an access, and how a bulk transfer becomes device calls.
 //!
-//! Where a region covers memory, the device answers. Refused: an access that touches a device and anything else,
-//! because no order of its halves would be right; and a call with an offset outside its device.
+//! Where a region covers memory, the device answers. Refuses an access that touches a device and anything else, because
+//! no order of its halves would be right; and a call with an offset outside its device.
 
 use super::access::{AccessSize, GuestPhysAddr, GuestRange, MemoryError, VmError};
 use std::fmt;

@@ -8,8 +8,8 @@
 //! - [`mmio`]: device regions and the decision who answers an access;
 //! - [`soft_mmu`]: [`PhysicalMemory`] and devices behind one interface.
 //!
-//! Refused here: defects of any kind, hooks for tests, and knowledge of the harness. The module depends on nothing but
-//! the standard library and `nix`, so that it can be carried into another project as it is.
+//! Has no defects, no hooks for tests, and no knowledge of the harness. The module depends on nothing but the standard
+//! library and `nix`, so that it can be carried into another project as it is.
 
 pub mod access;
 pub mod backing;

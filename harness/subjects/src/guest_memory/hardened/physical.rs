@@ -1,7 +1,7 @@
 //! Guest physical memory: sharded bytes and reservations, put together so that each call is atomic towards other
 //! threads.
 //!
-//! Refused: devices and alignment, which are [`super::soft_mmu`]'s, and host pointers of any kind.
+//! Does not know devices and alignment, which are [`super::soft_mmu`]'s, and does not give out host pointers.
 
 use super::access::{AccessSize, GuestPhysAddr, GuestRange, MemoryAccess, OwnerIndex, VmError};
 use super::backing::{Backing, LazyMapping, ReserveError};

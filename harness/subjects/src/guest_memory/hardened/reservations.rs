@@ -1,7 +1,7 @@
 //! Load-reserved and store-conditional: who has reserved what, and which stores end it.
 //!
 //! A reservation is an owner, an address and a size; it lives until a store touches one of its 64-byte lines, until an
-//! invalidation does, or until its owner makes another. Refused: deciding anything about the bytes themselves.
+//! invalidation does, or until its owner makes another. Does not decide anything about the bytes themselves.
 //!
 //! # Why a store may look at the count of live reservations only
 //! A load-reserved registers while it holds the read locks of *all* shards in which its lines have a byte, and a store

@@ -2,7 +2,7 @@
 //!
 //! Memory is divided in 16 shards of `ceil(size / 16)` bytes, each behind a lock of its own; the last takes what is
 //! left, which may be nothing. The bytes themselves are one region, so an access over several shards is still one copy.
-//! Refused: any access without range check and without all the locks of its bytes.
+//! Allows no access without a range check and without all the locks of its bytes.
 
 use super::access::{GuestRange, VmError};
 use super::backing::Backing;

@@ -1,7 +1,7 @@
 //! Memory and devices behind one interface, as one virtual CPU sees them.
 //!
-//! The order of checks is the interface's: size, overflow, alignment, devices, range; the last is memory's own.
-//! Refused: reservations on devices, and any transfer that would have to be divided between memory and a device.
+//! The order of checks is the interface's: size, overflow, alignment, devices, range; the last is memory's own. Refuses
+//! reservations on devices, and transfers that would have to be divided between memory and a device.
 
 use super::access::{AccessSize, Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, OwnerIndex, VmError};
 use super::mmio::{MmioDevice, MmioMap, RegionError, Route};
