@@ -12,7 +12,7 @@ const INSTANCES: usize = 2;
 const TIME: Duration = Duration::from_secs(20);
 /// Below this AFL++ hunts differences that no input makes.
 const LEAST_STABILITY_PERCENT: f64 = 95.0;
-/// Within so many inputs an instance finds the defect.
+/// Within this many inputs an instance finds the defect.
 const MOST_INPUTS: u64 = 200_000;
 const SEED: u64 = 1337;
 

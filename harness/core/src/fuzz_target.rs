@@ -34,7 +34,7 @@ const SUPERVISED: &str = "MEMTWIN_SUPERVISED";
 const BUILT_SUPERVISED: Option<&str> = option_env!("MEMTWIN_SUPERVISED");
 const SUBJECT: &str = "MEMTWIN_SUBJECT";
 const FEEDBACK: &str = "MEMTWIN_FEEDBACK";
-/// One mutation in so many is libFuzzer's own.
+/// One mutation in this many is libFuzzer's own.
 const BYTEWISE_ONE_IN: u32 = 8;
 /// Where shrunk findings go, below the working directory.
 const OUT: &str = "target/memtwin";

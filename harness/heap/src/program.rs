@@ -87,7 +87,7 @@ impl<A: Allocator> Subject<Heap> for Program<A> {
     }
 }
 
-/// Shows what the program wrote into a block, as far as it lies within so many bytes.
+/// Shows what the program wrote into a block, as far as it lies within this many bytes.
 #[inline]
 fn show<A: Allocator>(allocator: &A, slot: Slot, held: Held, within: usize, shown: &mut Shown) {
     for (start, length) in [(0, held.head), held.tail] {

@@ -32,14 +32,14 @@ impl Words {
         self.start.wrapping_add(index & self.mask)
     }
 
-    /// The word with this index, which goes round.
+    /// The word with this index, modulo their number.
     #[inline]
     pub(crate) fn get(&self, index: usize) -> u64 {
         // SAFETY: the mask keeps the index within the mapping, which is aligned, never given back, and zeroed.
         unsafe { self.place(index).read() }
     }
 
-    /// Sets the word with this index, which goes round.
+    /// Sets the word with this index, modulo their number.
     #[inline]
     pub(crate) fn set(&mut self, index: usize, word: u64) {
         // SAFETY: as above, and whoever sets a word has the words for itself.

@@ -23,7 +23,7 @@ const LENDING_BITS: u32 = 0o6000;
 /// that names a loader.
 const ELF_MAGIC: [u8; 5] = *b"\x7fELF\x02";
 const INTERPRETER: u32 = 3;
-/// The program headers lie within so many bytes from the beginning of a file.
+/// The program headers lie within this many bytes from the beginning of a file.
 const HEAD_BYTES: u64 = 64 << 10;
 
 /// The recorder, ready to be loaded.

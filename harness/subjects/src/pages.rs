@@ -129,7 +129,7 @@ impl Pages {
         self.readable.has(address)
     }
 
-    /// The first address of a range that cannot be read. The range may go round the end of the address space.
+    /// The first address of a range that cannot be read. The range may wrap around the end of the address space.
     #[inline]
     pub(crate) fn first_unreadable(&self, start: u64, end: u64) -> Option<u64> {
         let mut address = start;

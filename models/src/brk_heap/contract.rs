@@ -13,5 +13,5 @@ freedoms! {
     no_raw_brk: bool = false,
         "Other users of brk are not served: such ops are skipped.";
     overhead_bytes: u64 = 0,
-        "A request may fail that would fit without so many bytes of bookkeeping; strictly there are none.";
+        "A request may fail that would fit without this many bytes of bookkeeping; strictly there are none.";
 }

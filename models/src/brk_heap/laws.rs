@@ -13,7 +13,10 @@ pub const REFUSAL: Law = Law::new(
     "refusal",
     "a request is answered with null exactly when it overflows the address space or the kernel refuses it memory",
 )
-.hint("A sum of address, size and alignment went round the end of the address space, or a refusal was invented.");
+.hint(
+    "Probably a sum of address, size and alignment wrapped around the end of the address space, or \
+         null is right here and was not answered.",
+);
 /// Where blocks lie.
 pub const INSIDE: Law = Law::new("inside", "a block lies between the heap's start and its end, never below, never in the stack").hint("A block was handed out of what the allocator never had: look at whether the answer of brk is checked, and at the sum \
          of head and size.");
@@ -27,19 +30,36 @@ pub const DISJOINT: Law = Law::new("disjoint", "a block shares no byte with anot
          its neighbour.",
 );
 /// Zeroed blocks.
-pub const ZEROED: Law = Law::new("zeroed", "a block that was asked for zeroed holds zeros alone")
-    .hint("Pages were taken for fresh that were not: the break fell and rose again over used ones.");
+pub const ZEROED: Law = Law::new("zeroed", "a block that was asked for zeroed holds zeros alone").hint(
+    "Probably pages were taken for fresh that were not: the break fell and rose again over used \
+         ones.",
+);
 /// Bytes survive.
-pub const CONTENTS: Law = Law::new("contents", "the bytes that a program put into a block stay until it frees or reallocates the block").hint("Bytes that the program put there are gone: another block, or a copy that is too short or too long, wrote over them.");
+pub const CONTENTS: Law =
+    Law::new("contents", "the bytes that a program put into a block stay until it frees or reallocates the block")
+        .hint(
+            "Bytes that the program put there are gone. Probably another block, or a copy that is too short \
+         or too long, wrote over them.",
+        );
 /// What a reallocation keeps.
-pub const REALLOC: Law = Law::new("realloc", "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block").hint("Bytes that the program put there are gone: another block, or a copy that is too short or too long, wrote over them.");
+pub const REALLOC: Law = Law::new(
+    "realloc",
+    "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block",
+)
+.hint(
+    "Bytes that the program put there are gone. Probably another block, or a copy that is too short \
+         or too long, wrote over them.",
+);
 /// Nothing is written beyond blocks.
 pub const REDZONE: Law = Law::new("redzone", "the allocator writes no byte outside of the block that it hands out")
-    .hint("Bytes beyond the block were written during the call: a copy is longer than the new block.");
+    .hint(
+        "Bytes beyond the block were written during the call. Probably a copy is longer than the new \
+         block.",
+    );
 
 /// The words in .bss.
 pub const WORDS: Law = Law::new("words", "the allocator's words in .bss change through the allocator alone")
-    .hint("The allocator's words changed between two of its calls: a stray write, not a wrong computation.");
+    .hint("The allocator's words changed between two of its calls. Probably a stray write hit them.");
 /// Registers survive the gate.
 pub const REGISTERS: Law = Law::new("registers", "a system call changes x0 and no other register of the program");
 /// The order of the heap's borders.
@@ -49,7 +69,7 @@ pub const ORDER: Law = Law::new("order", "the heap's start, the head, the end an
 );
 /// No break over unmapped pages.
 pub const MAPPED: Law = Law::new("mapped", "every page between the heap's start and the break is mapped")
-    .hint("The break moved, the page was not mapped: the first access there will fault.");
+    .hint("The break moved and the page was not mapped, so the first access there will fault.");
 /// Mapped minus unmapped is live.
 pub const LEAK: Law = Law::new("leak", "pages mapped for blocks, less those unmapped, are those of live blocks")
     .hint("Pages that were mapped for blocks are still mapped although the blocks are freed.");

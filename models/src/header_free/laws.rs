@@ -10,7 +10,10 @@ pub const REFUSAL: Law = Law::new(
     "refusal",
     "a request is answered with null exactly when its kind cannot serve such a size and alignment, or has no room left",
 )
-.hint("There is room, or a sum of size, header and alignment went round the end of the address space.");
+.hint(
+    "There is room for the block. Probably a sum of size, header and alignment wrapped around the \
+         end of the address space.",
+);
 /// Alignment.
 pub const ALIGNED: Law =
     Law::new("aligned", "a block's address is not null, and a multiple of the alignment asked for");
@@ -23,13 +26,19 @@ pub const CONTENTS: Law = Law::new(
     "contents",
     "bytes that a program put into a block or a foreign page stay until it frees, reallocates or unmaps them",
 )
-.hint("Bytes that the program put there are gone: the allocator, or the owner of another block, wrote over them.");
+.hint(
+    "Bytes that the program put there are gone. Probably the allocator, or the owner of another \
+         block, wrote over them.",
+);
 /// What a reallocation keeps.
 pub const REALLOC: Law = Law::new(
     "realloc",
     "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block",
 )
-.hint("Bytes that the program put there are gone: the allocator, or the owner of another block, wrote over them.");
+.hint(
+    "Bytes that the program put there are gone. Probably the allocator, or the owner of another \
+         block, wrote over them.",
+);
 /// Usable sizes.
 pub const USABLE: Law =
     Law::new("usable", "the usable size is at least the size asked for, and all of it is the program's alone");
@@ -52,7 +61,7 @@ pub const RETIRE: Law =
 /// Nothing is freed more often than allocated.
 pub const BALANCE: Law =
     Law::new("balance", "for every owner, what was allocated less what was freed covers the live blocks")
-        .hint("More was freed than allocated: a free was counted twice, or for the wrong owner.");
+        .hint("More was freed than allocated. Probably a free was counted twice, or for the wrong owner.");
 
 /// Allocated minus freed is live.
 pub const LEAK: Law = Law::new(

@@ -97,7 +97,7 @@ freedoms! {
     largest_bytes: u64 = u64::MAX,
         "Larger first or second regions are not served; strictly any are.";
     region_align: u64 = 1,
-        "Regions begin and end at multiples of so many bytes; strictly anywhere.";
+        "Regions begin and end at multiples of this many bytes; strictly anywhere.";
     smallest_extend: u64 = 1,
         "Extensions by less, or by what is no multiple of it, are not asked for; strictly any are.";
     largest_align: u64 = 1 << 63,
@@ -105,18 +105,18 @@ freedoms! {
     largest_size: u64 = u64::MAX,
         "Larger blocks are not asked for; strictly any are.";
     block_overhead: u64 = 0,
-        "A block takes up to so many bytes besides its own, before it and after it; strictly none.";
+        "A block takes up to this many bytes besides its own, before it and after it; strictly none.";
     region_overhead: u64 = 0,
-        "A region's first so many bytes are for bookkeeping; strictly none.";
+        "A region's first bytes, as many as this, are for bookkeeping; strictly none.";
     waste: u64 = 16,
-        "A block may need so many sixteenths of the room that it asks for: 32 where sizes are rounded up to powers of two; \
+        "A block may need this many sixteenths of the room that it asks for: 32 where sizes are rounded up to powers of two; \
          strictly 16.";
     most_threads: u64 = 4,
-        "More threads than so many are not served; strictly up to 4 are.";
+        "More threads than this are not served; strictly up to 4 are.";
     kept_bytes: u64 = 0,
-        "So many bytes may stay in the allocator's own use when nothing is live; strictly none.";
+        "This many bytes may stay in the allocator's own use when nothing is live; strictly none.";
     min_alignment: u64 = 0,
-        "Blocks of malloc, calloc and realloc are aligned to so many bytes at least; strictly, and where it is 0, to the \
+        "Blocks of malloc, calloc and realloc are aligned to at least this many bytes; strictly, and where it is 0, to the \
          largest power of two not above their size, up to 16 (C23, 7.24.3).";
     usable_is_a_hint: bool = false,
         "What malloc_usable_size grants beyond the size asked for is not the program's to write (malloc_usable_size(3)); \

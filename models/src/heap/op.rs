@@ -111,23 +111,23 @@ pub enum Op {
     /// The program looks at what it wrote.
     #[form(tag = 164, say("look at {slot}"))]
     Verify { slot: Slot },
-    /// `String::push_str` of so many bytes: the slot's buffer grows as Rust's does.
+    /// `String::push_str` of `length` bytes: the slot's buffer grows as Rust's does.
     #[form(tag = 172, simpler(length = fewer_elements), say("{slot}.push_str({})", counted((*length).into(), "byte")))]
     PushString { slot: Slot, length: u8 },
-    /// `Vec::extend` by so many elements of eight bytes, likewise.
+    /// `Vec::extend` by `length` elements of eight bytes, likewise.
     #[form(tag = 180, simpler(length = fewer_elements), say("{slot}.extend({})", counted((*length).into(), "element")))]
     PushVec { slot: Slot, length: u8 },
-    /// So many blocks of one size into the empty ones of so many slots, from this one on.
+    /// Blocks of one size into the empty ones of `count` slots, from this one on.
     #[form(tag = 188, simpler(count = fewer, size), say("fill {} from {slot} on with malloc({size})", counted((*count).into(), "slot")))]
     Fill { slot: Slot, count: u8, size: Size },
-    /// Of the blocks in so many slots from this one on, the first is freed and every so many-th after it.
+    /// Of the blocks in `count` slots from this one on, the first is freed, and each `every`-th after it.
     #[form(tag = 196, simpler(count = fewer, every = fewer))]
     #[form(say("free one block in {} of {} from {slot} on", (*every).max(1), counted((*count).into(), "slot")))]
     Drain { slot: Slot, count: u8, every: u8 },
     /// All blocks are freed.
     #[form(tag = 204, low(order), say("free all, {order}"))]
     FreeAll { order: Order },
-    /// An arena's first region gets so many bytes more.
+    /// An arena's first region gets `bytes` bytes more.
     #[form(tag = 212, simpler(bytes = less), say("extend by {}", Size((*bytes).into())))]
     Extend { bytes: u32 },
     /// An arena gets its second region.

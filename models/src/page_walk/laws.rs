@@ -31,7 +31,11 @@ pub const ACCESS: Law = Law::new("access", "writable is the AND of RW over all l
 /// Bounded work.
 pub const WORK: Law = Law::new("work", "a walk of more leaves or table visits than the setup bounds (2^20 and 2^16, or 2^12 and 2^10), and a read of more than 2^20 bytes, ends with TooMuchWork, and nothing else does").hint("The bound of walks or reads is not where the contract has it.");
 /// Ranges.
-pub const RANGE: Law = Law::new("range", "a range must be canonical and end by 2^64; a range of no bytes is always fine and empty").hint("A range was taken for another: look at canonical addresses, at ends at and beyond 2^64, and at ranges of no bytes.");
+pub const RANGE: Law =
+    Law::new("range", "a range must be canonical and end by 2^64; a range of no bytes is always fine and empty").hint(
+        "The range was not judged as it must be. Look at canonical addresses, at ends at and beyond \
+         2^64, and at ranges of no bytes.",
+    );
 /// Reads.
 pub const READ: Law =
     Law::new("read", "a read gives all bytes of its range, translated one by one, or none and an error").hint("Bytes were given that are not there, or not given although they are: look at gaps in the middle, and at which backings \
@@ -39,18 +43,21 @@ pub const READ: Law =
 /// Allocation follows coverage.
 pub const ALLOCATION: Law =
     Law::new("allocation", "no single allocation of an op is larger than the bytes that are really there")
-        .hint("Memory was reserved for what somebody said is there, before it was known to be there.");
+        .hint("Probably memory was reserved for what the guest says is there, before it was looked up.");
 /// Host ranges of regions.
 pub const HOST: Law = Law::new("host", "a region's host range is as long as its guest range and lies inside one backing, at the right place").hint("A region's host range is not the guest's: where the backing ends within a page the range must end with it, and a page \
          without backing has none.");
 /// The region list.
-pub const REGIONS: Law = Law::new("regions", "regions are sorted and disjoint, cover what can be resolved and nothing else, and are coalesced as far as backing, flags and type are one").hint("The list is not what is mapped: regions become one only within one backing, of one type and with the same flags, and they hold what the guest can see and nothing else.");
+pub const REGIONS: Law = Law::new("regions", "regions are sorted and disjoint, cover what can be resolved and nothing else, and are coalesced as far as backing, flags and type are one").hint("The list is not what is mapped. Regions become one only within one backing, of one type and \
+         with the same flags, and they hold what the guest can see and nothing else.");
 /// Writes by the guest.
 pub const GUEST_WRITE: Law = Law::new("guest_write", "a guest writes all of a range that it may write, or nothing");
 /// Bounds of host accesses.
 pub const SHARED_READ: Law =
-    Law::new("shared_read", "a host read succeeds exactly when all of its range lies in the backing")
-        .hint("The bound check of a host read adds offset and length without looking whether the sum wraps.");
+    Law::new("shared_read", "a host read succeeds exactly when all of its range lies in the backing").hint(
+        "Probably the bound check of a host read adds offset and length without looking whether the sum \
+         wraps.",
+    );
 /// The LIFO buffer.
 pub const BUFFER: Law = Law::new("buffer", "pop gives back what push took, byte for byte; a pointer or prefix out of range is an error that changes nothing").hint("The buffer believed what a guest can write: a pointer or a prefix out of range must be an error that changes nothing, and \
          clearing must not depend on them.");
@@ -67,12 +74,17 @@ pub const HANDLES: Law = Law::new(
     "handles",
     "memory is built when its layout fits; the host's handle keeps an abort buffer, the guest's none",
 )
-.hint("Scratch was laid out without looking whether it is large enough for its bookkeeping words.");
+.hint(
+    "Probably scratch was laid out without looking whether it is large enough for its bookkeeping \
+         words.",
+);
 
 /// The words at the end of scratch.
 pub const BOOKKEEPING: Law =
-    Law::new("bookkeeping", "the words at the end of scratch equal the layout and the generation")
-        .hint("Scratch was laid out without looking whether it is large enough for its bookkeeping words.");
+    Law::new("bookkeeping", "the words at the end of scratch equal the layout and the generation").hint(
+        "Probably scratch was laid out without looking whether it is large enough for its bookkeeping \
+         words.",
+    );
 /// The tail's copy.
 pub const TAIL: Law =
     Law::new("tail", "the page tables in scratch equal the snapshot's tail that they were copied from");
@@ -81,7 +93,10 @@ pub const MEMORY: Law = Law::new(
     "memory",
     "a byte of a backing changes through the ops that write it and through no other, and no byte before one changes",
 )
-.hint("Bytes of a backing are not what was last written there: something was left over, or written in passing.");
+.hint(
+    "Bytes of a backing are not what was last written there. Probably something was left over from \
+         before, or written by the way.",
+);
 
 /// Every law.
 pub const ALL: &[Law] = &[

@@ -92,7 +92,7 @@ pub enum Op {
         #[serde(with = "crate::hex")]
         value: u64,
     },
-    /// `write_entry` of the same value to so many entries in a row.
+    /// `write_entry` of the same value to `count` entries in a row.
     FillEntries {
         #[serde(with = "crate::hex")]
         address: u64,

@@ -7,14 +7,16 @@ use crate::Law;
 pub const ANSWER: Law =
     Law::new("answer", "each op is answered in its own form; an op on an empty variable does nothing");
 /// The kernel's own accesses.
-pub const KERNEL_FAULT: Law = Law::new("kernel_fault", "no page fault happens on a path of the kernel itself")
-    .hint("The kernel touched {place} without looking at the tables first: a program's pointer was trusted.");
+pub const KERNEL_FAULT: Law = Law::new("kernel_fault", "no page fault happens on a path of the kernel itself").hint(
+    "The kernel touched {place}, which is not mapped. Probably a program's pointer was used without \
+         looking at the tables first.",
+);
 /// Slots are handed out once.
 pub const SLOT: Law = Law::new(
     "slot",
     "a slot is handed out to one owner until it is freed, and none is handed out only when all are taken",
 )
-.hint("A slot has two owners, or none: the table of slots and what was asked for differ.");
+.hint("A slot has two owners, or none. The table of slots and what was asked for differ.");
 /// Misuse is refused, right use is not.
 pub const REFUSAL: Law = Law::new(
     "refusal",
@@ -30,14 +32,24 @@ pub const TEMP: Law = Law::new(
                nowhere after it is unmapped",
 );
 /// Accesses obey the page map.
-pub const ACCESS: Law = Law::new("access", "an access succeeds if the page is mapped with the rights for it, and faults with its address and code if not").hint("{place} can be used as its page must not be, or cannot as it must: look at the flags that the entry was given, when it was mapped, forked or copied.");
+pub const ACCESS: Law = Law::new(
+    "access",
+    "an access succeeds if the page is mapped with the rights for it, and faults with its address and code if not",
+)
+.hint(
+    "{place} can be used as its page must not be, or cannot be used as it must. Look at the flags \
+         that the entry was given, when it was mapped, forked or copied.",
+);
 /// Bytes stay.
 pub const BYTES: Law = Law::new("bytes", "a frame's bytes are those written to it last, wherever it is mapped").hint(
-    "{place} shows what was never written there: a stale translation, a wrong frame, or bytes of somebody before.",
+    "{place} shows what was never written there. Probably a stale translation, a wrong frame, or \
+         bytes of an earlier owner.",
 );
 /// Frames are handed out once.
-pub const FRESH: Law =
-    Law::new("fresh", "a frame that is handed out lies in memory and belongs to nobody").hint("The frame {place} was handed out although it belongs to somebody: it had been given back by one who did not own it.");
+pub const FRESH: Law = Law::new("fresh", "a frame that is handed out lies in memory and belongs to nobody").hint(
+    "The frame {place} was handed out although it is in use. Probably it was given back by an owner \
+         who no longer had it.",
+);
 /// Copy-on-write.
 pub const COPY_ON_WRITE: Law = Law::new(
     "cow",
@@ -59,19 +71,23 @@ pub const REFERENCES: Law = Law::new(
     "references",
     "a frame's reference count is the number of pages mapped to it and of variables that hold it",
 )
-.hint("The frame {place} is counted wrong: it was given back once too often, or once too seldom.");
+.hint("The frame {place} is counted wrong. Probably it was given back once too often, or not at all.");
 /// Leaks.
-pub const LEAK: Law = Law::new("leak", "every frame in use has an owner").hint("A frame is in use that no directory, page or variable leads to: whoever gave up the last way to it did not give it back.");
+pub const LEAK: Law = Law::new("leak", "every frame in use has an owner").hint(
+    "A frame is in use that no directory, page or variable leads to: probably it was not given back \
+         with the last one of them.",
+);
 /// Slots and mappings.
 pub const SLOT_TABLE: Law = Law::new(
     "slot_table",
     "slots are allocated and mapped exactly as was asked for; the kernel keeps none for itself between calls",
 )
-.hint("A slot has two owners, or none: the table of slots and what was asked for differ.");
+.hint("A slot has two owners, or none. The table of slots and what was asked for differ.");
 /// Stale translations.
 pub const STALE: Law =
     Law::new("stale", "no look-aside buffer keeps a frame, or a right, that the tables in force no longer give").hint(
-        "A look-aside buffer still knows {place} as it was: the entry was changed without invlpg on every processor.",
+        "A look-aside buffer still knows {place} as it was. Probably the entry was changed without \
+         invlpg on every processor.",
     );
 /// The register and the variable.
 pub const IN_FORCE: Law =

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 /// Ops of an isolated round.
 const ISOLATED_OPS: u64 = 1_000_000;
-/// Within so many ops the canary must be caught.
+/// Within this many ops the canary must be caught.
 const CANARY_OPS: u64 = 40_000_000;
 
 /// The whole measurement.

@@ -12,13 +12,13 @@ use std::collections::VecDeque;
 
 /// Fewer kept traces than this say too little: all traces are fresh then.
 const ENOUGH: usize = 8;
-/// One group in so many is of fresh traces.
+/// One group in this many is of fresh traces.
 const FRESH_ONE_IN: u32 = 3;
 /// Kept traces that compete to be the parent of a group.
 const COMPETITORS: usize = 4;
 /// A donor lends its ops to so many mutants.
 const MUTANTS_OF_A_DONOR: u64 = 8;
-/// One group of mutants in so many has the setup of a fresh trace.
+/// One group of mutants in this many has the setup of a fresh trace.
 const OTHER_SETUP_ONE_IN: u32 = 8;
 /// Mixed into the stream, so that the draws of this engine are not those of the random engine.
 const OWN_STREAM: u64 = 0x6775_6964_6564;

@@ -20,7 +20,7 @@ pub const MAX_MUTANT_BYTES: usize = MAX_WIRE_BYTES / 2;
 /// The most times that one op is repeated.
 const MAX_REPEATS: u32 = 300;
 
-/// Of the changes of a mutant whose ops may lie on several threads, one in so many is one of lanes.
+/// Of the changes of a mutant whose ops may lie on several threads, one in this many is one of lanes.
 const LANE_CHANGE_ONE_IN: u32 = 8;
 
 /// Where an op of the mutant lies, and its thread.

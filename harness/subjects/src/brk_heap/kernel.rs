@@ -89,7 +89,7 @@ impl Kernel {
         self.pages.is_readable(address)
     }
 
-    /// The first address of the range that lies in no mapped page. The range may go round the end of the address space.
+    /// The first address of the range that lies in no mapped page. The range may wrap around.
     #[inline]
     pub(super) fn first_unmapped(&self, start: u64, end: u64) -> Option<u64> {
         self.pages.first_unreadable(start, end)

@@ -27,16 +27,16 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
     if (bad_block..bad_block + COPY_REACH_BYTES).contains(&address) {
         return format!(
             "The fault at {address:#x} lies {} bytes into a block at {bad_block:#x}, which is the heap's start {start:#x} plus the \
-             break {first_break:#x}: the size operand held brk's result. A register is not preserved over the system call: \
-             the gate's way back overwrites it.{}",
+             break {first_break:#x}: the size operand held brk's result. Probably a register is not preserved over the \
+             system call: the gate's way back overwrites it.{}",
             address - bad_block,
             kept_words(setup)
         );
     }
     if GUEST_END <= address {
         return format!(
-            "{address:#x} is no address of the program: an operand of the allocator was overwritten, or a sum went round \
-             the end of the address space."
+            "{address:#x} is no address of the program. Probably an operand of the allocator was overwritten, or a sum \
+             wrapped around the end of the address space."
         );
     }
     let before = Bump::after(setup, &ops[..ops.len().saturating_sub(1)]);
@@ -59,12 +59,12 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
         || (before.program_break..after.program_break).contains(&address)
     {
         return format!(
-            "The fault at {address:#x} lies below the break: the break moved, the page was not mapped. {nearest}"
+            "The fault at {address:#x} lies below the break. Probably the break moved and the page was not mapped. {nearest}"
         );
     }
     format!(
-        "The fault at {address:#x} lies at or beyond the break {:#x}: the allocator handed out, or wrote, what the kernel never \
-         gave it. {nearest}",
+        "The fault at {address:#x} lies at or beyond the break {:#x}. Probably the allocator handed out, or wrote, what \
+         the kernel never gave it. {nearest}",
         after.program_break
     )
 }
@@ -77,7 +77,7 @@ fn kept_words(setup: &Setup) -> String {
 fn diagnose_law(setup: &Setup, law: &Law, place: Option<u64>) -> Option<String> {
     (*law == laws::REGISTERS).then_some(())?;
     Some(format!(
-        "{} is not preserved over the system call: what a compiler keeps there becomes something else.{}",
+        "{} is not preserved over the system call, so what a compiler keeps there becomes something else.{}",
         register(place?),
         kept_words(setup)
     ))

@@ -20,7 +20,7 @@ pub struct BrkHeapGenerator {
     kinds: WeightedTable<OpKind>,
     /// The bits of an ordinary size.
     size_bits: u32,
-    /// One in so many sizes lies round an edge.
+    /// One in this many sizes lies round an edge.
     wild_one_in: u32,
     /// How many slots the trace uses.
     slots: u32,

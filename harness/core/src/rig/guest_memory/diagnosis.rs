@@ -15,34 +15,36 @@ pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
             let inside = fault.address.is_some_and(|address| address.wrapping_sub(start) < length);
             if inside {
                 return Some(format!(
-                    "The fault address {:#x} lies within the op's guest range: the guest physical address was used as a \
-                     host pointer. An implementor relies on an unsafe trait default that dereferences guest addresses; \
-                     override both bulk methods, read_bulk and write_bulk.",
+                    "The fault address {:#x} lies within the op's guest range. Probably the guest physical address was \
+                     used as a host pointer, for example by a default method of a trait that dereferences guest \
+                     addresses and that this implementation does not override.",
                     fault.address.unwrap_or_default()
                 ));
             }
             let wraps = start.checked_add(length).is_none();
             (fault.class == FaultClass::Panic && wraps).then(|| {
                 format!(
-                    "The range {start:#x} + {length} goes round the end of the address space: a bound check that adds \
-                     without looking for overflow lets it pass, and what follows indexes out of bounds."
+                    "The range {start:#x} + {length} wraps around the end of the address space. Probably a bound check \
+                     adds without looking for overflow and lets it pass, and what follows indexes out of bounds."
                 )
             })
         }
         (Cause::Fault(fault), Step::Construct) => (fault.class == FaultClass::Panic).then(|| {
-            let shard_size = setup.shard_size();
-            format!(
-                "Building failed: 15 shards of ceil({} / 16) = {shard_size} bytes are {} bytes, so the last shard's size, \
-                 {} - {}, is below zero.",
-                setup.memory_size,
-                15 * shard_size,
-                setup.memory_size,
-                15 * shard_size
-            )
+            let (bytes, part) = (setup.memory_size, setup.shard_size());
+            if bytes < 15 * part {
+                format!(
+                    "Building a memory of {bytes} bytes failed. If it is divided into equal parts whose size is rounded \
+                     up, the last part's size is probably below zero: of 16 parts 15 would have {part} bytes each, and \
+                     {bytes} - {} are left.",
+                    15 * part
+                )
+            } else {
+                format!("Building a memory of {bytes} bytes failed.")
+            }
         }),
         (Cause::Fault(_), Step::Teardown) => Some(
-            "The process died while the memory was given back: the backing is freed by an allocator that did not make it \
-             (a mapping must be unmapped, not passed to free)."
+            "The process died while the memory was given back. Probably the backing is freed by an allocator that did \
+             not make it: a mapping must be unmapped, not passed to free."
                 .to_owned(),
         ),
         (Cause::Fault(_), Step::Audit) => None,
@@ -65,8 +67,8 @@ fn law_diagnosis(setup: &Setup, ops: &[Op], law: &Law, place: Option<u64>) -> Op
 fn byte_diagnosis(setup: &Setup, ops: &[Op], place: u64) -> Option<String> {
     if let Some((index, op)) = failed_store(setup, ops, place) {
         return Some(format!(
-            "Op {index}, {}, must fail and change nothing, and {place:#x} holds what it would have stored: it stored what \
-             fits before it failed. Check the whole range before the first byte moves.",
+            "Op {index}, {}, must fail and change nothing. Probably it stored what fits before it failed: {place:#x} lies \
+             in its range. Check the whole range before the first byte moves.",
             GuestMemory::op_words(op)
         ));
     }
@@ -76,10 +78,10 @@ fn byte_diagnosis(setup: &Setup, ops: &[Op], place: u64) -> Option<String> {
     if shard_size == 0 || place == 0 || !crosses || !place.is_multiple_of(shard_size) {
         return None;
     }
-    let page = if place.is_multiple_of(4096) { " (and a border of 4096-byte pages)" } else { "" };
+    let page = if place.is_multiple_of(4096) { "; it is a border of pages, too" } else { "" };
     Some(format!(
-        "Shard border{page}: the bytes are right up to {place:#x} and wrong from there, which is {} × the shard size \
-         {shard_size:#x}. What crosses the border goes on at the wrong place, or not at all.",
+        "The bytes are right up to {place:#x} and wrong from there. That is {} × {shard_size:#x}, a sixteenth of memory\
+         {page}. If memory is kept in parts, what crosses this border probably goes on at the wrong place, or not at all.",
         place / shard_size
     ))
 }
@@ -88,8 +90,8 @@ fn byte_diagnosis(setup: &Setup, ops: &[Op], place: u64) -> Option<String> {
 fn bounds_diagnosis(setup: &Setup, (start, length): (u64, u64)) -> Option<String> {
     let Some(end) = start.checked_add(length) else {
         return Some(format!(
-            "The range {start:#x} + {length} goes round the end of the address space: a bound check that adds without \
-             looking for overflow lets it pass."
+            "The range {start:#x} + {length} wraps around the end of the address space. Probably a bound check adds \
+             without looking for overflow and lets it pass."
         ));
     };
     let meets_device = setup.devices.iter().any(|device| device.base < end && start < device.end());
@@ -99,8 +101,8 @@ fn bounds_diagnosis(setup: &Setup, (start, length): (u64, u64)) -> Option<String
     let over = end.checked_sub(setup.memory_size).filter(|over| *over != 0);
     over.map(|over| {
         format!(
-            "The range ends {over:#x} bytes beyond the end of memory: the bound check must compare its end, not its start, \
-             and let it pass up to the end of memory and no further."
+            "The range ends {over:#x} bytes beyond the end of memory. The bound check must compare the range's end, not \
+             its start, and let it pass up to the end of memory and no further."
         )
     })
 }
@@ -133,13 +135,14 @@ fn reservation_diagnosis(ops: &[Op]) -> Option<String> {
     let load = earlier.iter().enumerate().rev().find_map(own_load);
     let Some((load, reserved, reserved_size)) = load else {
         return Some(
-            "This owner never reserved anything: another owner's reservation was taken for its own.".to_owned(),
+            "This owner never reserved anything. Probably another owner's reservation was taken for its own."
+                .to_owned(),
         );
     };
     if (reserved, reserved_size) != (*address, *size) {
         return Some(format!(
-            "The owner's last load-reserved is op {load}, at {:#x} with size {reserved_size}: the comparison with this \
-             store-conditional is too loose, or an older reservation was kept.",
+            "The owner's last load-reserved is op {load}, at {:#x} with size {reserved_size}. Probably the comparison with \
+             this store-conditional is too loose, or an older reservation was kept.",
             reserved.0
         ));
     }
@@ -171,8 +174,8 @@ fn reservation_diagnosis(ops: &[Op]) -> Option<String> {
             GuestMemory::op_words(op)
         )),
         None => Some(format!(
-            "Nothing touched the 64-byte lines of the reservation that op {load} made: some op killed a reservation that it \
-             should have left alone."
+            "Nothing touched the 64-byte lines of the reservation that op {load} made. Probably an op killed a reservation \
+             that it should have left alone."
         )),
     }
 }

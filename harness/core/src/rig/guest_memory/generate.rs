@@ -27,7 +27,7 @@ pub struct Mix {
     pub weights: [u32; OpKind::ALL.len()],
     /// The longest bulk transfer in bytes.
     pub longest_transfer_bytes: u64,
-    /// One in so many addresses is drawn from the whole address space.
+    /// One in this many addresses is drawn from the whole address space.
     pub wild_one_in: u32,
 }
 

@@ -65,11 +65,11 @@ pub struct HeaderFreeGenerator {
     held: u32,
     /// The class that most tiny sizes are of.
     favourite_bits: u32,
-    /// One in so many sizes lies round an edge.
+    /// One in this many sizes lies round an edge.
     wild_one_in: u32,
-    /// One in so many frees is of a pointer beside the block.
+    /// One in this many frees is of a pointer beside the block.
     aside_one_in: u32,
-    /// One in so many ops begins a move.
+    /// One in this many ops begins a move.
     move_one_in: u32,
     /// Whether most writes go to the block's end.
     fills: bool,

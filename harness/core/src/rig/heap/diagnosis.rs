@@ -44,8 +44,8 @@ fn diagnose_law(law: &Law, field: &str, ops: &[Op], place: u64) -> Option<String
             "The product of count and size is larger than any number. Probably it is computed without looking at the \
              overflow, and a far smaller block is given."
         } else if size.is_some_and(|size| PTRDIFF_MAX < size) {
-            "The size is larger than any block may be. Probably adding a header or rounding up goes round the end of \
-             the numbers, and a far smaller block is given."
+            "The size is larger than any block may be. Probably adding a header or rounding up overflows, and a far \
+             smaller block is given."
         } else if matches!(last, Op::Largest { .. }) {
             "A larger block than the largest that is found would fit. Probably neighbours that are free are not \
              joined, or the end of a gap is not used."

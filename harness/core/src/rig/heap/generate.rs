@@ -27,11 +27,11 @@ const GETTERS: [OpKind; 7] = [
 ];
 /// What a heap with memory of its own is believed to hold before blocks become small, in bytes.
 const MOST_LIVE_BYTES: u64 = 4 << 20;
-/// One trace in so many begins with a cycle, which is hundreds or thousands of calls.
+/// One trace in this many begins with a cycle, which is hundreds or thousands of calls.
 const CYCLE_ONE_IN: u32 = 12;
-/// One trace in so many trims: each time is several system calls.
+/// One trace in this many trims: each time is several system calls.
 const TRIMS_ONE_IN: u32 = 16;
-/// One trace with threads in so many ends some, and has memory freed by new ones: each costs as much as hundreds of
+/// One trace with threads in this many ends some, and has memory freed by new ones: each costs as much as hundreds of
 /// ops.
 const ENDS_THREADS_ONE_IN: u32 = 2;
 /// From here on allocators have other code for blocks, in bytes.

@@ -38,69 +38,62 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
             let region = model.regions().iter().find(touching);
             let region = region.map_or(String::new(), |region| format!(" By the model the region is {region}."));
             return format!(
-                "Region longer than its backing: the host length was truncated, the coalesced end was not. {place}.{region}"
+                "A region is longer than its backing: {place}. Probably a length was cut to the backing's end, or joined \
+                 with its neighbour's, for the guest and not for the host.{region}"
             );
         }
         return format!(
-            "An access runs past its backing: {place}. Its length was the guest's word, or a sum that wraps."
+            "An access runs past its backing: {place}. Probably a length came from the guest unchecked, or a sum wrapped."
         );
     }
     let before = backings(setup).find(|(_, start, _)| address < *start && in_slot(*start));
     match before {
         Some((backing, start, _)) => format!(
-            "{address:#x} lies {} bytes before {backing}: an offset went round below zero, or round the end of the address space.",
+            "{address:#x} lies {} bytes before {backing}. Probably an offset wrapped below zero, or around the end of the \
+             address space.",
             start - address
         ),
-        None => {
-            format!("{address:#x} lies in no backing and near none: an offset that nobody checked was added to a base.")
-        }
+        None => format!(
+            "{address:#x} lies in no backing and near none. Probably an offset that nobody checked was added to a base."
+        ),
     }
 }
 
 fn diagnose_panic(ops: &[Op]) -> Option<String> {
-    match ops.last()? {
-        Op::Read { .. } => Some(
-            "A position is 2^64 after the last byte of the address space, which no 64-bit number holds: count what is left \
-             instead."
-                .to_owned(),
-        ),
-        Op::ReadEntry { .. } | Op::WriteEntry { .. } | Op::FillEntries { .. } | Op::Walk { .. } | Op::Regions => Some(
-            "An entry's address was turned into an index without looking whether it lies below the table buffer: the \
-             difference wraps, and the index is beyond all bounds."
-                .to_owned(),
-        ),
-        Op::Map { .. }
-        | Op::AllocTable
-        | Op::SetRoot { .. }
-        | Op::GuestWrite { .. }
-        | Op::GuestWord { .. }
-        | Op::SharedRead { .. }
-        | Op::Push { .. }
-        | Op::Pop
-        | Op::PopPrefixed
-        | Op::Clear
-        | Op::Snapshot { .. }
-        | Op::Restore { .. }
-        | Op::Build
-        | Op::AddFileMapping { .. } => None,
+    let op = ops.last()?;
+    if let Op::Read { address, length } | Op::Walk { address, length } = *op {
+        let reaches_end = length != 0 && address.checked_add(length).is_none_or(|end| end == 0);
+        return reaches_end.then(|| {
+            "The range ends at the end of the address space or beyond it. Probably a position behind its last byte is \
+             computed, which no 64-bit number holds: count what is left instead."
+                .to_owned()
+        });
     }
+    if let Op::ReadEntry { address } | Op::WriteEntry { address, .. } | Op::FillEntries { address, .. } = *op {
+        return Some(format!(
+            "The op names an entry at {address:#x}. Probably an entry's address is turned into an index without looking \
+             whether it lies in the table buffer."
+        ));
+    }
+    None
 }
 
 fn diagnose_law(setup: &Setup, ops: &[Op], law: &Law, field: &str) -> Option<&'static str> {
     let guest_wrote = || ops.iter().any(|op| matches!(op, Op::GuestWrite { .. } | Op::GuestWord { .. }));
     match (*law, field) {
-        (laws::WORK, _) if after(setup, ops).has_table_cycle() => {
-            Some("Table reachable from itself: without a bound on leaves and visits a walk goes through 512^4 of them.")
-        }
-        (laws::REGIONS, "kind") => Some(
-            "Regions of different types became one, or a type is wrong: it follows the kind of the page, not its flags.",
+        (laws::WORK, _) if after(setup, ops).has_table_cycle() => Some(
+            "A table can be reached from itself: without a bound on leaves and visits a walk goes through 512^4 of \
+                 them.",
         ),
+        (laws::REGIONS, "kind") => {
+            Some("Probably regions of different types became one. A type follows the kind of the page, not its flags.")
+        }
         (laws::BUFFER, _) if !guest_wrote() => Some(
-            "Nobody but push and pop wrote to the buffer, and they disagree: what push takes pop must give back, whatever its \
+            "Only push and pop wrote to the buffer, and they disagree. What push takes pop must give back, whatever its \
              length, and elements shorter than a prefix as well.",
         ),
         (laws::MEMORY, "stray") => {
-            Some("A byte before the beginning of a backing was written: an offset was computed that lies below it.")
+            Some("A byte before the beginning of a backing was written. Probably an offset wrapped below zero.")
         }
         _ => None,
     }

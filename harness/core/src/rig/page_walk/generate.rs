@@ -15,10 +15,10 @@ use memtwin_models::page_walk::{
 const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 28, 28, 40, 24, 24, 6, 3, 3, 3, 10];
 /// Clusters of virtual pages in a trace.
 const CLUSTERS: usize = 3;
-/// One in so many traces walks round a bound: that costs as much as a hundred ops, or with full bounds a hundred
+/// One in this many traces walks round a bound: that costs as much as a hundred ops, or with full bounds a hundred
 /// thousand.
 const BOUNDS_ONE_IN: u32 = 32;
-/// One in so many traces takes a snapshot before its mappings make more tables than a tail holds.
+/// One in this many traces takes a snapshot before its mappings make more tables than a tail holds.
 const EARLY_SNAPSHOT_ONE_IN: u32 = 16;
 /// Raw entries of a trace that lead to tables.
 const LINKS: u32 = 6;

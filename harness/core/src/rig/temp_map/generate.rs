@@ -31,7 +31,7 @@ pub struct TempMapGenerator {
     pub(super) page_count: u32,
     /// The ops that a trace begins with, so that there is something to see.
     opening: u32,
-    /// One in so many operands is wrong.
+    /// One in this many operands is wrong.
     pub(super) wrong_one_in: u32,
     cpus: u32,
 }

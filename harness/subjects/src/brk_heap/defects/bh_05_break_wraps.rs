@@ -1,4 +1,4 @@
-//! BH-05: the break's rounding goes round the end of the address space.
+//! BH-05: the break's rounding wraps around the end of the address space.
 //!
 //! A break in the last page becomes 0, which passes every limit.
 

@@ -1,4 +1,4 @@
-//! BH-06: the allocator's sums go round the end of the address space.
+//! BH-06: the allocator's sums wrap around the end of the address space.
 //!
 //! A huge request gets a block, because the head after it lies before it.
 

@@ -1,7 +1,7 @@
 //! HF-07: the header of a pointer below the header's size.
 //!
-//! `8 - 32` goes round the end of the address space. The range from there up to the pointer looks empty, so a check of
-//! each of its pages finds nothing wrong.
+//! `8 - 32` wraps around the end of the address space. The range from there up to the pointer looks empty, so a check
+//! of each of its pages finds nothing wrong.
 
 use super::super::deviation::Deviation;
 use super::super::memory::Memory;
@@ -15,7 +15,7 @@ pub struct Hf07;
 impl Deviation for Hf07 {
     const HEALTH: Health = Health::defect(
         "HF-07",
-        "free subtracts the header's size from any pointer, and the difference goes round below zero",
+        "free subtracts the header's size from any pointer, and the difference wraps below zero",
     );
 
     fn look_at_unknown(memory: &mut Memory, pointer: u64) -> Option<Kind> {

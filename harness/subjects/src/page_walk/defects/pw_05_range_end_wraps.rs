@@ -15,7 +15,7 @@ pub struct Pw05;
 impl Deviation for Pw05 {
     const HEALTH: Health = Health::defect(
         "PW-05",
-        "a range that goes round the end of the address space is walked to the end of everything",
+        "a range that wraps around the end of the address space is walked to the end of everything",
     );
 
     fn range(address: u64, length: u64) -> Result<PageRange, Refusal> {

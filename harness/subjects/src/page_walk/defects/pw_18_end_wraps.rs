@@ -10,8 +10,10 @@ use memtwin_models::Health;
 pub struct Pw18;
 
 impl Deviation for Pw18 {
-    const HEALTH: Health =
-        Health::defect("PW-18", "`offset + length` of a host read goes round the end of the address space and passes");
+    const HEALTH: Health = Health::defect(
+        "PW-18",
+        "`offset + length` of a host read wraps around the end of the address space and passes",
+    );
 
     fn fits(offset: u64, length: u64, size: u64) -> bool {
         offset.wrapping_add(length) <= size

@@ -1,6 +1,6 @@
 //! PW-21: the bookkeeping offset wraps on a tiny scratch.
 //!
-//! `size - 0x20` goes round below zero.
+//! `size - 0x20` wraps below zero.
 
 use super::super::deviation::Deviation;
 use memtwin_models::Health;
