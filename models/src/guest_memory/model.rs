@@ -183,9 +183,12 @@ impl GuestMemoryModel {
                 self.store_conditional(owner, address.0, value, size, seen)
             }
             Op::InvalidateReservation { owner, address, size } => self.invalidate(owner, address.0, size, seen),
-            Op::ReadBulk { address, length, .. } => self.read_bulk(address.0, length, seen),
+            Op::ReadBulk { address, length, .. } => {
+                self.read_bulk(address.0, length, seen).map_err(|verdict| of_transfer(length, verdict))
+            }
             Op::WriteBulk { owner, address, seed, length } => {
-                self.write_bulk(owner, address.0, payload_of(seed, length), seen)
+                let judged = self.write_bulk(owner, address.0, payload_of(seed, length), seen);
+                judged.map_err(|verdict| of_transfer(length, verdict))
             }
             Op::MemorySize { .. } => self.memory_size(seen),
             Op::Dump { .. } => self.dump(seen),
@@ -442,6 +445,17 @@ impl GuestMemoryModel {
             self.expect_refusal(Refusal::Range, Form::Done, seen.result)?;
         }
         expect_calls(&[], seen)
+    }
+}
+
+/// A transfer of no bytes has a field of its own: what implementations do with it says nothing about others.
+#[cold]
+fn of_transfer(length: TransferLength, verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Diverge(divergence) if length.bytes() == 0 && divergence.field == "result" => {
+            Verdict::Diverge(Divergence { field: "empty", ..divergence })
+        }
+        verdict => verdict,
     }
 }
 

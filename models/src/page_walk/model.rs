@@ -362,11 +362,11 @@ impl PageWalkModel {
             (Seen::Refused(Refusal::BadRange), _) if op.kind() != OpKind::Map => {
                 return Err(Verdict::diverge(&RANGE, "result"));
             }
-            (_, Seen::Refused(_)) if is_empty_range(op) => return Err(Verdict::diverge(&RANGE, "result")),
+            (_, Seen::Refused(_)) if is_empty_range(op) => return Err(Verdict::diverge(&RANGE, "empty")),
             _ => return Err(Verdict::diverge(law, "result")),
         }
         if is_empty_range(op) && !(seen.spans.is_empty() && seen.data.is_empty()) {
-            return Err(Verdict::diverge(&RANGE, "output"));
+            return Err(Verdict::diverge(&RANGE, "empty_output"));
         }
         self.compare_allocation(seen)?;
         compare_spans(&want.spans, &seen.spans)?;
@@ -459,7 +459,14 @@ fn compare_spans(want: &[Span], seen: &[Span]) -> Judged {
     let differs = (0_u64..).zip(want.iter().zip(seen)).find(|(_, (want, seen))| want != seen);
     match differs {
         Some((index, (want, seen))) if place(want) == place(seen) && want.access != seen.access => {
-            Err(Verdict::diverge_at(&ACCESS, "access", index))
+            let field = if want.access.writable != seen.access.writable {
+                "writable"
+            } else if want.access.executable != seen.access.executable {
+                "executable"
+            } else {
+                "copy_on_write"
+            };
+            Err(Verdict::diverge_at(&ACCESS, field, index))
         }
         Some((index, _)) => Err(Verdict::diverge_at(&WALK, "pages", index)),
         None => Err(Verdict::diverge_at(&WALK, "pages", want.len().min(seen.len()) as u64)),

@@ -102,7 +102,8 @@ fn bounds() {
     let fails = || answers(Seen::Error(Error::InvalidAddress));
     bench.diverges(&read(0xff8, 8), law, "result", None, fails());
     bench.diverges(&write(0xff8, 0, 8), law, "result", None, fails());
-    bench.diverges(&read_bulk(0x1000, 0), law, "result", None, fails());
+    bench.diverges(&read_bulk(0x1000, 0), law, "empty", None, fails());
+    bench.diverges(&write_bulk(0x1000, 0, 0), law, "empty", None, fails());
     bench.diverges(&read(0x110, 8), law, "result", None, fails());
     bench.diverges(&read(0xff9, 8), law, "result", None, answers(Seen::Value(0)));
     bench.diverges(&read(0, 3), law, "result", None, answers(Seen::Value(0)));

@@ -125,10 +125,10 @@ fn walks_give_the_pages_that_are_there() {
 
 #[test]
 fn access_is_what_all_levels_allow() {
-    let law = (&laws::ACCESS, "access");
-    diverges(&mapped(), &WALK, law, |seen| seen.spans[0].access.writable = false);
-    diverges(&mapped(), &WALK, law, |seen| seen.spans[0].access.executable = true);
-    diverges(&mapped(), &WALK, law, |seen| seen.spans[0].access.copy_on_write = true);
+    let law = |field| (&laws::ACCESS, field);
+    diverges(&mapped(), &WALK, law("writable"), |seen| seen.spans[0].access.writable = false);
+    diverges(&mapped(), &WALK, law("executable"), |seen| seen.spans[0].access.executable = true);
+    diverges(&mapped(), &WALK, law("copy_on_write"), |seen| seen.spans[0].access.copy_on_write = true);
     diverges(&mapped(), &Op::Regions, (&laws::ACCESS, "flags"), |seen| seen.regions[0].executable = true);
 }
 
@@ -147,12 +147,12 @@ fn ranges_are_canonical_and_may_be_empty() {
     diverges(&[], &Op::Walk { address: 1 << 47, length: 1 }, law, answers(Seen::Done));
     diverges(&[], &Op::Read { address: u64::MAX, length: 2 }, law, answers(Seen::Done));
     for address in [0, 7, 1 << 47] {
-        diverges(&[], &Op::Walk { address, length: 0 }, law, refuses(Refusal::BadRange));
-        diverges(&[], &Op::Read { address, length: 0 }, law, refuses(Refusal::Gap));
+        diverges(&[], &Op::Walk { address, length: 0 }, (&laws::RANGE, "empty"), refuses(Refusal::BadRange));
+        diverges(&[], &Op::Read { address, length: 0 }, (&laws::RANGE, "empty"), refuses(Refusal::Gap));
     }
     let page = Span { start: 0, phys: 0x1000, bytes: 0x1000, access: Access::default() };
     let empty = Op::Walk { address: 7, length: 0 };
-    diverges(&mapped(), &empty, (&laws::RANGE, "output"), |seen| seen.spans.push(page));
+    diverges(&mapped(), &empty, (&laws::RANGE, "empty_output"), |seen| seen.spans.push(page));
 }
 
 #[test]
