@@ -455,7 +455,7 @@ fn of_transfer(length: TransferLength, verdict: Verdict) -> Verdict {
         Verdict::Diverge(divergence) if length.bytes() == 0 && divergence.field == "result" => {
             Verdict::Diverge(Divergence { field: "empty", ..divergence })
         }
-        verdict => verdict,
+        Verdict::Diverge(_) | Verdict::Agree | Verdict::Moot(_) => verdict,
     }
 }
 

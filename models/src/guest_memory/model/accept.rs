@@ -38,3 +38,39 @@ fn meets_device(route: Route) -> bool {
         | Route::Refused(Refusal::Size | Refusal::Misaligned | Refusal::Overflow | Refusal::Range) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::laws::{BOUNDS, FLAT_MEMORY};
+    use super::super::super::{DeviceSetup, GuestAddress, GuestMemoryContract, Owner, Setup, TransferLength};
+    use super::*;
+    use crate::{Contract as _, Law, Payload};
+
+    #[test]
+    fn only_what_changes_nothing_for_certain_is_followed() {
+        let device = DeviceSetup { base: 0x40, size: 16, faulty_register: None };
+        let setup = Setup { memory_size: 0x100, strict_alignment: false, devices: vec![device] };
+        let layout = Layout::new(&setup, &GuestMemoryContract::STRICT);
+        let owner = Owner::new_folded(0);
+        let length = TransferLength::new_folded;
+        let read = |address| Op::Read { owner, address: GuestAddress(address), size: 8 };
+        let write = |address| Op::Write { owner, address: GuestAddress(address), value: 1, size: 8 };
+        let put =
+            |address, bytes| Op::WriteBulk { owner, address: GuestAddress(address), seed: 0, length: length(bytes) };
+        let take = |address, bytes| Op::ReadBulk { owner, address: GuestAddress(address), length: length(bytes) };
+        let goes_on = |op: &Op, law: &'static Law| {
+            let divergence = Divergence { law: law.name, field: "result", place: None };
+            changes_nothing(&layout, op, &Outcome::default(), &divergence)
+        };
+        for op in [read(0), read(0xfc), take(0, 16), take(0x1000, 0), put(0x10, 0), write(0x100), put(0x1000, 4)] {
+            assert!(goes_on(&op, &BOUNDS), "{op:?}");
+        }
+        // A part may have been written; a device may have been asked; a sum may have wrapped.
+        let restore = Op::Restore { owner, payload: Payload { seed: 0, length: 4 } };
+        for op in [write(0xfc), put(0xfc, 8), put(0, 4), read(0x40), read(0x3c), put(u64::MAX, 2), restore] {
+            assert!(!goes_on(&op, &BOUNDS), "{op:?}");
+        }
+        assert!(goes_on(&read(0), &FLAT_MEMORY) && !goes_on(&put(0, 4), &FLAT_MEMORY));
+        assert!(goes_on(&write(0xfc), &ERROR_CLASS), "it failed, and a failed access changes nothing");
+    }
+}
