@@ -36,7 +36,7 @@ pub(crate) fn generate(room: &Room, check: bool) -> Result<bool, Box<dyn std::er
     for dialect in registry.dialects() {
         let file = format!("docs/vocabulary/{}.md", dialect.name());
         let old = std::fs::read_to_string(room.root.join(&file)).unwrap_or_default();
-        is_current &= write(room, &file, &old, &vocabulary::page(room, dialect)?, check)?;
+        is_current &= write(room, &file, &old, &vocabulary::page(dialect)?, check)?;
     }
     let old = std::fs::read_to_string(room.root.join(HEADER)).unwrap_or_default();
     is_current &= write(room, HEADER, &old, &header(room)?, check)?;

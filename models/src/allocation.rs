@@ -1,6 +1,7 @@
 //! What allocators are asked for: sizes, alignments, and the growth of strings and vectors. It knows no allocator.
 
 use crate::operand::{Operand, Simpler, below, plainer};
+use crate::vocabulary::DescribedHere;
 use crate::wire::{Edges, Reader, Writer};
 #[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
@@ -11,18 +12,18 @@ use std::fmt;
 const PLAIN_SIZES: [u64; 6] = [64, 100, 16, 8, 1, 0x1_0000];
 
 /// A size in bytes. Any is legal to ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(transparent)]
 pub struct Size(#[serde(with = "crate::hex")] pub u64);
 
 /// A number of bytes as JSON has it.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, DescribedHere)]
 #[serde(transparent)]
 struct Bytes(#[serde(with = "crate::hex")] u64);
 
 /// An alignment: a power of two, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "Bytes", into = "Bytes")]
 pub struct Alignment(u8);
 

@@ -32,6 +32,7 @@ mod subject;
 #[cfg(feature = "temp_map")]
 pub mod temp_map;
 mod verdict;
+pub mod vocabulary;
 pub mod wire;
 
 pub use contract::{Contract, Freedom};
@@ -43,6 +44,7 @@ pub use verdict::{Divergence, Law, Verdict};
 
 use picture::{ByteRows, Picture};
 use std::fmt::Debug;
+use vocabulary::Vocabulary;
 
 /// A kind of memory code: its words, its laws and its model.
 pub trait Component: Sized + 'static {
@@ -57,6 +59,10 @@ pub trait Component: Sized + 'static {
     /// How many threads a trace may have, up to [`MOST_LANES`]. Where it is more than one, subjects are called from
     /// several threads, though never from two at once: they must bear that, as if they were `Send`.
     const LANES: u8 = 1;
+
+    /// Its words, for those who read: [`vocabulary!`] makes them where its types derive
+    /// [`Described`](trait@vocabulary::Described).
+    const VOCABULARY: Vocabulary = Vocabulary::NONE;
 
     /// What is fixed before the first op: sizes, layouts, fault plans.
     type Setup: Clone + Debug + PartialEq + Send + Sync + 'static;

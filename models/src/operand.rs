@@ -105,6 +105,7 @@ macro_rules! index_type {
     ($(#[$doc:meta])* $name:ident, $limit:expr, $error:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[derive(crate::vocabulary::DescribedHere)]
         #[serde(try_from = "u8", into = "u8")]
         pub struct $name(u8);
 

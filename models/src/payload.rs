@@ -1,12 +1,13 @@
 //! Payloads are patterns, not blobs: a seed and a length stand for the bytes, so a wrong byte tells which write made
 //! it.
 
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use serde::{Deserialize, Serialize};
 
 /// A pattern of bytes: `length` bytes of the noise table from offset `seed` on, going round where the table ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(deny_unknown_fields)]
 pub struct Payload {

@@ -6,14 +6,15 @@
 use memtwin::Registry;
 use memtwin::Target;
 use memtwin::models::picture::{ByteRows, Picture};
+use memtwin::models::vocabulary::{Described, Vocabulary};
 use memtwin::models::wire::{Reader, Writer};
 use memtwin::models::{
     Component, Contract, Depth, Effect, Freedom, Health, Law, Model, OutcomeClass, Row, StateMap, Subject, Unsupported,
-    Verdict,
+    Verdict, vocabulary,
 };
 use memtwin::random::Random;
 use memtwin::registry::Listed;
-use memtwin::rig::{Explain, Export, Generator, Join, Rig, Simplify, Small, SmallWorld, Start, Wire, Words};
+use memtwin::rig::{Drawn, Explain, Export, Generator, Join, Rig, Simplify, Small, SmallWorld, Start, Wire, Words};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -32,7 +33,7 @@ struct Ring;
 const MOST_BYTES: u8 = 32;
 
 /// The setup of a trace.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
 #[serde(deny_unknown_fields)]
 struct Setup {
     /// How many bytes the ring holds, 1 to [`MOST_BYTES`].
@@ -40,7 +41,7 @@ struct Setup {
 }
 
 /// One call. Every op is legal in every state: what cannot be done is answered so.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Described)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum Op {
     /// Adds a byte behind the newest.
@@ -68,7 +69,7 @@ impl Op {
 }
 
 /// The answer of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Described)]
 enum Answer {
     /// It is done.
     #[default]
@@ -80,8 +81,9 @@ enum Answer {
 }
 
 /// What a caller could see of one call. It is used again for each op.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Described)]
 struct Outcome {
+    /// The answer.
     answer: Answer,
 }
 
@@ -118,6 +120,8 @@ impl Component for Ring {
         OutcomeClass { name: "done", effect: Effect::Success },
         OutcomeClass { name: "refused", effect: Effect::Failure },
     ];
+    // `list --json` prints it: the comments of the types that derive `Described`.
+    const VOCABULARY: Vocabulary = vocabulary!(Ring);
 
     type Setup = Setup;
     type Op = Op;
@@ -146,7 +150,8 @@ impl Component for Ring {
 
 // ---- The model: the simple twin. It sees each op with its answer, and says whether the contract allows it. ----
 
-#[derive(Debug, Clone)]
+/// Each op has one right answer, or under the contract's freedom another: the answer is compared with it.
+#[derive(Debug, Clone, Described)]
 struct RingModel {
     contract: RingContract,
     capacity: usize,
@@ -308,6 +313,16 @@ struct Draws {
 }
 
 impl Generator<Ring> for Draws {
+    // For those who want to know what a campaign tries; `list --json` prints it, too.
+    const DRAWN: Drawn = Drawn {
+        weights: &[],
+        sentences: &[
+            (&["setup"], "Each capacity alike."),
+            (&["trace"], "A quarter, a half or three quarters of the ops push; one in 4, 16 or 64 does neither."),
+            (&["byte"], "Each alike."),
+        ],
+    };
+
     fn new(_contract: &RingContract) -> Self {
         Draws { pushes: 8, rare: 8 }
     }

@@ -8,9 +8,10 @@ use crate::finding::{Cause, Failure, Signature, Step};
 use crate::lockstep::{self, Ended, Lockstep, Narrator, Round, Runner};
 use crate::mutate::{ComponentCutter, Cutter};
 use crate::rig::rust_test::{NoTest, Room, TestBody};
-use crate::rig::{About, Incident, Rig};
+use crate::rig::{About, Drawn, Generator as _, Incident, Rig};
 use crate::shrink;
 use crate::trace::{Header, Trace, TraceError, parse, print};
+use memtwin_models::vocabulary::Vocabulary;
 use memtwin_models::{Contract as _, Health, Lane, Law, Origin, OutcomeClass, Row};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -31,6 +32,10 @@ pub trait Dialect: Sync {
     fn outcome_classes(&self) -> &'static [OutcomeClass];
     /// The freedoms its contract knows.
     fn freedoms(&self) -> &'static [memtwin_models::Freedom];
+    /// Its words.
+    fn vocabulary(&self) -> Vocabulary;
+    /// What its generator draws.
+    fn drawn(&self) -> Drawn;
     /// Reads a JSON trace whose header is known into wire bytes.
     fn parse(&self, path: &Path, header: &Header, text: &str) -> Result<Vec<u8>, TraceError>;
     /// Writes wire bytes as a JSON trace.
@@ -95,6 +100,14 @@ impl<C: Rig> Dialect for Spoken<C> {
 
     fn freedoms(&self) -> &'static [memtwin_models::Freedom] {
         C::Contract::FREEDOMS
+    }
+
+    fn vocabulary(&self) -> Vocabulary {
+        C::VOCABULARY
+    }
+
+    fn drawn(&self) -> Drawn {
+        C::Generator::DRAWN
     }
 
     fn parse(&self, path: &Path, header: &Header, text: &str) -> Result<Vec<u8>, TraceError> {

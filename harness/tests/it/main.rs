@@ -41,3 +41,4 @@ mod temp_map_subjects;
 mod times;
 mod trace_forms;
 mod vacuity;
+mod vocabulary;

@@ -123,19 +123,24 @@ impl Variant {
 
     /// The name in traces and run files.
     pub(crate) fn snake_case(&self) -> String {
-        let mut name = String::new();
-        for character in self.name.to_string().chars() {
-            if character.is_uppercase() && !name.is_empty() {
-                name.push('_');
-            }
-            name.extend(character.to_lowercase());
-        }
-        name
+        snake_case(&self.name.to_string())
     }
 
     pub(crate) fn error(&self, what: &str) -> Error {
         Error::new(self.name.span(), format!("{}: {what}", self.name))
     }
+}
+
+/// The name of a variant in traces.
+pub(crate) fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for character in name.chars() {
+        if character.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(character.to_lowercase());
+    }
+    snake
 }
 
 /// `seed, length = fewer`.

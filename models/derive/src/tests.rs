@@ -1,7 +1,7 @@
 //! What is wrong with an op is an error that names the variant.
 
 use crate::form::{Variant, Whole};
-use crate::{forms, parse};
+use crate::{described, forms, parse};
 use proc_macro2::TokenStream as Tokens;
 use syn::{DeriveInput, Result, parse_quote};
 
@@ -81,4 +81,87 @@ fn kinds_keep_the_order_of_declaration() {
     );
     let code = complaint(forms::kinds, &op);
     assert!(code.contains(r#"& ["write" , "alloc_zeroed" , "free" ,]"#), "{code}");
+}
+
+#[test]
+fn a_type_brings_its_comments_and_the_names_that_serde_gives() {
+    let word: DeriveInput = parse_quote! {
+        /// A place.
+        #[serde(rename_all = "snake_case", tag = "op")]
+        pub enum Place {
+            /// No
+            /// place.
+            NoPlace,
+            #[serde(rename = "here_1")]
+            Here { #[serde(with = "crate::hex")] at: u64, #[serde(default)] of: Option<Cpu> },
+        }
+    };
+    let code = described::described(&word, &quote::quote!(crate)).unwrap().to_string();
+    for part in [
+        r#"name : "Place" , about : "A place.""#,
+        r#"name : "no_place" , about : "No\nplace." , fields : & []"#,
+        r#"name : "here_1""#,
+        r#"name : "at" , about : "" , held : crate :: vocabulary :: Held { of : "u64" , hex : true"#,
+        r#"of : "Option<Cpu>" , hex : false"#,
+        "optional : true",
+    ] {
+        assert!(code.contains(part), "{part}: {code}");
+    }
+}
+
+#[test]
+fn what_a_public_type_keeps_to_itself_is_told_if_serde_writes_it() {
+    let told = |word: DeriveInput| described::described(&word, &quote::quote!(crate)).unwrap().to_string();
+    assert!(
+        !told(parse_quote!(
+            pub struct Outcome {
+                buffer: Vec<u8>,
+            }
+        ))
+        .contains("buffer")
+    );
+    assert!(
+        told(parse_quote!(
+            struct Outcome {
+                buffer: Vec<u8>,
+            }
+        ))
+        .contains("buffer")
+    );
+    assert!(
+        told(parse_quote!(
+            #[serde(deny_unknown_fields)]
+            pub struct Setup {
+                size: u8,
+            }
+        ))
+        .contains("size")
+    );
+    assert!(
+        !told(parse_quote!(
+            struct Setup {
+                #[serde(skip)]
+                size: u8,
+            }
+        ))
+        .contains("size")
+    );
+}
+
+#[test]
+fn a_function_that_is_told_has_documentation() {
+    let told = |function| described::told(quote::quote!(pub(super) SIZE), &function);
+    let code = told(quote::quote!(
+        #[doc = " Small."]
+        fn size() {}
+    ))
+    .unwrap()
+    .to_string();
+    assert!(code.starts_with(r#"pub (super) const SIZE : & 'static str = "Small." ;"#), "{code}");
+    let complaint = told(quote::quote!(
+        fn size() {}
+    ))
+    .unwrap_err()
+    .to_string();
+    assert_eq!(complaint, "there is nothing to tell: the function has no documentation");
 }

@@ -23,7 +23,8 @@ pub use setup::{
     TEXT_START,
 };
 
-use crate::{Component, Law, OutcomeClass};
+use crate::vocabulary::Vocabulary;
+use crate::{Component, Law, OutcomeClass, vocabulary};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ impl Component for BrkHeap {
     const LAWS: &'static [Law] = laws::ALL;
     const OP_KINDS: &'static [&'static str] = OpKind::NAMES;
     const OUTCOME_CLASSES: &'static [OutcomeClass] = outcome::CLASSES;
+    const VOCABULARY: Vocabulary = vocabulary!(BrkHeap, setup::NUMBERS, op::NUMBERS, operands::NUMBERS);
 
     type Setup = Setup;
     type Op = Op;

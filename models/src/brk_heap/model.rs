@@ -1,22 +1,4 @@
-//! The reference model: the blocks that the program holds, what it put into them, and a twin of the kernel's books.
-//!
-//! It judges outcomes and refuses to predict where a block lies. What the contract fixes beyond the sentences of its
-//! [laws](super::laws):
-//!
-//! - A request that cannot fit between the heap's start and the stack overflows: it is answered with null. Any other
-//!   null needs a system call that the kernel rightly refused during the op.
-//! - A request of no bytes gets a block like any other, unless the kernel refuses it. A mapping of no bytes is refused
-//!   (man 2 mmap).
-//! - `brk` grants what the frames suffice for and what ends below the stack. It may move the break down; below the
-//!   first break it only answers, and who asks for no more than the present break gets no more. Memory that another
-//!   user of `brk` got is not protected from the allocator: the allocator asks for an end and knows of no other user.
-//!   The other user's moving the break down into the heap makes the rest moot.
-//! - Where a block lies beyond the break, or on an unmapped page, no program sees before it touches the block: that is
-//!   a fault when touched, and a broken state law at the audit.
-//!
-//! An outcome is judged in this order: form, system calls, bytes outside of blocks, the answer, the bytes of the block.
-//! The place of a divergence is a guest address, an offset in the block (zeroed, contents, realloc), or a register's
-//! number.
+//! The reference model. [`BrkHeapModel`] says what it holds outcomes against. It knows no subject.
 
 mod blocks;
 mod kernel_twin;
@@ -35,14 +17,33 @@ use super::{
     BrkHeap, BrkHeapContract, BrkRequest, Op, Outcome, PAGE_BYTES, STACK_LOW, Seen, Setup, Size, Slot, Unit, View,
 };
 use crate::picture::{ByteRows, Picture};
+use crate::vocabulary::DescribedHere;
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use blocks::{Block, Blocks};
 use kernel_twin::{Answered, KernelTwin};
 
 type Judged = Result<(), Verdict>;
 
-/// The model of a brk heap.
-#[derive(Debug, Clone)]
+/// The reference model: the blocks that the program holds, what it put into them, and a twin of the kernel's books.
+///
+/// It judges outcomes and refuses to predict where a block lies. What the contract fixes beyond the sentences of its
+/// [laws](super::laws):
+///
+/// - A request that cannot fit between the heap's start and the stack overflows: it is answered with null. Any other
+///   null needs a system call that the kernel rightly refused during the op.
+/// - A request of no bytes gets a block like any other, unless the kernel refuses it. A mapping of no bytes is refused
+///   (man 2 mmap).
+/// - `brk` grants what the frames suffice for and what ends below the stack. It may move the break down; below the
+///   first break it only answers, and who asks for no more than the present break gets no more. Memory that another
+///   user of `brk` got is not protected from the allocator: the allocator asks for an end and knows of no other user.
+///   The other user's moving the break down into the heap makes the rest moot.
+/// - Where a block lies beyond the break, or on an unmapped page, no program sees before it touches the block: that is
+///   a fault when touched, and a broken state law at the audit.
+///
+/// An outcome is judged in this order: form, system calls, bytes outside of blocks, the answer, the bytes of the block.
+/// The place of a divergence is a guest address, an offset in the block (zeroed, contents, realloc), or a register's
+/// number.
+#[derive(Debug, Clone, DescribedHere)]
 pub struct BrkHeapModel {
     setup: Setup,
     contract: BrkHeapContract,

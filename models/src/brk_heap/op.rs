@@ -7,16 +7,19 @@
 use super::operands::{BrkRequest, Slot};
 use super::setup::EDGES;
 use crate::allocation::{Alignment, Size, counted, fewer_bytes, fewer_elements};
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
 
-/// The most bytes of a block that a program writes or shows in one op.
-pub const MAX_SHOWN_BYTES: u32 = 1 << 16;
+crate::numbers! {
+    /// The most bytes of a block that a program writes or shows in one op.
+    pub const MAX_SHOWN_BYTES: u32 = 1 << 16;
+}
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(edges = EDGES, about(slot = Slot))]

@@ -2,17 +2,20 @@
 //! Any value of each is legal.
 
 use crate::operand::{Low, Operand, Simpler, below, index_type, plainer};
+use crate::vocabulary::DescribedHere;
 use crate::wire::{Edges, Reader, Writer};
 #[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The number of variables of the program that hold a block.
-pub const SLOTS: u8 = 16;
+crate::numbers! {
+    /// The number of variables of the program that hold a block.
+    pub const SLOTS: u8 = 16;
+}
 
 /// A guest address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DescribedHere)]
 #[serde(transparent)]
 pub struct GuestAddress(#[serde(with = "crate::hex")] pub u64);
 
@@ -22,7 +25,7 @@ index_type!(
 );
 
 /// What the other user of `brk` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum BrkRequest {

@@ -2,10 +2,11 @@
 
 use super::contract::BrkHeapContract;
 use super::op::{MAX_SHOWN_BYTES, OpKind};
+use crate::vocabulary::DescribedHere;
 use crate::{Effect, OutcomeClass};
 
 /// The answer of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Seen {
     /// The subject cannot do such an op.
     Skipped,
@@ -24,7 +25,7 @@ pub enum Seen {
 }
 
 /// The system calls of the simulated process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum SystemCallKind {
     /// `brk(argument)`.
     Brk,
@@ -35,7 +36,7 @@ pub enum SystemCallKind {
 }
 
 /// One system call, as a tracer shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct SystemCall {
     /// Which.
     pub kind: SystemCallKind,
@@ -55,7 +56,7 @@ pub const fn is_error_number(result: u64) -> bool {
 }
 
 /// The outcome of one call.
-#[derive(Debug)]
+#[derive(Debug, DescribedHere)]
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
@@ -150,7 +151,7 @@ pub(super) const fn permits(contract: &BrkHeapContract, kind: OpKind, class: usi
 }
 
 /// The state that an audit is shown. What a subject cannot show it leaves `None`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, DescribedHere)]
 pub struct View {
     /// The allocator's words, (head, end); both are 0 before the first use.
     pub words: Option<(u64, u64)>,

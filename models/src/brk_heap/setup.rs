@@ -1,39 +1,42 @@
 //! What is fixed before the first op: the program's layout, where the compiler keeps its locals, how it copies, and
 //! what the kernel has to give.
 
+use crate::vocabulary::DescribedHere;
 use serde::{Deserialize, Serialize};
 
-/// The guest's page size in bytes.
-pub const PAGE_BYTES: u64 = 4096;
-/// The first guest address after the program's range, in bytes (1 GiB).
-pub const GUEST_END: u64 = 1 << 30;
-/// Where the program's text begins; it has one page.
-pub const TEXT_START: u64 = 0x40_0000;
-/// Where .bss begins. Its first 16 bytes hold the allocator's two words, head and end.
-pub const BSS_START: u64 = TEXT_START + PAGE_BYTES;
-/// The smallest .bss: the allocator's two words.
-pub const MIN_BSS_BYTES: u32 = 16;
-/// The largest .bss.
-pub const MAX_BSS_BYTES: u32 = 0x1_0000;
-/// What the allocator asks for at first, and what the loader maps before it asks, in bytes.
-pub const FIRST_EXTENT_BYTES: u64 = 0x1_0000;
-/// The stack's size in bytes.
-pub const STACK_BYTES: u64 = 0x1_0000;
-/// The first address above the stack.
-pub const STACK_TOP: u64 = 0x3fff_f000;
-/// The stack's first address: blocks end below it.
-pub const STACK_LOW: u64 = STACK_TOP - STACK_BYTES;
-/// Where the kernel puts mappings that name no address.
-pub const MMAP_START: u64 = 0x1000_0000;
-/// The most frames that a setup gives to the heap (16 MiB).
-pub const MAX_FRAMES: u32 = 4096;
-/// The number of edges that sizes and addresses are written relative to.
-pub const EDGES: usize = 16;
-/// The error number of a refusal for want of memory, as a system call returns it.
-pub const ENOMEM: u64 = 12_u64.wrapping_neg();
+crate::numbers! {
+    /// The guest's page size in bytes.
+    pub const PAGE_BYTES: u64 = 4096;
+    /// The first guest address after the program's range, in bytes (1 GiB).
+    pub const GUEST_END: u64 = 1 << 30;
+    /// Where the program's text begins; it has one page.
+    pub const TEXT_START: u64 = 0x40_0000;
+    /// Where .bss begins. Its first 16 bytes hold the allocator's two words, head and end.
+    pub const BSS_START: u64 = TEXT_START + PAGE_BYTES;
+    /// The smallest .bss: the allocator's two words.
+    pub const MIN_BSS_BYTES: u32 = 16;
+    /// The largest .bss.
+    pub const MAX_BSS_BYTES: u32 = 0x1_0000;
+    /// What the allocator asks for at first, and what the loader maps before it asks, in bytes.
+    pub const FIRST_EXTENT_BYTES: u64 = 0x1_0000;
+    /// The stack's size in bytes.
+    pub const STACK_BYTES: u64 = 0x1_0000;
+    /// The first address above the stack.
+    pub const STACK_TOP: u64 = 0x3fff_f000;
+    /// The stack's first address: blocks end below it.
+    pub const STACK_LOW: u64 = STACK_TOP - STACK_BYTES;
+    /// Where the kernel puts mappings that name no address.
+    pub const MMAP_START: u64 = 0x1000_0000;
+    /// The most frames that a setup gives to the heap (16 MiB).
+    pub const MAX_FRAMES: u32 = 4096;
+    /// The number of edges that sizes and addresses are written relative to.
+    pub const EDGES: usize = 16;
+    /// The error number of a refusal for want of memory, as a system call returns it.
+    pub const ENOMEM: u64 = 12_u64.wrapping_neg();
+}
 
 /// The setup of a trace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The size of .bss in bytes, [`MIN_BSS_BYTES`] to [`MAX_BSS_BYTES`]: the heap begins on the page after it.
@@ -58,7 +61,7 @@ pub struct Setup {
 }
 
 /// What `brk` answers when it refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// The break as it is, as Linux does.
@@ -71,7 +74,7 @@ pub enum Refusal {
 }
 
 /// What the kernel rounds the break up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
     /// A page.
@@ -82,7 +85,7 @@ pub enum Granularity {
 }
 
 /// The order of the byte stores of a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum CopyOrder {
     /// One after the other.
@@ -97,7 +100,7 @@ pub enum CopyOrder {
 }
 
 /// Where a local lives while a system call is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "String", into = "String")]
 pub enum Storage {
     /// On the stack.
@@ -108,7 +111,7 @@ pub enum Storage {
 }
 
 /// Where the allocator's locals live. Two that are needed at the same time never share a register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields, default)]
 pub struct Placement {
     /// The size asked for: needed over the two calls of the first use.

@@ -3,13 +3,14 @@
 
 use super::setup::DeviceSetup;
 use crate::Payload;
+use crate::vocabulary::DescribedHere;
 
 /// A device answered with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceFault;
 
 /// The direction of a device call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Direction {
     /// The device was asked for a value.
     Read,
@@ -18,7 +19,7 @@ pub enum Direction {
 }
 
 /// One call that a device saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct DeviceCall {
     /// The index of the device in the setup.
     pub device: u8,

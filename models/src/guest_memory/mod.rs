@@ -18,7 +18,8 @@ pub use op::{GuestAddress, MAX_TRANSFER_BYTES, OWNERS, Op, OpKind, Owner, Transf
 pub use outcome::{Error, Outcome, POISON, Seen, View};
 pub use setup::{DUMP_LIMIT_BYTES, DeviceSetup, EDGES, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, SHARDS, Setup};
 
-use crate::{Component, Contract as _, Effect, Law, OutcomeClass, Unsupported};
+use crate::vocabulary::Vocabulary;
+use crate::{Component, Contract as _, Effect, Law, OutcomeClass, Unsupported, vocabulary};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,7 @@ impl Component for GuestMemory {
     const LAWS: &'static [Law] = laws::ALL;
     const OP_KINDS: &'static [&'static str] = OpKind::NAMES;
     const OUTCOME_CLASSES: &'static [OutcomeClass] = outcome::CLASSES;
+    const VOCABULARY: Vocabulary = vocabulary!(GuestMemory, setup::NUMBERS, op::NUMBERS, outcome::NUMBERS);
 
     type Setup = Setup;
     type Op = Op;

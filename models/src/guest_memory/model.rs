@@ -1,23 +1,4 @@
-//! The reference model: a flat sparse array of bytes, a set of reservations, copies of the devices.
-//!
-//! It judges outcomes and refuses to predict what the contract leaves open. What the contract fixes beyond the
-//! sentences of its [laws](super::laws):
-//!
-//! - Checks come in the order size, overflow, alignment, mixed, device, range. Size and alignment concern scalars only.
-//!   An end at 2^64 is an overflow. An overflow is reported as an address out of range is.
-//! - A mixed access, one on reserved devices (load-reserved, store-conditional) and a failing device give an error of
-//!   any class: the published interface has none for them. Only the failing device has seen calls.
-//! - A transfer of no bytes touches no device and kills no reservation; it succeeds up to and at the memory's end.
-//! - Values are truncated to the size of their store, before a device sees them too.
-//! - A reservation lives until a store of at least one byte to any of its 64-byte lines, by whichever owner; a write
-//!   that a device takes is no store. Restoring stores every byte. A store-conditional that stores nothing changes
-//!   nothing.
-//! - Dump and restore concern memory, also beneath devices. Above the dump limit they are skipped.
-//!
-//! An outcome is judged in this order: answer, device calls, values and bytes, bytes beyond the buffer. The place of a
-//! divergence is the address of the first wrong byte (values, bulk bytes read, dumps, state), the offset in the
-//! caller's buffer (changed on an error, or beyond its end), or the index of the first wrong device call. After a
-//! divergence the model is good for [`Model::allowed`] and [`Model::reset`] only.
+//! The reference model. [`GuestMemoryModel`] says what it holds outcomes against. It knows no subject.
 
 mod accept;
 mod access;
@@ -42,6 +23,7 @@ use super::{
     DUMP_LIMIT_BYTES, GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Owner, Seen, Setup, TransferLength, View,
 };
 use crate::picture::{ByteRows, Picture};
+use crate::vocabulary::DescribedHere;
 use crate::{Depth, Divergence, Model, Payload, StateMap, Verdict};
 use access::{Layout, Refusal, Route};
 use device_twins::DeviceTwins;
@@ -53,8 +35,27 @@ use features::{History, ReservationEvent};
 use flat_memory::{FlatMemory, mask};
 use reservations::{Lines, Reservations};
 
-/// The model of guest memory.
-#[derive(Debug, Clone)]
+/// The reference model: a flat sparse array of bytes, a set of reservations, copies of the devices.
+///
+/// It judges outcomes and refuses to predict what the contract leaves open. What the contract fixes beyond the
+/// sentences of its [laws](super::laws):
+///
+/// - Checks come in the order size, overflow, alignment, mixed, device, range. Size and alignment concern scalars only.
+///   An end at 2^64 is an overflow. An overflow is reported as an address out of range is.
+/// - A mixed access, one on reserved devices (load-reserved, store-conditional) and a failing device give an error of
+///   any class: the published interface has none for them. Only the failing device has seen calls.
+/// - A transfer of no bytes touches no device and kills no reservation; it succeeds up to and at the memory's end.
+/// - Values are truncated to the size of their store, before a device sees them too.
+/// - A reservation lives until a store of at least one byte to any of its 64-byte lines, by whichever owner; a write
+///   that a device takes is no store. Restoring stores every byte. A store-conditional that stores nothing changes
+///   nothing.
+/// - Dump and restore concern memory, also beneath devices. Above the dump limit they are skipped.
+///
+/// An outcome is judged in this order: answer, device calls, values and bytes, bytes beyond the buffer. The place of a
+/// divergence is the address of the first wrong byte (values, bulk bytes read, dumps, state), the offset in the
+/// caller's buffer (changed on an error, or beyond its end), or the index of the first wrong device call. After a
+/// divergence the model is good for [`Model::allowed`] and [`Model::reset`] only.
+#[derive(Debug, Clone, DescribedHere)]
 pub struct GuestMemoryModel {
     layout: Layout,
     memory: FlatMemory,

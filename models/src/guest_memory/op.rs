@@ -1,33 +1,36 @@
 //! The calls of guest memory. Total: every op is legal in every setup, and each error is an outcome.
 
 use crate::Payload;
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
 
-/// The longest bulk transfer of an op, in bytes (the largest of the bug report's benchmark).
-pub const MAX_TRANSFER_BYTES: u32 = 65_536;
-/// The number of owners: handles to the same memory, one for each virtual CPU.
-pub const OWNERS: u8 = 4;
+crate::numbers! {
+    /// The longest bulk transfer of an op, in bytes (the largest of the bug report's benchmark).
+    pub const MAX_TRANSFER_BYTES: u32 = 65_536;
+    /// The number of owners: handles to the same memory, one for each virtual CPU.
+    pub const OWNERS: u8 = 4;
+}
 
 /// A guest physical address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DescribedHere)]
 #[serde(transparent)]
 pub struct GuestAddress(#[serde(with = "crate::hex")] pub u64);
 
 /// The virtual CPU whose handle carries out an op: below [`OWNERS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Owner(u8);
 
 /// The length of a bulk transfer in bytes: at most [`MAX_TRANSFER_BYTES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct TransferLength(u32);
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names

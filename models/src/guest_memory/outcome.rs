@@ -4,16 +4,19 @@ use super::contract::GuestMemoryContract;
 use super::device::DeviceCall;
 use super::op::{MAX_TRANSFER_BYTES, OpKind, TransferLength};
 use super::setup::MAX_DEVICE_BYTES;
+use crate::vocabulary::DescribedHere;
 use crate::{Effect, OutcomeClass};
 
 /// Bytes beyond a read buffer that show an overrun.
 pub(crate) const REDZONE_BYTES: usize = 64;
 
-/// What a caller's buffer holds before a bulk read, wholly or in part: a byte that memory seldom holds.
-pub const POISON: u8 = 0xdb;
+crate::numbers! {
+    /// What a caller's buffer holds before a bulk read, wholly or in part: a byte that memory seldom holds.
+    pub const POISON: u8 = 0xdb;
+}
 
 /// The answer of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Seen {
     /// The subject cannot do such an op.
     Skipped,
@@ -28,7 +31,7 @@ pub enum Seen {
 }
 
 /// The class of an error. Addresses and texts are not compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Error {
     /// Bad size or misaligned (`Fault::AlignmentFault`).
     Alignment,
@@ -41,7 +44,7 @@ pub enum Error {
 }
 
 /// The outcome of one call.
-#[derive(Debug)]
+#[derive(Debug, DescribedHere)]
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
@@ -166,7 +169,7 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
 
 /// The state that an audit is shown. The model fills the `wanted` fields, the subject the others; what it cannot show
 /// it leaves `None` or empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, DescribedHere)]
 pub struct View {
     /// Whether the whole memory is wanted in [`View::dump`] (memories up to the dump limit).
     pub dump_wanted: bool,

@@ -1,22 +1,25 @@
 //! What is fixed before the first op: the memory's size, strict alignment, and the device regions.
 
+use crate::vocabulary::DescribedHere;
 use serde::{Deserialize, Serialize};
 
-/// Guest memory is divided in this many shards of `ceil(size / SHARDS)` bytes; the last takes what is left.
-pub const SHARDS: u64 = 16;
-/// The largest memory of a setup, in bytes (64 GiB).
-pub const MAX_MEMORY_BYTES: u64 = 1 << 36;
-/// Dump and restore exist for memories up to this size, in bytes; in larger ones they are skipped.
-pub const DUMP_LIMIT_BYTES: u64 = 1 << 20;
-/// The most device regions of a setup.
-pub const MAX_DEVICES: usize = 3;
-/// The largest device region, in bytes.
-pub const MAX_DEVICE_BYTES: u64 = 4096;
-/// The number of edges that addresses are written relative to.
-pub const EDGES: usize = 32;
+crate::numbers! {
+    /// Guest memory is divided in this many shards of `ceil(size / SHARDS)` bytes; the last takes what is left.
+    pub const SHARDS: u64 = 16;
+    /// The largest memory of a setup, in bytes (64 GiB).
+    pub const MAX_MEMORY_BYTES: u64 = 1 << 36;
+    /// Dump and restore exist for memories up to this size, in bytes; in larger ones they are skipped.
+    pub const DUMP_LIMIT_BYTES: u64 = 1 << 20;
+    /// The most device regions of a setup.
+    pub const MAX_DEVICES: usize = 3;
+    /// The largest device region, in bytes.
+    pub const MAX_DEVICE_BYTES: u64 = 4096;
+    /// The number of edges that addresses are written relative to.
+    pub const EDGES: usize = 32;
+}
 
 /// The setup of a trace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The memory's size in bytes, at most [`MAX_MEMORY_BYTES`].
@@ -31,7 +34,7 @@ pub struct Setup {
 }
 
 /// A device region, inside or outside of memory. Where it covers memory, the device answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceSetup {
     /// The first guest physical address.

@@ -20,7 +20,8 @@ pub use setup::{
     SLAB_BYTES, SUPERSLAB_MAGIC, Setup, TINY_CLASSES_BYTES, forged_header,
 };
 
-use crate::{Component, Law, OutcomeClass, Unsupported};
+use crate::vocabulary::Vocabulary;
+use crate::{Component, Law, OutcomeClass, Unsupported, vocabulary};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,7 @@ impl Component for HeaderFree {
     const LAWS: &'static [Law] = laws::ALL;
     const OP_KINDS: &'static [&'static str] = OpKind::NAMES;
     const OUTCOME_CLASSES: &'static [OutcomeClass] = outcome::CLASSES;
+    const VOCABULARY: Vocabulary = vocabulary!(HeaderFree, setup::NUMBERS, op::NUMBERS);
 
     type Setup = Setup;
     type Op = Op;

@@ -1,21 +1,4 @@
-//! The reference model: a ledger of who owns what, and the bytes that the program put there.
-//!
-//! It judges outcomes and refuses to predict where a block lies. What the contract fixes beyond the sentences of its
-//! [laws](super::laws):
-//!
-//! - A free of a live block ends in its owner's route. The one exception is the silent one: a free that falls into the
-//!   path that ignores unknown pointers looks to the program like any other, so the leak shows in the books, at the
-//!   audit.
-//! - A free of what is no live block's start is refused by the allocator or by libc, or ignored; nothing changes either
-//!   way. A live block of libc's goes to libc if the allocator is preloaded; a linked one may also refuse it.
-//! - Tiny requests may be refused when as many SuperSlabs are in use as the registry has slots, and none of that class
-//!   has room. Other kinds when as many of their blocks live as [`BLOCKS`] says, libc's when [`CELLS`] of its blocks
-//!   do.
-//! - A reallocation stays in its kind if that serves the new size, else moves to the first that does. It keeps bytes up
-//!   to the size that was asked for; what `usable_size` granted beyond is lost.
-//!
-//! The place of a divergence is an address, or an offset in the block (contents, realloc), or the index of a kind
-//! (balance, leak).
+//! The reference model. [`HeaderFreeModel`] says what it holds outcomes against. It knows no subject.
 
 mod ledger;
 mod picture;
@@ -34,14 +17,32 @@ use super::{
     Seen, Setup, Slot, View, forged_header,
 };
 use crate::picture::{ByteRows, Picture};
+use crate::vocabulary::DescribedHere;
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use ledger::{Held, Ledger, Owner};
 use superslabs::SuperSlabs;
 
 type Judged = Result<(), Verdict>;
 
-/// The model of an allocator that routes frees.
-#[derive(Debug, Clone)]
+/// The reference model: a ledger of who owns what, and the bytes that the program put there.
+///
+/// It judges outcomes and refuses to predict where a block lies. What the contract fixes beyond the sentences of its
+/// [laws](super::laws):
+///
+/// - A free of a live block ends in its owner's route. The one exception is the silent one: a free that falls into the
+///   path that ignores unknown pointers looks to the program like any other, so the leak shows in the books, at the
+///   audit.
+/// - A free of what is no live block's start is refused by the allocator or by libc, or ignored; nothing changes either
+///   way. A live block of libc's goes to libc if the allocator is preloaded; a linked one may also refuse it.
+/// - Tiny requests may be refused when as many SuperSlabs are in use as the registry has slots, and none of that class
+///   has room. Other kinds when as many of their blocks live as [`BLOCKS`] says, libc's when [`CELLS`] of its blocks
+///   do.
+/// - A reallocation stays in its kind if that serves the new size, else moves to the first that does. It keeps bytes up
+///   to the size that was asked for; what `usable_size` granted beyond is lost.
+///
+/// The place of a divergence is an address, or an offset in the block (contents, realloc), or the index of a kind
+/// (balance, leak).
+#[derive(Debug, Clone, DescribedHere)]
 pub struct HeaderFreeModel {
     setup: Setup,
     ledger: Ledger,

@@ -2,30 +2,33 @@
 //! every state; where a slot does not hold what the op needs, the program does nothing.
 
 use crate::allocation::Alignment;
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
 
-/// The number of variables of the program that hold a pointer.
-pub const SLOTS: u8 = 64;
-/// The number of logical threads. Slot `n` is allocated by thread `n % THREADS`.
-pub const THREADS: u8 = 4;
-/// The most bytes of a block that a program writes or shows in one op: any block whole.
-pub const MAX_SHOWN_BYTES: u32 = 1 << 16;
+crate::numbers! {
+    /// The number of variables of the program that hold a pointer.
+    pub const SLOTS: u8 = 64;
+    /// The number of logical threads. Slot `n` is allocated by thread `n % THREADS`.
+    pub const THREADS: u8 = 4;
+    /// The most bytes of a block that a program writes or shows in one op: any block whole.
+    pub const MAX_SHOWN_BYTES: u32 = 1 << 16;
+}
 
 /// A variable of the program that holds a pointer, or null: below [`SLOTS`]. After a free it keeps the stale pointer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Slot(u8);
 
 /// A logical thread: below [`THREADS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Thread(u8);
 
 /// The allocator's kinds of blocks. The last three share one route, the raw dispatch on the header's method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -44,7 +47,7 @@ pub enum Kind {
 }
 
 /// One side of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -55,7 +58,7 @@ pub enum Side {
 }
 
 /// A protection of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Protection {
@@ -68,7 +71,7 @@ pub enum Protection {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(about(slot = Slot))]

@@ -1,10 +1,11 @@
 //! What a program could see of a call, and the state that an audit is shown.
 
 use super::op::{Kind, MAX_SHOWN_BYTES, OpKind};
+use crate::vocabulary::DescribedHere;
 use crate::{Effect, OutcomeClass};
 
 /// Where a `free` ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Route {
     /// The owner of this kind took its block back; the last three kinds by the raw dispatch on the header's method.
     Owner(Kind),
@@ -21,7 +22,7 @@ pub enum Route {
 }
 
 /// The answer of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Seen {
     /// A block at this address: allocations and reallocations; for a foreign mapping its page.
     Block(u64),
@@ -40,7 +41,7 @@ pub enum Seen {
 }
 
 /// One owner's books.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, DescribedHere)]
 pub struct Balance {
     /// Blocks that were allocated.
     pub allocated: u64,
@@ -58,7 +59,7 @@ impl Balance {
 }
 
 /// The outcome of one call.
-#[derive(Debug)]
+#[derive(Debug, DescribedHere)]
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
@@ -171,7 +172,7 @@ pub(super) const fn permits(kind: OpKind, class: usize) -> bool {
 }
 
 /// The state that an audit is shown. What a subject cannot show it leaves as it is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, DescribedHere)]
 pub struct View {
     /// The slots whose bytes the model wants to see, with how many: what the program has put there.
     pub wanted: Vec<(u8, u32)>,

@@ -5,35 +5,39 @@
 
 use super::op::Kind;
 use crate::allocation::Alignment;
+use crate::vocabulary::DescribedHere;
 use serde::{Deserialize, Serialize};
 
-/// The page size in bytes.
-pub const PAGE_BYTES: u64 = 4096;
-/// The bytes of a header directly before the user pointer: magic, method, size, start of the memory (chosen).
-pub const HEADER_BYTES: u64 = 32;
+crate::numbers! {
+    /// The page size in bytes.
+    pub const PAGE_BYTES: u64 = 4096;
+    /// The bytes of a header directly before the user pointer: magic, method, size, start of the memory (chosen).
+    pub const HEADER_BYTES: u64 = 32;
+    /// The header's first four bytes.
+    pub const HEADER_MAGIC: u32 = 0x4841_4b4d;
+    /// The first four bytes of a SuperSlab.
+    pub const SUPERSLAB_MAGIC: u32 = 0x5353_504c;
+    /// The sizes of tiny blocks in bytes.
+    pub const TINY_CLASSES_BYTES: [u64; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];
+    /// The bytes of a SuperSlab that hold blocks (chosen: one page, so that few blocks fill it).
+    pub const SLAB_BYTES: u64 = PAGE_BYTES;
+    /// The largest alignment that any kind serves, in bytes.
+    pub const MAX_ALIGNMENT_BYTES: u64 = PAGE_BYTES;
+    /// How many blocks of each kind can live at once, in the order of [`Kind::ALL`] (chosen). Tiny blocks are limited
+    /// by the registry, malloc-method blocks by [`CELLS`].
+    pub const BLOCKS: [u32; 6] = [u32::MAX, 16, 8, 8, 8, u32::MAX];
+    /// How many blocks libc has room for, those behind malloc-method blocks included (chosen).
+    pub const CELLS: u32 = 32;
+    /// The number of edges that sizes and distances are written relative to.
+    pub const EDGES: usize = 16;
+}
+
 /// A header's bytes.
 pub type Header = [u8; 32];
 const _: () = assert!(size_of::<Header>() as u64 == HEADER_BYTES);
-/// The header's first four bytes.
-pub const HEADER_MAGIC: u32 = 0x4841_4b4d;
-/// The first four bytes of a SuperSlab.
-pub const SUPERSLAB_MAGIC: u32 = 0x5353_504c;
-/// The sizes of tiny blocks in bytes.
-pub const TINY_CLASSES_BYTES: [u64; 8] = [8, 16, 32, 64, 128, 256, 512, 1024];
-/// The bytes of a SuperSlab that hold blocks (chosen: one page, so that few blocks fill it).
-pub const SLAB_BYTES: u64 = PAGE_BYTES;
-/// The largest alignment that any kind serves, in bytes.
-pub const MAX_ALIGNMENT_BYTES: u64 = PAGE_BYTES;
-/// How many blocks of each kind can live at once, in the order of [`Kind::ALL`] (chosen). Tiny blocks are limited by
-/// the registry, malloc-method blocks by [`CELLS`].
-pub const BLOCKS: [u32; 6] = [u32::MAX, 16, 8, 8, 8, u32::MAX];
-/// How many blocks libc has room for, those behind malloc-method blocks included (chosen).
-pub const CELLS: u32 = 32;
-/// The number of edges that sizes and distances are written relative to.
-pub const EDGES: usize = 16;
 
 /// The setup of a trace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// How the allocator got into the program.
@@ -54,7 +58,7 @@ pub struct Setup {
 }
 
 /// How the allocator got into the program, which decides what becomes of pointers that are not its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 pub enum Mode {
     /// `LD_PRELOAD`: they go to libc.
     #[serde(rename = "ld_preload")]
@@ -68,7 +72,7 @@ pub enum Mode {
 }
 
 /// How `mincore` fails besides where the page map makes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum MincorePlan {
     /// It does not.
@@ -83,7 +87,7 @@ pub enum MincorePlan {
 }
 
 /// Where libc has its blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum Libc {
     /// In the arena, with a ledger.

@@ -27,7 +27,8 @@ pub use setup::{
 };
 pub use shown::{Shown, Window};
 
-use crate::{Component, Law, OutcomeClass, Unsupported};
+use crate::vocabulary::Vocabulary;
+use crate::{Component, Law, OutcomeClass, Unsupported, vocabulary};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl Component for Heap {
     const LAWS: &'static [Law] = laws::ALL;
     const OP_KINDS: &'static [&'static str] = OpKind::NAMES;
     const OUTCOME_CLASSES: &'static [OutcomeClass] = outcome::CLASSES;
+    const VOCABULARY: Vocabulary = vocabulary!(Heap, setup::NUMBERS, op::NUMBERS, operands::NUMBERS);
     const LANES: u8 = MAX_THREADS;
 
     type Setup = Setup;

@@ -1,26 +1,4 @@
-//! The reference model: the blocks that the program holds, what it wrote into them, and the room that is left.
-//!
-//! It judges outcomes and never says where a block should lie. What the contract fixes beyond the sentences of its
-//! [laws](super::laws):
-//!
-//! - A request of 0 bytes is answered with null or with a block of its own; both are right. Rust has no such request:
-//!   the program asks for 1 byte.
-//! - A heap with memory of its own may refuse any request above 1 GiB, and any once more than 1 GiB is live. What it
-//!   answered with a block is a block. After the system has refused it something, it may refuse anything in this trace.
-//! - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract
-//!   states.
-//! - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1
-//!   byte.
-//! - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 8 MiB a
-//!   call, and 64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask.
-//!   Once more than 1 GiB is live, it asks such a heap for blocks of at most 64 KiB. What is larger than the contract
-//!   says it never asks for.
-//! - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17,
-//!   7.22.3.1).
-//!
-//! An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the
-//! answer, the new bytes. The place of a divergence is an address (aligned, inside, disjoint, redzone), an offset in a
-//! block (contents, kept, zeroed, over_read), or a number of bytes.
+//! The reference model. [`HeapModel`] says what it holds outcomes against. It knows no subject.
 
 mod accept;
 mod answers;
@@ -48,6 +26,7 @@ use super::shown::Shown;
 use super::{Heap, HeapContract};
 use crate::allocation::Unit;
 use crate::picture::{ByteRows, Picture};
+use crate::vocabulary::DescribedHere;
 use crate::{Depth, Divergence, Law, Model, StateMap, Verdict};
 use answers::{Request, natural_align};
 use blocks::{Block, Blocks};
@@ -62,8 +41,30 @@ const SAMPLE: usize = 4;
 /// What blocks are aligned to without any padding, at most.
 const PADDED_ALIGN: u64 = 16;
 
-/// The model of a heap.
-#[derive(Debug, Clone)]
+/// The reference model: the blocks that the program holds, what it wrote into them, and the room that is left.
+///
+/// It judges outcomes and never says where a block should lie. What the contract fixes beyond the sentences of its
+/// [laws](super::laws):
+///
+/// - A request of 0 bytes is answered with null or with a block of its own; both are right. Rust has no such request:
+///   the program asks for 1 byte.
+/// - A heap with memory of its own may refuse any request above 1 GiB, and any once more than 1 GiB is live. What it
+///   answered with a block is a block. After the system has refused it something, it may refuse anything in this trace.
+/// - An arena may refuse what no gap between live blocks holds with the overhead, and the waste, that its contract
+///   states.
+/// - `realloc` to 0 bytes is not asked for: C17 leaves it to the implementation, C23 to nobody. The program asks for 1
+///   byte.
+/// - What an allocator might have to copy, or a heap with memory of its own to write with zeros, is at most 8 MiB a
+///   call, and 64 KiB once that would come to more than 256 MiB with all live blocks. Of more the program does not ask.
+///   Once more than 1 GiB is live, it asks such a heap for blocks of at most 64 KiB. What is larger than the contract
+///   says it never asks for.
+/// - `aligned_alloc` of a size that is no multiple of its alignment may be answered with null and EINVAL (C17,
+///   7.22.3.1).
+///
+/// An outcome is judged in this order: form, bytes outside of regions, what the program had written, `errno`, the
+/// answer, the new bytes. The place of a divergence is an address (aligned, inside, disjoint, redzone), an offset in a
+/// block (contents, kept, zeroed, over_read), or a number of bytes.
+#[derive(Debug, Clone, DescribedHere)]
 pub struct HeapModel {
     setup: Setup,
     contract: HeapContract,

@@ -10,27 +10,31 @@
 use super::operands::{AnyAlignment, FreedBy, Order, SLOTS, Slot, fewer, less};
 use super::setup::EDGES;
 use crate::allocation::{Alignment, Size, counted, fewer_bytes, fewer_elements};
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
 
-/// The most bytes that a program writes to a block with one op.
-pub const MAX_WRITTEN_BYTES: u32 = 1 << 16;
-/// What an allocator may copy or write for one call, in bytes.
-pub const MOST_TOUCHED_BYTES: u64 = 8 << 20;
+crate::numbers! {
+    /// The most bytes that a program writes to a block with one op.
+    pub const MAX_WRITTEN_BYTES: u32 = 1 << 16;
+    /// What an allocator may copy or write for one call, in bytes.
+    pub const MOST_TOUCHED_BYTES: u64 = 8 << 20;
+    /// Larger blocks are answered by nobody.
+    pub const UNANSWERED_BYTES: u64 = 1 << 47;
+    /// A heap with memory of its own may refuse a request above this, and any when more is live, in bytes.
+    pub const REFUSABLE_BYTES: u64 = 1 << 30;
+    /// Repeats of a cycle before anything is measured, while caches fill.
+    pub const WARM_UP_REPEATS: u32 = 8;
+    /// Repeats of a cycle that are measured.
+    pub const MEASURED_REPEATS: u32 = 64;
+}
+
 /// Calls that make it copy or write more than this are made while live blocks come to at most
 /// [`MOST_LIVE_TOUCHED_BYTES`]: as many blocks as there are slots come to that.
 const FREELY_TOUCHED_BYTES: u64 = MOST_LIVE_TOUCHED_BYTES / SLOTS as u64;
 const MOST_LIVE_TOUCHED_BYTES: u64 = 256 << 20;
-/// Larger blocks are answered by nobody.
-pub const UNANSWERED_BYTES: u64 = 1 << 47;
-/// A heap with memory of its own may refuse a request above this, and any when more is live, in bytes.
-pub const REFUSABLE_BYTES: u64 = 1 << 30;
-/// Repeats of a cycle before anything is measured, while caches fill.
-pub const WARM_UP_REPEATS: u32 = 8;
-/// Repeats of a cycle that are measured.
-pub const MEASURED_REPEATS: u32 = 64;
 
 /// Whether the program does not make a call, for which an allocator may have to copy or write so many bytes, while its
 /// live blocks come to so many: the machine's memory is for more than one heap.
@@ -58,7 +62,7 @@ pub(super) const fn zeroed_bytes(size: u64) -> u64 {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(edges = EDGES, free = 240, about(slot = Slot))]

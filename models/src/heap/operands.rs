@@ -3,17 +3,20 @@
 
 use crate::allocation::Size;
 use crate::operand::{Low, Operand, Simpler, below};
+use crate::vocabulary::DescribedHere;
 use crate::wire::{Edges, Reader, Writer};
 #[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The number of variables of the program that hold a block.
-pub const SLOTS: u16 = 4096;
+crate::numbers! {
+    /// The number of variables of the program that hold a block.
+    pub const SLOTS: u16 = 4096;
+}
 
 /// A variable of the program that holds a block or none: below [`SLOTS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Slot(u16);
 
@@ -54,7 +57,7 @@ impl From<Slot> for u16 {
 }
 
 /// An alignment as a program may write it by mistake: any number, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(transparent)]
 pub struct AnyAlignment(#[serde(with = "crate::hex")] pub u64);
@@ -69,7 +72,7 @@ impl AnyAlignment {
 }
 
 /// The order in which blocks are freed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
@@ -82,7 +85,7 @@ pub enum Order {
 }
 
 /// Which thread frees the blocks of a cycle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum FreedBy {

@@ -5,6 +5,7 @@ use super::contract::HeapContract;
 use super::op::OpKind;
 use super::operands::{SLOTS, Slot};
 use super::shown::Shown;
+use crate::vocabulary::DescribedHere;
 use crate::{Effect, OutcomeClass};
 
 /// The room for bytes that the program looks at during one op.
@@ -13,7 +14,7 @@ const OUTCOME_BYTES: usize = 1 << 17;
 const VIEW_BYTES: usize = SLOTS as usize * 256;
 
 /// The answer of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Seen {
     /// The subject does not have this call.
     Skipped,
@@ -36,7 +37,7 @@ pub enum Seen {
 }
 
 /// What an allocator held from the system while a cycle was measured, in bytes: the most in each half.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct Held {
     /// In the first half of the measured repeats.
     pub first: u64,
@@ -45,7 +46,7 @@ pub struct Held {
 }
 
 /// The outcome of one call.
-#[derive(Debug)]
+#[derive(Debug, DescribedHere)]
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
@@ -157,7 +158,7 @@ pub(super) const fn permits(contract: &HeapContract, kind: OpKind, class: usize)
 }
 
 /// The state that an audit is shown.
-#[derive(Debug)]
+#[derive(Debug, DescribedHere)]
 pub struct View {
     /// The slots whose blocks the model wants to see.
     pub wanted: Vec<Slot>,

@@ -1,28 +1,31 @@
 //! What is fixed before the first op: how many threads the program has, the memory that an arena manages, and which
 //! request for memory the system refuses.
 
+use crate::vocabulary::DescribedHere;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
-/// The nominal address of the 2 MiB boundary below an arena's first region: a multiple of any alignment that matters.
-/// Addresses of arenas are told relative to it, so that they repeat; those of heaps with memory of their own are the
-/// process's.
-pub const ARENA_BASE: u64 = 1 << 40;
-/// Regions begin at a distance from a multiple of this, in bytes.
-pub const BOUNDARY_BYTES: u64 = 2 << 20;
-/// The most bytes of a first region, and the most that `extend` adds to it.
-pub const MAX_REGION_BYTES: u32 = 8 << 20;
-/// The most bytes of the gap before a second region, and of that region.
-pub const MAX_SECOND_BYTES: u32 = 1 << 20;
-/// The most bytes from the boundary to the end of what an arena may have.
-pub const ARENA_BYTES: u64 = BOUNDARY_BYTES + 2 * MAX_REGION_BYTES as u64 + 2 * MAX_SECOND_BYTES as u64;
-/// The most threads of a program.
-pub const MAX_THREADS: u8 = 4;
-/// The number of edges that sizes are written relative to.
-pub const EDGES: usize = 16;
+crate::numbers! {
+    /// The nominal address of the 2 MiB boundary below an arena's first region: a multiple of any alignment that
+    /// matters. Addresses of arenas are told relative to it, so that they repeat; those of heaps with memory of their
+    /// own are the process's.
+    pub const ARENA_BASE: u64 = 1 << 40;
+    /// Regions begin at a distance from a multiple of this, in bytes.
+    pub const BOUNDARY_BYTES: u64 = 2 << 20;
+    /// The most bytes of a first region, and the most that `extend` adds to it.
+    pub const MAX_REGION_BYTES: u32 = 8 << 20;
+    /// The most bytes of the gap before a second region, and of that region.
+    pub const MAX_SECOND_BYTES: u32 = 1 << 20;
+    /// The most bytes from the boundary to the end of what an arena may have.
+    pub const ARENA_BYTES: u64 = BOUNDARY_BYTES + 2 * MAX_REGION_BYTES as u64 + 2 * MAX_SECOND_BYTES as u64;
+    /// The most threads of a program.
+    pub const MAX_THREADS: u8 = 4;
+    /// The number of edges that sizes are written relative to.
+    pub const EDGES: usize = 16;
+}
 
 /// The setup of a trace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// How many threads the program has, 1 to [`MAX_THREADS`].
@@ -48,7 +51,7 @@ pub struct Setup {
 }
 
 /// A second region of an arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct SecondRegion {
     /// What lies between the end of all that `extend` may add to the first region and this one, 1 to
@@ -59,7 +62,7 @@ pub struct SecondRegion {
 }
 
 /// What every byte of fresh memory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum Fill {
     /// 0x00.
@@ -74,7 +77,7 @@ pub enum Fill {
 }
 
 /// A request to the system that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What is asked for.
@@ -87,7 +90,7 @@ pub struct Fault {
 }
 
 /// What a heap asks the system for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Memory: `mmap`, `brk`, `mremap`.

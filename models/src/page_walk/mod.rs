@@ -21,7 +21,8 @@ pub use setup::{
     Setup, WorkBounds,
 };
 
-use crate::{Component, Law, OutcomeClass};
+use crate::vocabulary::Vocabulary;
+use crate::{Component, Law, OutcomeClass, vocabulary};
 
 /// A mapping of more pages than this is refused.
 pub const MAX_MAPPED_PAGES: u64 = 1 << 15;
@@ -37,6 +38,7 @@ impl Component for PageWalk {
     const LAWS: &'static [Law] = laws::ALL;
     const OP_KINDS: &'static [&'static str] = OpKind::NAMES;
     const OUTCOME_CLASSES: &'static [OutcomeClass] = outcome::CLASSES;
+    const VOCABULARY: Vocabulary = vocabulary!(PageWalk, setup::NUMBERS, op::NUMBERS);
 
     type Setup = Setup;
     type Op = Op;

@@ -1,18 +1,4 @@
-//! The reference model: tables as an array, memory as bytes, and for each op the one answer that the contract leaves.
-//!
-//! Everything in this component is determined by what went before, so the model takes each step itself and compares.
-//! What the contract fixes beyond the sentences of its [laws](super::laws):
-//!
-//! - The reason of a refusal is the subject's own, but for `TooMuchWork`, which is given exactly where it is due.
-//! - A walk gives whole pages, cut to the pages of its range. A large leaf counts as one leaf.
-//! - A mapping goes page by page: what was mapped before an error stays. Through tables outside of the buffer, and
-//!   through large leaves, nothing is mapped. Taking pages away makes no tables.
-//! - Without paging a guest virtual address is a guest-physical one. A page that is resolved in two backings belongs to
-//!   both, byte by byte; regions then end where a backing ends.
-//! - A snapshot's guest-visible part never changes: the guest writes to scratch and to writable file mappings.
-//! - A build or a restore clears scratch; a snapshot only writes the bookkeeping again.
-//!
-//! The place of a divergence is the index of a span or region, the offset of a byte, an address, or a number of bytes.
+//! The reference model. [`PageWalkModel`] says what it holds outcomes against. It knows no subject.
 
 mod memory;
 mod picture;
@@ -30,14 +16,29 @@ use super::{
     Refusal, Region, RegionKind, Seen, Setup, Span, View,
 };
 use crate::picture::{ByteRows, Picture};
+use crate::vocabulary::DescribedHere;
 use crate::{Depth, Divergence, Law, Model, Payload, StateMap, Verdict};
 use memory::Memory;
 use tables::{Range, Tables};
 
 type Judged = Result<(), Verdict>;
 
-/// The model of page tables and the memory behind them.
-#[derive(Debug, Clone)]
+/// The reference model: tables as an array, memory as bytes, and for each op the one answer that the contract leaves.
+///
+/// Everything in this component is determined by what went before, so the model takes each step itself and compares.
+/// What the contract fixes beyond the sentences of its [laws](super::laws):
+///
+/// - The reason of a refusal is the subject's own, but for `TooMuchWork`, which is given exactly where it is due.
+/// - A walk gives whole pages, cut to the pages of its range. A large leaf counts as one leaf.
+/// - A mapping goes page by page: what was mapped before an error stays. Through tables outside of the buffer, and
+///   through large leaves, nothing is mapped. Taking pages away makes no tables.
+/// - Without paging a guest virtual address is a guest-physical one. A page that is resolved in two backings belongs to
+///   both, byte by byte; regions then end where a backing ends.
+/// - A snapshot's guest-visible part never changes: the guest writes to scratch and to writable file mappings.
+/// - A build or a restore clears scratch; a snapshot only writes the bookkeeping again.
+///
+/// The place of a divergence is the index of a span or region, the offset of a byte, an address, or a number of bytes.
+#[derive(Debug, Clone, DescribedHere)]
 pub struct PageWalkModel {
     contract: PageWalkContract,
     paging: bool,

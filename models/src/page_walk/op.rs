@@ -1,25 +1,28 @@
 //! The calls on page tables and on the memory behind them. Total: every op is legal in every state of every setup.
 
 use super::setup::MAX_MAPPED;
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use memtwin_derive::Kinds;
 use serde::{Deserialize, Serialize};
 
-/// The number of snapshots that are kept.
-pub const SLOTS: u8 = 4;
-/// The most entries that one op writes.
-pub const MAX_FILLED: u16 = 512;
-/// The longest read by guest virtual address, in bytes.
-pub const MAX_READ_BYTES: u64 = 1 << 20;
+crate::numbers! {
+    /// The number of snapshots that are kept.
+    pub const SLOTS: u8 = 4;
+    /// The most entries that one op writes.
+    pub const MAX_FILLED: u16 = 512;
+    /// The longest read by guest virtual address, in bytes.
+    pub const MAX_READ_BYTES: u64 = 1 << 20;
+}
 
 /// One of the kept snapshots: below [`SLOTS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Slot(u8);
 
 /// A backing: scratch, the snapshot, or a file mapping, in the order in which addresses are resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum Backing {
     /// Scratch, at the top of the guest-physical address space.
@@ -31,7 +34,7 @@ pub enum Backing {
 }
 
 /// What a mapping allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // read, write, execute
@@ -45,7 +48,7 @@ pub enum MappingKind {
 }
 
 /// What a pushed element begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Prefix {
@@ -58,7 +61,7 @@ pub enum Prefix {
 }
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the fields are the parameters of the call that each variant names

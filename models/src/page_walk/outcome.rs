@@ -2,10 +2,11 @@
 
 use super::contract::PageWalkContract;
 use super::op::{Backing, MAX_READ_BYTES, OpKind};
+use crate::vocabulary::DescribedHere;
 use crate::{Effect, OutcomeClass};
 
 /// Why a call was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Refusal {
     /// Addresses that are not canonical, not aligned, or beyond the end of the address space.
     BadRange,
@@ -22,7 +23,7 @@ pub enum Refusal {
 }
 
 /// The answer of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Seen {
     /// The subject cannot do such an op.
     Skipped,
@@ -46,7 +47,7 @@ pub enum Seen {
 }
 
 /// What may be done with a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, DescribedHere)]
 pub struct Access {
     /// Written.
     pub writable: bool,
@@ -57,7 +58,7 @@ pub struct Access {
 }
 
 /// Pages in a row that lead to pages in a row with the same access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct Span {
     /// The first guest virtual address.
     pub start: u64,
@@ -86,7 +87,7 @@ impl Span {
 }
 
 /// The type of a region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum RegionKind {
     /// Plain memory.
     Snapshot,
@@ -97,7 +98,7 @@ pub enum RegionKind {
 }
 
 /// Where a region lies for the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct HostRange {
     /// The backing that holds the first byte; `None` where no backing does.
     pub backing: Option<Backing>,
@@ -108,7 +109,7 @@ pub struct HostRange {
 }
 
 /// A region of guest memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct Region {
     /// The first guest address.
     pub start: u64,
@@ -125,7 +126,7 @@ pub struct Region {
 }
 
 /// The outcome of one call.
-#[derive(Debug)]
+#[derive(Debug, DescribedHere)]
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
@@ -226,7 +227,7 @@ pub(super) const fn permits(contract: &PageWalkContract, kind: OpKind, class: us
 }
 
 /// The state that an audit is shown. What a subject cannot show it leaves `None` or empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, DescribedHere)]
 pub struct View {
     /// Whether the audit wants to see every byte.
     pub wants_bytes: bool,

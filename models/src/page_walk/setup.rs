@@ -2,43 +2,47 @@
 //! where the table buffer begins.
 
 use super::op::Backing;
+use crate::vocabulary::DescribedHere;
 use serde::{Deserialize, Serialize};
 
-/// The page size in bytes.
-pub const PAGE_BYTES: u64 = 4096;
-/// Where the snapshot lies for the guest.
-pub const SNAPSHOT_GPA: u64 = 0x1000;
-/// The end of the guest-physical address space (36 bits): scratch lies at its top.
-pub const GPA_END: u64 = 1 << 36;
-/// The end of what an entry can point to (52 bits).
-pub const PHYSICAL_END: u64 = 1 << 52;
-/// The largest backing in bytes.
-pub const MAX_BACKING_BYTES: u32 = 0x1_0000;
-/// The most pages of page tables behind the snapshot's guest-visible part.
-pub const MAX_TAIL_PAGES: u8 = 4;
-/// The most file mappings that a setup has, and so the number of backings less two.
-pub const MAX_MAPPED: usize = 3;
-/// Tables in the table buffer at most.
-pub const MAX_TABLES: usize = 32;
-/// Entries of the list of file mappings at most.
-pub const MAX_FILE_MAPPINGS: u64 = 8;
-/// An entry of the list of file mappings: address, length, and a word of flags, in bytes.
-pub const FILE_MAPPING_BYTES: u64 = 24;
-/// The list of file mappings, with its count, in bytes.
-pub const FILE_MAPPING_LIST_BYTES: u64 = 8 + MAX_FILE_MAPPINGS * FILE_MAPPING_BYTES;
-/// The words at the end of scratch, in bytes: generation, the tail's address, the first free address, scratch's size.
-pub const BOOKKEEPING_BYTES: u64 = 0x20;
-/// How far the ends of backings lie apart for the host, in bytes.
-pub const HOST_SLOT_BYTES: u64 = 1 << 20;
-/// The number of edges that addresses are written relative to.
-pub const EDGES: usize = 32;
+crate::numbers! {
+    /// The page size in bytes.
+    pub const PAGE_BYTES: u64 = 4096;
+    /// Where the snapshot lies for the guest.
+    pub const SNAPSHOT_GPA: u64 = 0x1000;
+    /// The end of the guest-physical address space (36 bits): scratch lies at its top.
+    pub const GPA_END: u64 = 1 << 36;
+    /// The end of what an entry can point to (52 bits).
+    pub const PHYSICAL_END: u64 = 1 << 52;
+    /// The largest backing in bytes.
+    pub const MAX_BACKING_BYTES: u32 = 0x1_0000;
+    /// The most pages of page tables behind the snapshot's guest-visible part.
+    pub const MAX_TAIL_PAGES: u8 = 4;
+    /// The most file mappings that a setup has, and so the number of backings less two.
+    pub const MAX_MAPPED: usize = 3;
+    /// Tables in the table buffer at most.
+    pub const MAX_TABLES: usize = 32;
+    /// Entries of the list of file mappings at most.
+    pub const MAX_FILE_MAPPINGS: u64 = 8;
+    /// An entry of the list of file mappings: address, length, and a word of flags, in bytes.
+    pub const FILE_MAPPING_BYTES: u64 = 24;
+    /// The list of file mappings, with its count, in bytes.
+    pub const FILE_MAPPING_LIST_BYTES: u64 = 8 + MAX_FILE_MAPPINGS * FILE_MAPPING_BYTES;
+    /// The words at the end of scratch, in bytes: generation, the tail's address, the first free address, scratch's
+    /// size.
+    pub const BOOKKEEPING_BYTES: u64 = 0x20;
+    /// How far the ends of backings lie apart for the host, in bytes.
+    pub const HOST_SLOT_BYTES: u64 = 1 << 20;
+    /// The number of edges that addresses are written relative to.
+    pub const EDGES: usize = 32;
+}
 
 /// The setup of a trace.
 ///
 /// Scratch holds, in this order: the buffer from offset 0, the list of file mappings (from the next multiple of 8), the
 /// copy of the snapshot's tail (from the next page, if there is one), what the guest allocates, and at its end the
 /// bookkeeping words. Where these do not fit, memory cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// Whether guest addresses are translated; without paging they are guest-physical.
@@ -69,7 +73,7 @@ pub struct Setup {
 
 /// How much work a walk may take before it ends with an error. A large leaf is one leaf; the root is a table that is
 /// visited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkBounds {
     /// 2^20 leaves and 2^16 visits of tables.
@@ -107,7 +111,7 @@ impl WorkBounds {
 }
 
 /// A file mapping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct MappedSetup {
     /// Where it lies for the guest: a multiple of the page size below [`GPA_END`].

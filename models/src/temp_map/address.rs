@@ -1,19 +1,22 @@
 //! Addresses of the machine, virtual and physical. Does not do arithmetic: whoever adds to an address says how.
 
 use super::setup::PAGE_BYTES;
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A virtual address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
-pub struct VirtualAddress(pub u32);
+#[serde(transparent)]
+pub struct VirtualAddress(#[serde(with = "hex_word")] pub u32);
 
 /// A physical address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
-pub struct PhysicalAddress(pub u32);
+#[serde(transparent)]
+pub struct PhysicalAddress(#[serde(with = "hex_word")] pub u32);
 
 impl VirtualAddress {
     /// The address of the page that it lies in.
@@ -81,29 +84,5 @@ pub(super) mod hex_word {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
         let wide = crate::hex::deserialize(deserializer)?;
         u32::try_from(wide).map_err(|_| D::Error::custom("a number of more than 32 bits"))
-    }
-}
-
-impl Serialize for VirtualAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        hex_word::serialize(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for VirtualAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        hex_word::deserialize(deserializer).map(VirtualAddress)
-    }
-}
-
-impl Serialize for PhysicalAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        hex_word::serialize(&self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for PhysicalAddress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        hex_word::deserialize(deserializer).map(PhysicalAddress)
     }
 }

@@ -5,23 +5,26 @@
 //! of audits, and what witnesses are compared with. It refuses to know what kernels mean by their tables.
 
 use super::operands::Mode;
+use crate::vocabulary::DescribedHere;
 
-/// The entry is in use.
-pub const PRESENT: u32 = 1 << 0;
-/// Stores are allowed.
-pub const WRITABLE: u32 = 1 << 1;
-/// User mode is allowed.
-pub const USER: u32 = 1 << 2;
-/// The write-through and cache-disable bits.
-pub const CACHE: u32 = 0b11 << 3;
-/// The processor used the entry.
-pub const ACCESSED: u32 = 1 << 5;
-/// The processor stored through the entry.
-pub const DIRTY: u32 = 1 << 6;
-/// The bit of the entry, free for software, that marks copy-on-write.
-pub const COPY_ON_WRITE: u32 = 1 << 9;
-/// The bits of an entry below the frame's number.
-pub const FLAGS: u32 = 0xfff;
+crate::numbers! {
+    /// The entry is in use.
+    pub const PRESENT: u32 = 1 << 0;
+    /// Stores are allowed.
+    pub const WRITABLE: u32 = 1 << 1;
+    /// User mode is allowed.
+    pub const USER: u32 = 1 << 2;
+    /// The write-through and cache-disable bits.
+    pub const CACHE: u32 = 0b11 << 3;
+    /// The processor used the entry.
+    pub const ACCESSED: u32 = 1 << 5;
+    /// The processor stored through the entry.
+    pub const DIRTY: u32 = 1 << 6;
+    /// The bit of the entry, free for software, that marks copy-on-write.
+    pub const COPY_ON_WRITE: u32 = 1 << 9;
+    /// The bits of an entry below the frame's number.
+    pub const FLAGS: u32 = 0xfff;
+}
 
 /// What an access does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub enum Access {
 }
 
 /// A page fault as the processor reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct PageFault {
     /// CR2.
     pub address: u32,
@@ -42,7 +45,7 @@ pub struct PageFault {
 }
 
 /// A translation, as the look-aside buffer keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, DescribedHere)]
 pub struct Translation {
     /// The frame's number.
     pub frame: u32,

@@ -30,7 +30,8 @@ pub use setup::{
     SYSTEM_CALL_LIMIT_BYTES, Setup, WINDOW_BASE,
 };
 
-use crate::{Component, Law, OutcomeClass};
+use crate::vocabulary::Vocabulary;
+use crate::{Component, Law, OutcomeClass, vocabulary};
 
 /// The component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,8 @@ impl Component for TempMap {
     const LAWS: &'static [Law] = laws::ALL;
     const OP_KINDS: &'static [&'static str] = OpKind::NAMES;
     const OUTCOME_CLASSES: &'static [OutcomeClass] = outcome::CLASSES;
+    const VOCABULARY: Vocabulary =
+        vocabulary!(TempMap, setup::NUMBERS, op::NUMBERS, operands::NUMBERS, outcome::NUMBERS, mmu::NUMBERS);
 
     type Setup = Setup;
     type Op = Op;

@@ -1,25 +1,4 @@
-//! The reference model: what each directory maps, who refers to each frame and what its bytes are, and the slots.
-//!
-//! It judges outcomes and refuses to predict which slot or frame is handed out. What the contract fixes beyond the
-//! sentences of its [laws](super::laws):
-//!
-//! - `map_page` and `unmap_page` serve the user half of processes. Their addresses are those of pages. A page that is
-//!   in use is not mapped over. A directory that is in force on a processor, or in whose private window something is
-//!   mapped, is not destroyed.
-//! - A table is made on demand and stays as long as its directory. A new page is cleared through one slot. Copying a
-//!   shared page takes a frame and at most two slots; the last sharer's page is made writable in place and takes
-//!   nothing.
-//! - Read-only pages are shared by a fork as they are. Writable ones become copy-on-write in both processes.
-//! - `sys_read` and `sys_write` need one free slot. Without one, or without frames for copies, they stop at that page
-//!   as at a bad one.
-//! - `elf_load` refuses files whose headers are wrong, whose segments meet in a page, or meet a page in use. A wrong
-//!   file is refused even when frames are short.
-//! - The bytes of a frame that is handed out to a variable are unknown until they are looked at or written.
-//! - When a frame becomes free while it is mapped temporarily, the mapping stays, and nothing is said of what a load
-//!   through it shows. A store through it, or through a mapping of a frame that nobody owns, makes the rest moot.
-//!
-//! The place of a divergence is a virtual address, a physical address (fresh, references, leak, and bytes at the
-//! audit), a slot's number (slot, slot table), or a processor's (in force).
+//! The reference model. [`TempMapModel`] says what it holds outcomes against. It knows no subject.
 
 mod access;
 mod audit;
@@ -41,6 +20,7 @@ use super::operands::{Cpu, Hold, Process, Space as SpaceName};
 use super::setup::{BOOT_FRAMES, CPUS};
 use super::{HOLDS, Op, Outcome, PhysicalAddress, SPACES, Seen, Setup, TempMap, TempMapContract, View};
 use crate::picture::{ByteRows, Picture};
+use crate::vocabulary::DescribedHere;
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use frames::{FrameIndex, Frames};
 use slots::{Slots, TempMapping};
@@ -51,8 +31,29 @@ type Judged = Result<(), Verdict>;
 const FOREIGN_STORE: Verdict =
     Verdict::Moot("kernel code stored through a temporary mapping to a frame that it does not own");
 
-/// The model of temporary mappings.
-#[derive(Debug, Clone)]
+/// The reference model: what each directory maps, who refers to each frame and what its bytes are, and the slots.
+///
+/// It judges outcomes and refuses to predict which slot or frame is handed out. What the contract fixes beyond the
+/// sentences of its [laws](super::laws):
+///
+/// - `map_page` and `unmap_page` serve the user half of processes. Their addresses are those of pages. A page that is
+///   in use is not mapped over. A directory that is in force on a processor, or in whose private window something is
+///   mapped, is not destroyed.
+/// - A table is made on demand and stays as long as its directory. A new page is cleared through one slot. Copying a
+///   shared page takes a frame and at most two slots; the last sharer's page is made writable in place and takes
+///   nothing.
+/// - Read-only pages are shared by a fork as they are. Writable ones become copy-on-write in both processes.
+/// - `sys_read` and `sys_write` need one free slot. Without one, or without frames for copies, they stop at that page
+///   as at a bad one.
+/// - `elf_load` refuses files whose headers are wrong, whose segments meet in a page, or meet a page in use. A wrong
+///   file is refused even when frames are short.
+/// - The bytes of a frame that is handed out to a variable are unknown until they are looked at or written.
+/// - When a frame becomes free while it is mapped temporarily, the mapping stays, and nothing is said of what a load
+///   through it shows. A store through it, or through a mapping of a frame that nobody owns, makes the rest moot.
+///
+/// The place of a divergence is a virtual address, a physical address (fresh, references, leak, and bytes at the
+/// audit), a slot's number (slot, slot table), or a processor's (in force).
+#[derive(Debug, Clone, DescribedHere)]
 pub struct TempMapModel {
     contract: TempMapContract,
     setup: Setup,

@@ -13,16 +13,19 @@ use super::forms::{fewer_bytes, one};
 use super::operands::{Cpu, Hold, Mode, PageFlags, PageSource, Process, Segments, Space, TempFrame};
 use super::setup::EDGES;
 use crate::Payload;
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::Arbitrary;
 use memtwin_derive::{Kinds, Simpler, Wire, Words};
 use serde::{Deserialize, Serialize};
 
-/// The longest ELF file in bytes.
-pub const MAX_FILE_BYTES: u32 = 1 << 14;
+crate::numbers! {
+    /// The longest ELF file in bytes.
+    pub const MAX_FILE_BYTES: u32 = 1 << 14;
+}
 
 /// One call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Kinds, Wire, Simpler, Words, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 #[forms(edges = EDGES, about(cpu = Cpu))]

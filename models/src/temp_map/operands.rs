@@ -3,16 +3,19 @@
 use super::address::{PhysicalAddress, VirtualAddress, hex_word};
 use super::setup::CPUS;
 use crate::operand::index_type;
+use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 
-/// The number of variables that hold a process.
-pub const PROCESSES: u8 = 4;
-/// The number of variables that hold a frame.
-pub const HOLDS: u8 = 8;
-/// The most segments of an ELF file.
-pub const MAX_SEGMENTS: usize = 3;
+crate::numbers! {
+    /// The number of variables that hold a process.
+    pub const PROCESSES: u8 = 4;
+    /// The number of variables that hold a frame.
+    pub const HOLDS: u8 = 8;
+    /// The most segments of an ELF file.
+    pub const MAX_SEGMENTS: usize = 3;
+}
 
 index_type!(
     /// A processor.
@@ -28,7 +31,7 @@ index_type!(
 );
 
 /// The privilege of an access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -39,7 +42,7 @@ pub enum Mode {
 }
 
 /// A directory to put in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
@@ -50,7 +53,7 @@ pub enum Space {
 }
 
 /// The frame that a page is mapped to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum PageSource {
@@ -61,7 +64,7 @@ pub enum PageSource {
 }
 
 /// The physical address that is given to `map_temp_page`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(rename_all = "snake_case")]
 pub enum TempFrame {
@@ -73,13 +76,14 @@ pub enum TempFrame {
     At(PhysicalAddress),
 }
 
-/// The flags of a page: bits 1 to 4 of its entry (writable, user, write-through, cache-disable).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The flags of a page, bits 1 to 4 of its entry, as letters: `w` writable, `u` user, `t` write-through, `c`
+/// cache-disable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "String", into = "String")]
 pub struct PageFlags(u8);
 
 /// A loadable segment of an ELF file, as its program header says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
@@ -99,7 +103,7 @@ pub struct Segment {
 }
 
 /// Up to [`MAX_SEGMENTS`] segments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "Vec<Segment>", into = "Vec<Segment>")]
 pub struct Segments {
     list: [Segment; MAX_SEGMENTS],

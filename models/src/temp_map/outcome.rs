@@ -4,15 +4,18 @@ use super::mmu::{PageFault, Translation};
 use super::op::OpKind;
 use super::operands::PROCESSES;
 use super::setup::{CPUS, MAX_FRAMES, SLOTS, SYSTEM_CALL_LIMIT_BYTES};
+use crate::vocabulary::DescribedHere;
 use crate::{Effect, OutcomeClass};
 
-/// The number of directories: the kernel's and one for each process.
-pub const SPACES: usize = PROCESSES as usize + 1;
-/// The words of a set of slots.
-pub const SLOT_WORDS: usize = SLOTS as usize / 64;
+crate::numbers! {
+    /// The number of directories: the kernel's and one for each process.
+    pub const SPACES: usize = PROCESSES as usize + 1;
+    /// The words of a set of slots.
+    pub const SLOT_WORDS: usize = SLOTS as usize / 64;
+}
 
 /// The answer of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub enum Seen {
     /// The subject cannot do such an op.
     Skipped,
@@ -42,7 +45,7 @@ pub enum Seen {
 }
 
 /// A page of the user half whose entry was looked at before and after the call, as a debugger does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct PageShown {
     /// The page's address.
     pub page: u32,
@@ -53,7 +56,7 @@ pub struct PageShown {
 }
 
 /// The outcome of one call.
-#[derive(Debug)]
+#[derive(Debug, DescribedHere)]
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
@@ -164,7 +167,7 @@ pub(super) const fn permits(kind: OpKind, class: usize) -> bool {
 }
 
 /// An entry of a look-aside buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct Kept {
     /// The processor's index.
     pub cpu: usize,
@@ -175,7 +178,7 @@ pub struct Kept {
 }
 
 /// A page that the audit asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct Wanted {
     /// The directory's index, as of [`Space::index`](super::Space::index).
     pub space: usize,
@@ -186,7 +189,7 @@ pub struct Wanted {
 }
 
 /// The state that an audit is shown.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, DescribedHere)]
 pub struct View {
     /// Whether memory and look-aside buffers are asked for as well.
     pub is_full: bool,

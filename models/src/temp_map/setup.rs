@@ -2,34 +2,37 @@
 //! layout of the address space, which no setup changes.
 
 use super::address::PhysicalAddress;
+use crate::vocabulary::DescribedHere;
 use serde::{Deserialize, Serialize};
 
-/// The size of a page and of a frame in bytes.
-pub const PAGE_BYTES: u32 = 4096;
-/// The first address of the kernel half (directory entry 768).
-pub const KERNEL_HALF: u32 = 0xc000_0000;
-/// The only page of the kernel half besides the window: data of the kernel, writable, without USER.
-pub const KERNEL_PAGE: u32 = KERNEL_HALF;
-/// The first address of the window of temporary mappings (directory entry 896): one page for each slot.
-pub const WINDOW_BASE: u32 = 0xe000_0000;
-/// The number of slots.
-pub const SLOTS: u32 = 256;
-/// The number of processors.
-pub const CPUS: u8 = 2;
-/// The most bytes that one `sys_read` or `sys_write` moves.
-pub const SYSTEM_CALL_LIMIT_BYTES: u32 = 4096;
-/// The frames that the kernel owns from the start on: its directory, the table and the page at [`KERNEL_PAGE`], and the
-/// window's table.
-pub const BOOT_FRAMES: u32 = 4;
-/// The fewest frames of a machine.
-pub const MIN_FRAMES: u16 = 6;
-/// The most frames of a machine.
-pub const MAX_FRAMES: u16 = 256;
-/// The number of addresses in [`Setup::edges`].
-pub const EDGES: usize = 16;
+crate::numbers! {
+    /// The size of a page and of a frame in bytes.
+    pub const PAGE_BYTES: u32 = 4096;
+    /// The first address of the kernel half (directory entry 768).
+    pub const KERNEL_HALF: u32 = 0xc000_0000;
+    /// The only page of the kernel half besides the window: data of the kernel, writable, without USER.
+    pub const KERNEL_PAGE: u32 = KERNEL_HALF;
+    /// The first address of the window of temporary mappings (directory entry 896): one page for each slot.
+    pub const WINDOW_BASE: u32 = 0xe000_0000;
+    /// The number of slots.
+    pub const SLOTS: u32 = 256;
+    /// The number of processors.
+    pub const CPUS: u8 = 2;
+    /// The most bytes that one `sys_read` or `sys_write` moves.
+    pub const SYSTEM_CALL_LIMIT_BYTES: u32 = 4096;
+    /// The frames that the kernel owns from the start on: its directory, the table and the page at [`KERNEL_PAGE`], and
+    /// the window's table.
+    pub const BOOT_FRAMES: u32 = 4;
+    /// The fewest frames of a machine.
+    pub const MIN_FRAMES: u16 = 6;
+    /// The most frames of a machine.
+    pub const MAX_FRAMES: u16 = 256;
+    /// The number of addresses in [`Setup::edges`].
+    pub const EDGES: usize = 16;
+}
 
 /// The machine as it is started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The number of frames, [`MIN_FRAMES`] to [`MAX_FRAMES`].

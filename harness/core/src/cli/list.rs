@@ -1,15 +1,15 @@
 //! `memtwin list`: what there is, from the registry.
 
 use super::screen::{self, BOLD, DIM};
-use super::{Context, Exit, Failed};
+use super::{Context, Exit, Failed, vocabulary};
 use clap::Args;
 use memtwin_models::Health;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write as _;
 
 #[derive(Debug, Args)]
 pub struct List {
-    /// Print JSON
+    /// Print JSON, with the words of each component
     #[arg(long)]
     json: bool,
 }
@@ -37,13 +37,17 @@ impl List {
                 let laws = dialect.laws().iter().map(|law| json!({ "law": law.name, "sentence": law.sentence }));
                 let freedoms = dialect.freedoms().iter();
                 let freedoms = freedoms.map(|freedom| json!({ "freedom": freedom.name, "sentence": freedom.sentence }));
-                json!({
+                let mut component = json!({
                     "component": dialect.name(),
                     "ops": dialect.op_kinds(),
                     "laws": laws.collect::<Vec<_>>(),
                     "freedoms": freedoms.collect::<Vec<_>>(),
                     "subjects": subjects.collect::<Vec<_>>(),
-                })
+                });
+                if let (Value::Object(component), Value::Object(words)) = (&mut component, vocabulary::of(dialect)) {
+                    component.extend(words);
+                }
+                component
             });
             screen::print_json(&json!({ "components": components.collect::<Vec<_>>() }))?;
             return Ok(Exit::Clean);

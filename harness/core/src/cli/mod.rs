@@ -22,6 +22,7 @@ mod replay;
 pub mod screen;
 pub mod select;
 mod shrink;
+mod vocabulary;
 
 pub use arguments::VERBS_OF_FEATURES;
 

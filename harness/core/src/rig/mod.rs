@@ -205,8 +205,20 @@ pub struct Start<C: Component> {
     pub opening: Vec<C::Op>,
 }
 
+/// What a generator draws, for those who want to know what a campaign tries. Nothing is drawn by it.
+#[derive(Debug, Clone, Copy)]
+pub struct Drawn {
+    /// The relative weight of each kind of op, in the order of [`Component::OP_KINDS`]; none where it has no weights.
+    pub weights: &'static [u32],
+    /// Sentences, each with what it is about: `setup`, `trace`, kinds of ops, operands.
+    pub sentences: &'static [(&'static [&'static str], &'static str)],
+}
+
 /// Draws setups and ops with a stable stream: the same random numbers give the same ops on every platform.
 pub trait Generator<C: Component> {
+    /// What it draws, in words.
+    const DRAWN: Drawn = Drawn { weights: &[], sentences: &[] };
+
     /// A generator that respects what the contract says a subject cannot serve.
     fn new(contract: &C::Contract) -> Self;
     /// Draws a setup.

@@ -2,12 +2,13 @@
 //! blocks, and now and then a size round an edge.
 
 use crate::random::Random;
-use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
+use crate::rig::{Drawn, Generator};
 use memtwin_models::brk_heap::{
     Alignment, BrkHeap, BrkHeapContract, BrkRequest, CopyOrder, EDGES, Granularity, GuestAddress, MAX_BSS_BYTES,
     MIN_BSS_BYTES, Op, OpKind, Placement, Refusal, Setup, Size, Slot, Storage,
 };
+use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [40, 16, 32, 20, 40, 32, 32, 16, 8];
@@ -27,6 +28,21 @@ pub struct BrkHeapGenerator {
 }
 
 impl Generator<BrkHeap> for BrkHeapGenerator {
+    const DRAWN: Drawn = Drawn {
+        weights: &WEIGHTS,
+        sentences: &[
+            (&["setup"], SETUP),
+            (&["trace"], Self::SWARM),
+            (&["slot"], "Any of the first 2, 4, 8 or 16, as many as the trace uses."),
+            (&["size"], Self::SIZE),
+            (&["align"], ALIGNMENT),
+            (&["seed"], "Below 1,024."),
+            (&["write"], "One `length` in 16 is 65,535, the others are at most the trace's largest ordinary size."),
+            (&["push_string", "push_vec"], "`length` is below 256, halved 0 to 7 times."),
+            (&["request"], Self::REQUEST),
+        ],
+    };
+
     fn new(contract: &BrkHeapContract) -> Self {
         BrkHeapGenerator {
             contract: *contract,
@@ -39,56 +55,11 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
     }
 
     fn setup(&mut self, random: &mut Random) -> Setup {
-        let bss_bytes = match random.below(4) {
-            0 => MIN_BSS_BYTES + random.below(MAX_BSS_BYTES - MIN_BSS_BYTES + 1),
-            1 => MIN_BSS_BYTES + 4096,
-            _ => MIN_BSS_BYTES,
-        };
-        let frames = match random.below(16) {
-            0 | 1 => 1 + random.below(16),
-            2 | 3 => 16 + random.below(16),
-            4..=9 => random.choose(&[16, 17, 18, 20, 24, 32]),
-            10..=13 => random.choose(&[48, 64, 128, 256]),
-            14 => 1 + random.below(512),
-            _ => 2048,
-        };
-        let copy_order = match random.below(6) {
-            first @ 0..=3 => CopyOrder::UnrolledBy4 { first: first.to_le_bytes()[0] },
-            _ => CopyOrder::Ascending,
-        };
-        let placement = match random.below(4) {
-            0 => Placement::default(),
-            1 => Placement::REPORTED,
-            _ => draw_placement(random),
-        };
-        Setup {
-            bss_bytes,
-            frames,
-            refusal: random.choose(&[Refusal::CurrentBreak, Refusal::Zero, Refusal::Enomem]),
-            granularity: random.choose(&[Granularity::Page, Granularity::Page, Granularity::SixteenPages]),
-            dirty_pages: random.one_in(2),
-            copy_order,
-            placement,
-        }
+        draw_setup(random)
     }
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
-        self.edges = setup.edges();
-        self.size_bits = random.choose(&[5, 6, 8, 8, 10, 12, 15]);
-        self.wild_one_in = random.choose(&[8, 24, 64, 256]);
-        self.slots = random.choose(&[2, 4, 8, 16]);
-        let mut weights = WEIGHTS;
-        for weight in &mut weights {
-            *weight *= random.choose(&[0, 1, 1, 2, 4]);
-        }
-        if self.contract.no_raw_brk {
-            weights[OpKind::RawBrk as usize] = 0;
-        }
-        // Without blocks there is nothing to see.
-        if weights[OpKind::Alloc as usize] + weights[OpKind::AllocZeroed as usize] == 0 {
-            weights[OpKind::Alloc as usize] = WEIGHTS[OpKind::Alloc as usize];
-        }
-        self.kinds.fill(&weights, OpKind::ALL);
+        self.begin_trace(setup, random);
     }
 
     #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
@@ -117,7 +88,32 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
 }
 
 impl BrkHeapGenerator {
-    /// A size: mostly small, sometimes round an edge.
+    /// Each kind's weight is multiplied by 0, 1, 1, 2 or 4, drawn for each trace, so that a trace leaves some kinds out
+    /// and favours others; but some kind allocates. Without the other user of `brk` nothing is asked of it. Ordinary
+    /// sizes of a trace have up to 5, 6, 8, 8, 10, 12 or 15 bits.
+    #[told(SWARM)]
+    fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
+        self.edges = setup.edges();
+        self.size_bits = random.choose(&[5, 6, 8, 8, 10, 12, 15]);
+        self.wild_one_in = random.choose(&[8, 24, 64, 256]);
+        self.slots = random.choose(&[2, 4, 8, 16]);
+        let mut weights = WEIGHTS;
+        for weight in &mut weights {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        if self.contract.no_raw_brk {
+            weights[OpKind::RawBrk as usize] = 0;
+        }
+        // Without blocks there is nothing to see.
+        if weights[OpKind::Alloc as usize] + weights[OpKind::AllocZeroed as usize] == 0 {
+            weights[OpKind::Alloc as usize] = WEIGHTS[OpKind::Alloc as usize];
+        }
+        self.kinds.fill(&weights, OpKind::ALL);
+    }
+
+    /// As many bits as chance says, up to those of the trace; in a trace, one size in 8, 24, 64 or 256 lies up to 511
+    /// bytes round an edge of the setup instead.
+    #[told(SIZE)]
     fn size(&self, random: &mut Random) -> Size {
         if random.one_in(self.wild_one_in) {
             let edge = random.choose(&self.edges);
@@ -126,8 +122,10 @@ impl BrkHeapGenerator {
         Size(random.magnitude(self.size_bits))
     }
 
-    /// The other user of `brk` mostly grows and gives back. What it names outright is no address in the heap, except
-    /// once in a long while: from there on the contract says nothing.
+    /// Of the other user's calls one in 8 asks, three grow (one by up to 96 KiB, one by what lies round a page or 64
+    /// KiB or by nothing, one by any number), two give back, and two name a break: the first page or round an edge
+    /// beyond the heap. One in 4,096 of these names an address in the heap, from where on the contract says nothing.
+    #[told(REQUEST)]
     fn request(&self, random: &mut Random) -> BrkRequest {
         match random.below(8) {
             0 => BrkRequest::Query,
@@ -148,6 +146,8 @@ impl BrkHeapGenerator {
     }
 }
 
+/// Nine in sixteen are 1 to 16, four are 8, two are 32 to 8,192, and one is any power of two.
+#[told(ALIGNMENT)]
 fn draw_alignment(random: &mut Random) -> Alignment {
     let exponent = match random.below(16) {
         0 => random.below(64),
@@ -169,4 +169,44 @@ fn draw_placement(random: &mut Random) -> Placement {
     };
     let placement = Placement { size: place(), mask: place(), head: place(), new_head: place(), new_end: place() };
     if placement.clashes() { Placement::default() } else { placement }
+}
+
+/// Half of the programs have the smallest .bss, a quarter a page more, the others any. In six setups of sixteen the
+/// heap may have 16 to 32 pages, in four 48 to 256, in two 1 to 16, in two 16 to 31, in one 1 to 512, in one 2,048.
+/// Each answer of a refusal is as likely as another; a break in three is rounded up to 64 KiB; half of the kernels
+/// hand out dirty pages. Two copies in three are unrolled. A quarter of the programs keep all locals on the stack, a
+/// quarter where the reported build has them, the others some on the stack and some in x9, x10, x11 or x19 to x28.
+#[told(SETUP)]
+fn draw_setup(random: &mut Random) -> Setup {
+    let bss_bytes = match random.below(4) {
+        0 => MIN_BSS_BYTES + random.below(MAX_BSS_BYTES - MIN_BSS_BYTES + 1),
+        1 => MIN_BSS_BYTES + 4096,
+        _ => MIN_BSS_BYTES,
+    };
+    let frames = match random.below(16) {
+        0 | 1 => 1 + random.below(16),
+        2 | 3 => 16 + random.below(16),
+        4..=9 => random.choose(&[16, 17, 18, 20, 24, 32]),
+        10..=13 => random.choose(&[48, 64, 128, 256]),
+        14 => 1 + random.below(512),
+        _ => 2048,
+    };
+    let copy_order = match random.below(6) {
+        first @ 0..=3 => CopyOrder::UnrolledBy4 { first: first.to_le_bytes()[0] },
+        _ => CopyOrder::Ascending,
+    };
+    let placement = match random.below(4) {
+        0 => Placement::default(),
+        1 => Placement::REPORTED,
+        _ => draw_placement(random),
+    };
+    Setup {
+        bss_bytes,
+        frames,
+        refusal: random.choose(&[Refusal::CurrentBreak, Refusal::Zero, Refusal::Enomem]),
+        granularity: random.choose(&[Granularity::Page, Granularity::Page, Granularity::SixteenPages]),
+        dirty_pages: random.one_in(2),
+        copy_order,
+        placement,
+    }
 }

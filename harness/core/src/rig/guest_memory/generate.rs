@@ -2,13 +2,14 @@
 //! because uniform 64-bit addresses reach almost nothing.
 
 use crate::random::Random;
-use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
+use crate::rig::{Drawn, Generator};
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
     DUMP_LIMIT_BYTES, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES, OWNERS, Op,
     OpKind, Owner, Setup, TransferLength,
 };
+use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2];
@@ -54,6 +55,26 @@ pub struct GuestMemoryGenerator {
 }
 
 impl Generator<GuestMemory> for GuestMemoryGenerator {
+    const DRAWN: Drawn = Drawn {
+        weights: &WEIGHTS,
+        sentences: &[
+            (&["setup"], SETUP),
+            (&["trace"], Self::SWARM),
+            (&["owner"], "Each of them alike."),
+            (&["address"], Self::PLACE),
+            (&["size"], Self::SCALAR),
+            (&["invalidate_reservation"], "`size` has as many bits as chance says, up to 8."),
+            (
+                &["store_conditional"],
+                "Three in four go to the place, and have the size, of the owner's last `load_reserved`.",
+            ),
+            (&["value"], VALUE),
+            (&["length"], Self::TRANSFER),
+            (&["seed"], "Below 1,024."),
+            (&["payload"], "Half are as long as memory, the others differ from that in the lowest five bits."),
+        ],
+    };
+
     fn new(contract: &GuestMemoryContract) -> Self {
         GuestMemoryGenerator {
             contract: *contract,
@@ -73,28 +94,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
     }
 
     fn setup(&mut self, random: &mut Random) -> Setup {
-        let memory_size = match random.below(16) {
-            0 => random.choose(&[0, 1, 2, 15, 16, 17, 64, 240]),
-            1 => u64::from(random.below(256)),
-            2 => u64::from(random.below(4096)),
-            3 | 4 => 4096 * u64::from(1 + random.below(4)) - u64::from(random.below(3)),
-            5..=9 => 65_536,
-            10 | 11 => 65_536 + u64::from(random.below(40)) - 20,
-            12 => 1 << 20,
-            13 => (1 << 20) - u64::from(random.below(40)),
-            14 => random.magnitude(30),
-            _ => 1 << (20 + random.below(17)),
-        };
-        let memory_size = memory_size.min(MAX_MEMORY_BYTES).min(self.contract.largest_memory_bytes);
-        let strict_alignment = !self.contract.no_strict_alignment && random.one_in(3);
-        let device_count = if self.contract.no_devices || random.one_in(2) { 0 } else { 1 + random.below(3) };
-        let mut devices: Vec<_> = (0..device_count).map(|_| draw_device(memory_size, random)).collect();
-        if let [first, second, ..] = devices.as_mut_slice()
-            && random.one_in(3)
-        {
-            second.base = first.end();
-        }
-        Setup { memory_size, strict_alignment, devices }.normalised()
+        draw_setup(&self.contract, random)
     }
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
@@ -179,7 +179,10 @@ impl GuestMemoryGenerator {
         GuestMemoryGenerator { fixed: Some(mix), ..Self::new(contract) }
     }
 
-    /// Swarm weights (Groce et al., "Swarm Testing", ISSTA 2012): each trace leaves some kinds out and favours others.
+    /// Swarm weights (Groce et al., "Swarm Testing", ISSTA 2012): each trace leaves some kinds out and favours others,
+    /// for each kind's weight is multiplied by 0, 1, 1, 2 or 4. Ops on the whole memory cost in proportion to it, so
+    /// with 64 KiB one trace in 17 has any, with 1 MiB one in 257, and with more none.
+    #[told(SWARM)]
     fn draw_mix(&self, random: &mut Random) -> Mix {
         let longest_transfer_bytes = match random.below(8) {
             0 => 65_536,
@@ -219,6 +222,8 @@ impl GuestMemoryGenerator {
         self.memory_size <= DUMP_LIMIT_BYTES && random.one_in((self.memory_size / 4096) as u32 + 1)
     }
 
+    /// 1, 2, 4 or 8, but one in 64 is any byte.
+    #[told(SCALAR)]
     #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
     #[inline]
     fn scalar(&mut self, draw: u16, random: &mut Random) -> (GuestAddress, u8) {
@@ -232,6 +237,10 @@ impl GuestMemoryGenerator {
         (GuestAddress(address), size)
     }
 
+    /// Seven in sixteen lie between 1 and the trace's longest, six are 1 to 64, one is 0, one is that longest, and one
+    /// ends at an edge of the setup. The longest is 64 KiB in one trace of eight, 4 KiB in two, 256 bytes in the
+    /// others.
+    #[told(TRANSFER)]
     #[inline]
     fn transfer(&mut self, random: &mut Random) -> (GuestAddress, TransferLength) {
         let bits = random.bits();
@@ -249,11 +258,14 @@ impl GuestMemoryGenerator {
         (GuestAddress(address), TransferLength::new_folded(length))
     }
 
-    /// An address for an access of `length` bytes: near something just touched, round an edge, or anywhere in the
-    /// window. All three are computed and one is chosen, because a wrong guess of the processor costs more than the
-    /// other two.
+    /// Uniform addresses reach nothing. One in 6, 12, 24 or 48 of a trace lies up to 1,023 bytes round any edge of the
+    /// setup, devices and the last address among them. Nearly half lie at one of the last eight places touched, behind
+    /// it, before it or a little aside; three in sixteen right before an edge, so that some cross it; the others in a
+    /// window of up to 64 KiB. Where setups are strict about it, 15 scalars in 16 are aligned.
+    #[told(PLACE)]
     #[inline]
     fn place(&self, length: u64, random: &mut Random) -> u64 {
+        // All three are computed and one is chosen, because a wrong guess of the processor costs more than the others.
         let bits = random.bits();
         let choice = bits & 0xff;
         let index = ((bits >> 8) & 0x1f) as usize;
@@ -297,7 +309,8 @@ fn select(condition: bool, yes: u64, no: u64) -> u64 {
     yes & mask | no & !mask
 }
 
-/// A value to store: any bits, or one time in 16 a special value.
+/// Any bits, but one in 16 is 0, 1, or all bits, the sign bit, or their neighbours, of 32 and of 64 bits.
+#[told(VALUE)]
 #[inline]
 fn value(draw: u8, random: &mut Random) -> u64 {
     let bits = random.bits();
@@ -320,4 +333,35 @@ fn draw_device(memory_size: u64, random: &mut Random) -> DeviceSetup {
     let base = if random.one_in(4) { base } else { base & !0x3f };
     let faulty_register = random.one_in(3).then(|| random.below(size));
     DeviceSetup { base, size, faulty_register }
+}
+
+/// Five memories in sixteen have 64 KiB, two some twenty bytes more or less, two one to four pages or up to two bytes
+/// less, two 1 MiB or a little less, one as many bits as chance says up to 30, one a power of two from 1 MiB to 64 GiB,
+/// and three are smaller than a page, down to nothing. None is larger than the contract serves. One setup in three is
+/// strict about alignment. Half have devices, one to three; a device lies in memory, at its end, behind it, at the end
+/// of the address space, or at 0x1000, and one in three has a register that answers with an error.
+#[told(SETUP)]
+fn draw_setup(contract: &GuestMemoryContract, random: &mut Random) -> Setup {
+    let memory_size = match random.below(16) {
+        0 => random.choose(&[0, 1, 2, 15, 16, 17, 64, 240]),
+        1 => u64::from(random.below(256)),
+        2 => u64::from(random.below(4096)),
+        3 | 4 => 4096 * u64::from(1 + random.below(4)) - u64::from(random.below(3)),
+        5..=9 => 65_536,
+        10 | 11 => 65_536 + u64::from(random.below(40)) - 20,
+        12 => 1 << 20,
+        13 => (1 << 20) - u64::from(random.below(40)),
+        14 => random.magnitude(30),
+        _ => 1 << (20 + random.below(17)),
+    };
+    let memory_size = memory_size.min(MAX_MEMORY_BYTES).min(contract.largest_memory_bytes);
+    let strict_alignment = !contract.no_strict_alignment && random.one_in(3);
+    let device_count = if contract.no_devices || random.one_in(2) { 0 } else { 1 + random.below(3) };
+    let mut devices: Vec<_> = (0..device_count).map(|_| draw_device(memory_size, random)).collect();
+    if let [first, second, ..] = devices.as_mut_slice()
+        && random.one_in(3)
+    {
+        second.base = first.end();
+    }
+    Setup { memory_size, strict_alignment, devices }.normalised()
 }

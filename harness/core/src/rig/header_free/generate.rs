@@ -3,12 +3,13 @@
 
 use super::moves::Move;
 use crate::random::Random;
-use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
+use crate::rig::{Drawn, Generator};
 use memtwin_models::header_free::{
     Alignment, EDGES, HeaderFree, HeaderFreeContract, Kind, Libc, MincorePlan, Mode, Op, OpKind, Protection, SLOTS,
     Setup, Side, Slot, Thread,
 };
+use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [72, 20, 6, 28, 20, 80, 10, 2, 2, 1, 6, 4, 2];
@@ -77,6 +78,32 @@ pub struct HeaderFreeGenerator {
 }
 
 impl Generator<HeaderFree> for HeaderFreeGenerator {
+    const DRAWN: Drawn = Drawn {
+        weights: &WEIGHTS,
+        sentences: &[
+            (&["setup"], SETUP),
+            (&["trace"], Self::SWARM),
+            (&["slot"], Self::SLOT),
+            (&["kind"], "By weights of the trace; tiny blocks most often, mappings least, which cost system calls."),
+            (&["size"], Self::SIZE),
+            (&["align"], ALIGNMENT),
+            (
+                &["length"],
+                "One in eight is more than any block holds, the others are below 128; in a trace of three each is \
+                 more than any block holds.",
+            ),
+            (&["seed"], "Below 1,024."),
+            (&["delta", "thread"], Self::FREE),
+            (&["beside"], "A slot with a block or with a foreign page, each half of the time."),
+            (&["side", "protection"], "Each alike."),
+            (
+                &["forge"],
+                "One header in four lies at the end of a page; else `offset` is a multiple of 16 below 512. `method` is \
+                 any kind.",
+            ),
+        ],
+    };
+
     fn new(contract: &HeaderFreeContract) -> Self {
         HeaderFreeGenerator {
             contract: *contract,
@@ -96,43 +123,11 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
     }
 
     fn setup(&mut self, random: &mut Random) -> Setup {
-        let plans = [MincorePlan::Again, MincorePlan::SometimesAgain, MincorePlan::NotImplemented];
-        Setup {
-            mode: random.choose(&[Mode::LdPreload, Mode::Direct0, Mode::Direct1]),
-            superslab_log2: random.choose(&[20, 21]),
-            registry_log2: random.choose(&[1, 2, 2, 3, 3, 4]),
-            tiny_header: random.one_in(2),
-            mincore: if random.one_in(4) { random.choose(&plans) } else { MincorePlan::None },
-            libc: if self.contract.real_libc && !random.one_in(4) { Libc::Real } else { Libc::Ledger },
-        }
+        draw_setup(&self.contract, random)
     }
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
-        self.edges = setup.edges();
-        self.slots = random.choose(&[6, 12, 24, 40, 64]);
-        self.beliefs = [Belief::Empty; SLOTS as usize];
-        self.held = 0;
-        self.favourite_bits = random.choose(&[3, 4, 6, 8, 9, 10, 10]);
-        self.wild_one_in = random.choose(&[8, 24, 64, 256]);
-        self.aside_one_in = random.choose(&[4, 8, 16, 64]);
-        self.move_one_in = random.choose(&[12, 24, 48, 1024]);
-        self.fills = random.one_in(3);
-        self.pending = Move::none();
-        let mut weights = WEIGHTS;
-        for weight in &mut weights {
-            *weight *= random.choose(&[0, 1, 1, 2, 4]);
-        }
-        // Without blocks there is nothing to free; without frees nothing is learnt.
-        for kind in [OpKind::Alloc, OpKind::Free] {
-            weights[kind as usize] = weights[kind as usize].max(WEIGHTS[kind as usize] / 2);
-        }
-        let mut owners = KIND_WEIGHTS;
-        for weight in &mut owners {
-            *weight *= random.choose(&[0, 1, 1, 2, 4]);
-        }
-        owners[Kind::Tiny as usize] += u32::from(owners.iter().all(|weight| *weight == 0));
-        self.kinds.fill(&weights, OpKind::ALL);
-        self.owners.fill(&owners, &Kind::ALL);
+        self.begin_trace(setup, random);
     }
 
     #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
@@ -196,6 +191,38 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
 }
 
 impl HeaderFreeGenerator {
+    /// Each weight, of kinds of ops and of kinds of blocks, is multiplied by 0, 1, 1, 2 or 4, drawn for each trace; but
+    /// some ops allocate and some free. One op in 12, 24, 48 or 1,024 begins a move: a few ops that only mean something
+    /// together, such as a forged header before a pointer at the start of a page, and its free.
+    #[told(SWARM)]
+    fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
+        self.edges = setup.edges();
+        self.slots = random.choose(&[6, 12, 24, 40, 64]);
+        self.beliefs = [Belief::Empty; SLOTS as usize];
+        self.held = 0;
+        self.favourite_bits = random.choose(&[3, 4, 6, 8, 9, 10, 10]);
+        self.wild_one_in = random.choose(&[8, 24, 64, 256]);
+        self.aside_one_in = random.choose(&[4, 8, 16, 64]);
+        self.move_one_in = random.choose(&[12, 24, 48, 1024]);
+        self.fills = random.one_in(3);
+        self.pending = Move::none();
+        let mut weights = WEIGHTS;
+        for weight in &mut weights {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        // Without blocks there is nothing to free; without frees nothing is learnt.
+        for kind in [OpKind::Alloc, OpKind::Free] {
+            weights[kind as usize] = weights[kind as usize].max(WEIGHTS[kind as usize] / 2);
+        }
+        let mut owners = KIND_WEIGHTS;
+        for weight in &mut owners {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        owners[Kind::Tiny as usize] += u32::from(owners.iter().all(|weight| *weight == 0));
+        self.kinds.fill(&weights, OpKind::ALL);
+        self.owners.fill(&owners, &Kind::ALL);
+    }
+
     /// What is more use than this kind, where slots are nearly all full or all empty. Most of the time: what does
     /// nothing has to do nothing.
     #[inline]
@@ -214,7 +241,8 @@ impl HeaderFreeGenerator {
         }
     }
 
-    /// A slot that probably holds such a thing.
+    /// The trace uses 6, 12, 24, 40 or 64 of them. Six are tried for one that probably holds what the op needs.
+    #[told(SLOT)]
     #[inline]
     fn slot(&self, belief: Belief, random: &mut Random) -> Slot {
         let mut slot = Slot::new_folded(0);
@@ -228,6 +256,10 @@ impl HeaderFreeGenerator {
         slot
     }
 
+    /// Of sixteen frees 13 are of a block, one each of null, of a foreign page and of a stale pointer. In a trace one
+    /// pointer in 4, 8, 16 or 64 lies beside what the slot holds: by a few bytes, a header, a page or a power of two.
+    /// Half are by the slot's own thread, the others by any.
+    #[told(FREE)]
     fn free(&self, draw: u32, random: &mut Random) -> Op {
         let belief = match draw & 15 {
             0 => Belief::Empty,
@@ -263,7 +295,10 @@ impl HeaderFreeGenerator {
         self.held = self.held + is_held(belief) - is_held(before);
     }
 
-    /// A size that a kind mostly serves, sometimes at its limit, sometimes round an edge.
+    /// A size that the kind serves: tiny ones are of one class of the trace three times in four, of the others one in
+    /// sixteen is at the kind's limit. In a trace one size in 8, 24, 64 or 256 lies up to 63 bytes round an edge of the
+    /// setup instead.
+    #[told(SIZE)]
     fn size(&self, kind: Kind, random: &mut Random) -> u64 {
         if random.one_in(self.wild_one_in) {
             let edge = random.choose(&self.edges);
@@ -286,6 +321,8 @@ const fn side(draw: u32) -> Side {
     if draw & 8 == 0 { Side::Before } else { Side::After }
 }
 
+/// Seven in sixteen are 1 to 16, six are 16, two are 32 to 4,096, and one is any power of two.
+#[told(ALIGNMENT)]
 fn draw_alignment(draw: u32, random: &mut Random) -> Alignment {
     let exponent = match draw & 15 {
         0 => random.below(64),
@@ -294,4 +331,19 @@ fn draw_alignment(draw: u32, random: &mut Random) -> Alignment {
         _ => random.below(5),
     };
     Alignment::from_exponent_folded(exponent.to_le_bytes()[0])
+}
+
+/// Each mode, both sizes of SuperSlabs and both forms of tiny blocks alike; registries of 2 to 16 slots, mostly 4 or 8;
+/// in one setup of four `mincore` fails; the real libc in three of four where the contract has it, else the ledger.
+#[told(SETUP)]
+fn draw_setup(contract: &HeaderFreeContract, random: &mut Random) -> Setup {
+    let plans = [MincorePlan::Again, MincorePlan::SometimesAgain, MincorePlan::NotImplemented];
+    Setup {
+        mode: random.choose(&[Mode::LdPreload, Mode::Direct0, Mode::Direct1]),
+        superslab_log2: random.choose(&[20, 21]),
+        registry_log2: random.choose(&[1, 2, 2, 3, 3, 4]),
+        tiny_header: random.one_in(2),
+        mincore: if random.one_in(4) { random.choose(&plans) } else { MincorePlan::None },
+        libc: if contract.real_libc && !random.one_in(4) { Libc::Real } else { Libc::Ledger },
+    }
 }

@@ -5,12 +5,13 @@ use super::belief::Belief;
 use super::setups::draw_setup;
 use super::sizes::Sizes;
 use crate::random::Random;
-use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
+use crate::rig::{Drawn, Generator};
 use memtwin_models::heap::{
     Alignment, AnyAlignment, FreedBy, Heap, HeapContract, MAX_REGION_BYTES, Op, OpKind, Order, SLOTS, Setup, Size,
     Slot, UNANSWERED_BYTES,
 };
+use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] =
@@ -67,6 +68,39 @@ pub struct HeapGenerator {
 }
 
 impl Generator<Heap> for HeapGenerator {
+    const DRAWN: Drawn = Drawn {
+        weights: &WEIGHTS,
+        sentences: &[
+            (&["setup"], super::setups::SETUP),
+            (&["trace"], Self::SWARM),
+            (&["slot"], "Any of those that the trace uses: 2 to 64, and in one trace of 32 at least 256, up to 4,096."),
+            (&["size"], Sizes::SIZE),
+            (&["align"], Self::ALIGNMENT),
+            (&["posix_memalign"], Self::ANY_ALIGNMENT),
+            (&["calloc", "reallocarray"], Self::PRODUCT),
+            (&["realloc", "relayout"], Self::RESIZE),
+            (&["zeroed"], "Half of the time."),
+            (&["write"], "One `length` in 16 is 65,535, the others are below two to the power of 0 to 15."),
+            (&["push_string", "push_vec"], "`length` is below 256, halved 0 to 7 times."),
+            (
+                &["fill", "drain"],
+                "Up to 15 slots, and up to 255 in one `fill` of 16 and one `drain` of four; `every` is below 4. Blocks \
+                 of a fill have at most 8 KiB, or are too large for any heap.",
+            ),
+            (
+                &["order"],
+                "Each alike. Then the largest block tells, five times in eight, whether everything came back.",
+            ),
+            (&["bytes"], Self::EXTENSION),
+            (&["largest"], "Seven in eight have the trace's own alignment, so that they can be compared."),
+            (
+                &["cycle"],
+                "Up to 255 blocks, halved 0 to 7 times, which fill half of an arena at most. In traces that end \
+                 threads, new ones free three cycles of four.",
+            ),
+        ],
+    };
+
     fn new(contract: &HeapContract) -> Self {
         HeapGenerator {
             contract: *contract,
@@ -126,6 +160,9 @@ impl Generator<Heap> for HeapGenerator {
 }
 
 impl HeapGenerator {
+    /// 1 to 16 alone in a quarter of the traces; in the others some of 32 to 8,192 too, in half of all traces a few up
+    /// to 2 MiB, and in a quarter of all now and then 1 GiB or 2^63. Never more than the contract serves.
+    #[told(ALIGNMENT)]
     fn begin_aligns(&mut self, random: &mut Random) {
         let largest = self.contract.largest_align.max(1).ilog2().to_le_bytes()[0];
         // Up to 16, to 8 KiB, to 2 MiB, and any.
@@ -149,6 +186,11 @@ impl HeapGenerator {
         self.largest_align = Alignment::from_exponent_folded(random.choose(&[0, 3, 4, 4, 6, 12]).min(largest));
     }
 
+    /// Each kind's weight is multiplied by 0, 1, 1, 2 or 4, drawn for each trace, so that a trace leaves some kinds out
+    /// and favours others; but some kind gets blocks. What costs much is rare: one trace in 12 begins with a `cycle`,
+    /// one in 16 trims, half of those with threads end some. Half of the other traces of arenas begin with one block,
+    /// its free, and the largest block that can be had. Only what the contract asks for is drawn.
+    #[told(SWARM)]
     fn begin_kinds(&mut self, random: &mut Random) {
         let mut weights = WEIGHTS;
         for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
@@ -284,7 +326,8 @@ impl HeapGenerator {
         Alignment::from_exponent_folded(self.aligns.at(place))
     }
 
-    /// An alignment for `posix_memalign`, which now and then is none.
+    /// One `align` in 16 is one that no call may take: 0, less than a pointer's size, or no power of two.
+    #[told(ANY_ALIGNMENT)]
     fn any_alignment(&self, place: u8, few: u8) -> AnyAlignment {
         let bad = BAD_ALIGNMENTS[usize::from(place % 16)];
         if few < 16 && bad <= self.contract.largest_align {
@@ -316,7 +359,9 @@ impl HeapGenerator {
         Size(size)
     }
 
-    /// Another size for the block of a slot.
+    /// A new `size` is drawn as that of a new block is; a large block is asked in one case of eight to become larger
+    /// than any heap may answer.
+    #[told(RESIZE)]
     #[inline]
     fn resize(&mut self, slot: Slot, align: u64, zeroed: bool, random: &mut Random) -> Size {
         // Large blocks are changed by code of their own, which has its own limits to get wrong.
@@ -341,7 +386,8 @@ impl HeapGenerator {
         if most < size && size < UNANSWERED_BYTES { size % most } else { size }
     }
 
-    /// A size as a product, which now and then is larger than any number, or than any block.
+    /// A size as a product of 1, 1, 2, 3, 4, 7, 16 or itself; one in 32 is larger than any number, or than any block.
+    #[told(PRODUCT)]
     fn product(&self, size: u64, pick: u8, rare: u8) -> (Size, Size) {
         if rare < 8 && self.contract.largest_size == u64::MAX {
             let unit = (size & 0xffff).max(3);
@@ -355,7 +401,9 @@ impl HeapGenerator {
         (Size(count), Size(size / count))
     }
 
-    /// More memory for the first region: all that it may have, or a part of it, or more.
+    /// Three in eight are all that the first region may have, one half of it, one a third, one the smallest step, and
+    /// two are any number, up to more than it may have. Multiples of what the contract wants.
+    #[told(EXTENSION)]
     fn extension(&mut self, bits: u64) -> Op {
         let [few, shift, ..] = bits.to_le_bytes();
         let all = u64::from(self.extend_bytes);

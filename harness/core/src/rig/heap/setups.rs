@@ -6,7 +6,14 @@ use memtwin_models::heap::{
     BOUNDARY_BYTES, Fault, Fill, HeapContract, MAX_REGION_BYTES, MAX_SECOND_BYTES, MAX_THREADS, Request, SecondRegion,
     Setup,
 };
+use memtwin_models::vocabulary::told;
 
+/// Six arenas in sixteen have 4 KiB to 64 KiB, six 257 bytes to 9 KiB, two a power of two up to 8 KiB, one up to 8 MiB,
+/// and one at most 256 bytes; a quarter begin at a multiple of 2 MiB, a quarter at one of 16, the others at odd
+/// addresses. A third may be extended, by up to twice the first region; a third have a second region. Fresh memory
+/// holds each of four bytes alike. Programs have two to four threads in one setup of four, and the system refuses
+/// something in one of six: memory in half of these. All as far as the contract serves it.
+#[told(pub(super) SETUP)]
 pub(super) fn draw_setup(contract: &HeapContract, random: &mut Random) -> Setup {
     if contract.own_memory { draw_program(contract, random) } else { draw_arena(contract, random) }
 }

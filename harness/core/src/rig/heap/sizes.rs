@@ -4,6 +4,7 @@
 use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
 use memtwin_models::heap::{Request, Setup};
+use memtwin_models::vocabulary::told;
 
 /// The largest size that C and Rust allow.
 const PTRDIFF_MAX: u64 = u64::MAX >> 1;
@@ -80,7 +81,11 @@ impl Sizes {
         self.sources.fill(&weights, &SOURCES);
     }
 
-    /// A size, from one draw; `left` is what an arena is believed to have.
+    /// By weights of the trace: as many bits as chance says, one of four usual sizes of the trace, a small multiple of
+    /// the alignment, round a power of two, round an edge (for an arena its size, half of it, or what is left), 0 or 1,
+    /// and what no heap may answer, or need not. Sizes of arenas come to something between less than the region and a
+    /// few times of it; in heaps with memory of their own few traces have blocks beyond 64 KiB.
+    #[told(pub(super) SIZE)]
     #[inline]
     pub(super) fn draw(&self, bits: u64, align: u64, left: u64) -> u64 {
         let [source, pick, width, few, ..] = bits.to_le_bytes();

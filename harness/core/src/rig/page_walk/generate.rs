@@ -3,13 +3,13 @@
 
 use super::layout::Expected;
 use crate::random::Random;
-use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
+use crate::rig::{Drawn, Generator};
 use memtwin_models::page_walk::translate::{COPY_ON_WRITE, LARGE, NO_EXECUTE, PRESENT, WRITABLE, shift};
 use memtwin_models::page_walk::{
-    Backing, EDGES, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk, PageWalkContract, Prefix,
-    SNAPSHOT_GPA, Setup, Slot,
+    EDGES, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk, PageWalkContract, SNAPSHOT_GPA, Setup, Slot,
 };
+use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 28, 28, 40, 24, 24, 6, 3, 3, 3, 10];
@@ -35,20 +35,18 @@ const LEAF_FLAGS: [u64; 10] = [
     WRITABLE | NO_EXECUTE,
     LARGE | WRITABLE,
 ];
-/// Prefixes at which sums of 32 bits go wrong.
-const PREFIXES: [u32; 8] = [0, 1, u32::MAX, u32::MAX - 2, u32::MAX - 3, u32::MAX - 4, 1 << 31, 0x7fff_ffff];
 
 /// The generator.
 #[derive(Debug)]
 pub struct PageWalkGenerator {
     contract: PageWalkContract,
-    setup: Setup,
-    edges: [u64; EDGES],
+    pub(super) setup: Setup,
+    pub(super) edges: [u64; EDGES],
     kinds: WeightedTable<OpKind>,
     clusters: [u64; CLUSTERS],
-    expected: Expected,
+    pub(super) expected: Expected,
     /// Ops that are drawn together, the next one last.
-    planned: Vec<Op>,
+    pub(super) planned: Vec<Op>,
     /// Whether walks begin at a root that leads nowhere.
     is_astray: bool,
     /// Where the last mapping began.
@@ -58,6 +56,28 @@ pub struct PageWalkGenerator {
 }
 
 impl Generator<PageWalk> for PageWalkGenerator {
+    const DRAWN: Drawn = Drawn {
+        weights: &WEIGHTS,
+        sentences: &[
+            (&["setup"], super::setups::SETUP),
+            (&["trace"], Self::SWARM),
+            (&["map"], Self::MAP),
+            (&["kind"], MAPPING_KIND),
+            (&["set_root"], Self::ROOT),
+            (&["read_entry", "write_entry", "fill_entries"], Self::ENTRY_ADDRESS),
+            (&["write_entry", "fill_entries"], Self::ENTRY),
+            (&["fill_entries"], "`count` is 64 in one of 16, else 0 to 4."),
+            (&["walk", "read"], Self::RANGE),
+            (&["guest_write"], Self::GPA_RANGE),
+            (&["guest_word"], Self::GUEST_WORD),
+            (&["seed"], "Below 1,024."),
+            (&["shared_read"], Self::SHARED_READ),
+            (&["push"], Self::PUSH),
+            (&["slot"], "The first three alike."),
+            (&["add_file_mapping"], "`address` is an edge of the setup; `length` has up to 32 bits."),
+        ],
+    };
+
     fn new(contract: &PageWalkContract) -> Self {
         PageWalkGenerator {
             contract: *contract,
@@ -78,6 +98,30 @@ impl Generator<PageWalk> for PageWalkGenerator {
     }
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
+        self.begin_trace(setup, random);
+    }
+
+    fn op(&mut self, random: &mut Random) -> Op {
+        let op = match self.planned.pop() {
+            Some(op) => op,
+            None if self.is_astray && random.one_in(6) => Op::SetRoot { root: self.setup.table_base },
+            None => {
+                let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
+                self.draw(kind, random)
+            }
+        };
+        self.note(&op);
+        op
+    }
+}
+
+impl PageWalkGenerator {
+    /// Three clusters of eight virtual pages, at 0 and in the first megabytes, at the ends of tables and of the
+    /// canonical halves, or anywhere; each is mapped first. Each kind's weight is multiplied by 0, 1, 1, 2 or 4, but
+    /// some ops map. One trace in 32 walks round a bound of work, one in 16 takes a snapshot before its mappings. Walks
+    /// that begin at a wrong root go on for six ops on average.
+    #[told(SWARM)]
+    fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.setup.clone_from(setup);
         self.edges = setup.edges();
         self.expected.begin(setup);
@@ -120,21 +164,6 @@ impl Generator<PageWalk> for PageWalkGenerator {
         }
     }
 
-    fn op(&mut self, random: &mut Random) -> Op {
-        let op = match self.planned.pop() {
-            Some(op) => op,
-            None if self.is_astray && random.one_in(6) => Op::SetRoot { root: self.setup.table_base },
-            None => {
-                let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
-                self.draw(kind, random)
-            }
-        };
-        self.note(&op);
-        op
-    }
-}
-
-impl PageWalkGenerator {
     fn note(&mut self, op: &Op) {
         match *op {
             Op::Map { virt, length, kind, .. } => {
@@ -210,7 +239,7 @@ impl PageWalkGenerator {
     }
 
     /// A page of a backing, mostly one of its last, or one right behind it.
-    fn backed_page(&self, random: &mut Random) -> u64 {
+    pub(super) fn backed_page(&self, random: &mut Random) -> u64 {
         let backings = u32::try_from(2 + self.setup.mapped.len()).unwrap_or(2);
         let (start, bytes) = match random.below(backings) {
             0 => (self.setup.scratch_gpa(), self.setup.scratch_bytes),
@@ -235,6 +264,10 @@ impl PageWalkGenerator {
         Op::Map { phys: self.backed_page(random), virt, length, kind: mapping_kind(random) }
     }
 
+    /// Eleven in sixteen map one to four pages of the trace's clusters to a page of a backing, mostly one of its last,
+    /// or the one behind it. Four map two pages in a row, of one backing or two, alike or nearly so. One is at an edge
+    /// of the setup, not aligned, or large.
+    #[told(MAP)]
     fn map(&mut self, random: &mut Random) -> Op {
         match random.below(16) {
             // Two pages in a row of one or two backings, alike or nearly so.
@@ -287,6 +320,8 @@ impl PageWalkGenerator {
         }
     }
 
+    /// Five in eight are the first table with low bits set, one with bit 52 as well, one another table, one an edge.
+    #[told(ROOT)]
     fn root(&self, random: &mut Random) -> u64 {
         let base = self.setup.table_base;
         match random.below(8) {
@@ -297,7 +332,10 @@ impl PageWalkGenerator {
         }
     }
 
-    /// The address of an entry on the way to a mapped page, and its level.
+    /// `address` is that of an entry on the way to a page of the clusters, half of the time to the one mapped last, of
+    /// the lowest level three times in seven; one in 16 lies round the first table, the end of the tables or of the
+    /// table buffer.
+    #[told(ENTRY_ADDRESS)]
     fn entry_address(&self, random: &mut Random) -> (u64, u32) {
         let base = self.setup.table_base;
         let virt = if random.one_in(2) { self.last_virt } else { self.virtual_page(random) };
@@ -312,7 +350,10 @@ impl PageWalkGenerator {
         (base + PAGE_BYTES * table as u64 + 8 * index, level)
     }
 
-    /// A raw entry for a level, to be written so many times.
+    /// `value` is 0 once in 16, any bits once, a page round an edge once; above the lowest level seven lead to a table,
+    /// mostly one of the level below, and five are large leaves, half with a reserved bit; the others are leaves of
+    /// backings. Six entries of a trace lead to tables at most: each doubles what a walk of everything costs, or worse.
+    #[told(ENTRY)]
     fn entry(&mut self, level: u32, count: u32, random: &mut Random) -> u64 {
         let flags = random.choose(&LEAF_FLAGS) | PRESENT;
         let tables = self.expected.tables() as u64;
@@ -344,7 +385,11 @@ impl PageWalkGenerator {
         }
     }
 
-    /// A virtual range.
+    /// Of 32 ranges nine are one to four pages, nine up to 256 bytes and seven up to 16 KiB, in the clusters, half of
+    /// them in the page mapped last; half begin at a page's start, one in eight at its last byte. The others are empty,
+    /// leave the address space or its canonical halves, go from edge to edge, or ask for more than a walk may take.
+    /// Without paging reads have guest-physical ranges.
+    #[told(RANGE)]
     fn range(&self, random: &mut Random) -> (u64, u64) {
         let bits = random.bits();
         let page = if bits & 1 == 0 { self.last_virt & !0xfff } else { self.virtual_page(random) };
@@ -370,102 +415,14 @@ impl PageWalkGenerator {
             _ => (address, 1 + (bits >> 40 & 0xff)),
         }
     }
-
-    /// A guest-physical range.
-    fn gpa_range(&self, random: &mut Random) -> (u64, u64) {
-        let page = if random.one_in(2) { self.setup.scratch_gpa() } else { self.backed_page(random) };
-        let address = match random.below(8) {
-            0 => page.wrapping_sub(random.magnitude(6)),
-            1 => random.choose(&self.edges).wrapping_sub(random.magnitude(6)),
-            2 => page,
-            _ => page + random.magnitude(12),
-        };
-        let length = match random.below(16) {
-            0 => 0,
-            1 => random.choose(&self.edges),
-            2 => 0_u64.wrapping_sub(address).wrapping_add(random.magnitude(2)),
-            3 | 4 => random.magnitude(15),
-            _ => random.magnitude(8),
-        };
-        (address, length)
-    }
-
-    fn length16(&self, random: &mut Random) -> u16 {
-        let bits = random.choose(&[4, 6, 8, 12, 16]);
-        u16::try_from(random.magnitude(bits)).unwrap_or(u16::MAX)
-    }
-
-    /// The guest rewrites a pointer, a prefix, a count, or anything else.
-    fn guest_word(&self, random: &mut Random) -> Op {
-        let scratch = self.setup.scratch_gpa();
-        let pointer = self.expected.pointer;
-        let last = self.expected.last_start();
-        match random.below(8) {
-            0 => {
-                let value = random.choose(&[0, 7, 8, 16, 9999, pointer, pointer - 8, u64::MAX, 1 << 63]);
-                let value =
-                    if random.one_in(3) { u64::from(self.setup.buffer_bytes) + random.magnitude(4) } else { value };
-                Op::GuestWord { address: scratch, value }
-            }
-            1..=3 => {
-                let value = random.choose(&[0, pointer - 1, 9999, 7, 8, pointer - 8, pointer - 7, u64::MAX, last + 1]);
-                Op::GuestWord { address: scratch + pointer - 8, value }
-            }
-            4 => Op::GuestWord { address: scratch + last, value: u64::from(random.choose(&PREFIXES)) },
-            5 => {
-                let value = random.choose(&[0, 1, 7, 8, 9, u64::MAX, 1 << 61, 0x0aaa_aaaa_aaaa_aaab]);
-                Op::GuestWord { address: self.edges[31], value }
-            }
-            _ => Op::GuestWord { address: self.gpa_range(random).0, value: random.bits() },
-        }
-    }
-
-    fn shared_read(&self, random: &mut Random) -> Op {
-        let backing = Backing::new_folded(random.below(5).to_le_bytes()[0]);
-        let size = self.setup.host_range(backing).map_or(0x1000, |(start, end)| end - start);
-        let offset = match random.below(8) {
-            0 => 0,
-            1 => size,
-            2 => size.wrapping_sub(random.magnitude(8)),
-            3 => u64::MAX - random.magnitude(9),
-            _ => u64::from(random.below(u32::try_from(size).unwrap_or(0) + 1)),
-        };
-        let length = match random.below(8) {
-            0 => 0,
-            1 => size.wrapping_sub(offset),
-            2 => size.wrapping_sub(offset).wrapping_add(1),
-            3 => u64::MAX - random.magnitude(13),
-            _ => random.magnitude(8),
-        };
-        Op::SharedRead { backing, offset, length }
-    }
-
-    fn push(&mut self, random: &mut Random) -> Op {
-        let length = match random.below(8) {
-            0 => u16::try_from(random.below(8)).unwrap_or(0),
-            1 => u16::try_from(u64::from(self.setup.buffer_bytes).saturating_sub(self.expected.pointer)).unwrap_or(0),
-            2 => self.length16(random),
-            _ => 4 + u16::try_from(random.magnitude(5)).unwrap_or(0),
-        };
-        let prefix = match random.below(8) {
-            0 | 1 => Prefix::None,
-            2 => Prefix::Number(random.choose(&PREFIXES)),
-            3 => Prefix::Number(u32::from(length).wrapping_sub(5).wrapping_add(random.below(3))),
-            _ => Prefix::Right,
-        };
-        if random.one_in(2) {
-            let pop = if random.one_in(3) { Op::Pop } else { Op::PopPrefixed };
-            self.planned.push(pop);
-        }
-        let seed = u16::try_from(random.below(1024)).unwrap_or(0);
-        Op::Push { seed, length, prefix }
-    }
 }
 
 fn slot(random: &mut Random) -> Slot {
     Slot::new_folded(random.below(3).to_le_bytes()[0])
 }
 
+/// Five in eight are plain, two are copied before the first write, one takes pages away; rights are drawn alike.
+#[told(MAPPING_KIND)]
 fn mapping_kind(random: &mut Random) -> MappingKind {
     let bits = random.bits();
     let bit = |index: u32| bits >> index & 1 != 0;

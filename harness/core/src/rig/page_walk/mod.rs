@@ -4,6 +4,7 @@ mod bounds;
 mod diagnosis;
 mod generate;
 mod layout;
+mod memory;
 mod scene;
 mod setups;
 mod simplify;

@@ -2,15 +2,16 @@
 //! out, accesses to what is mapped and to what just was, and numbers round the edges of the address space.
 
 use super::belief::{Belief, Pinned};
-use super::operands::mode_for;
+use super::operands::{MODE, mode_for};
 use crate::random::Random;
-use crate::rig::Generator;
 use crate::rig::weighted::WeightedTable;
+use crate::rig::{Drawn, Generator};
 use memtwin_models::temp_map::{
     CPUS, Cpu, EDGES, Hold, KERNEL_HALF, MAX_SEGMENTS, Mode, Op, OpKind, PAGE_BYTES, PageFlags, PageSource,
     PhysicalAddress, Process, SLOTS, Segment, Segments, Setup, Space, TempFrame, TempMap, TempMapContract,
     VirtualAddress, WINDOW_BASE,
 };
+use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [6, 10, 5, 14, 20, 6, 4, 6, 10, 5, 10, 8, 18, 14, 32, 44, 16, 16, 7];
@@ -37,6 +38,27 @@ pub struct TempMapGenerator {
 }
 
 impl Generator<TempMap> for TempMapGenerator {
+    const DRAWN: Drawn = Drawn {
+        weights: &WEIGHTS,
+        sentences: &[
+            (&["setup"], SETUP),
+            (&["trace"], Self::SWARM),
+            (&["cpu"], "The first; in one trace of three both alike."),
+            (&["process", "parent", "child", "hold"], Self::VARIABLE),
+            (&["space"], "The kernel's in one of five, else that of a process."),
+            (&["map_page"], Self::MAP_PAGE),
+            (&["unmap_page", "unmap_page_no_free"], Self::PAGE),
+            (&["get_phys_addr", "load", "store"], Self::ADDRESS),
+            (&["mode"], MODE),
+            (&["value"], "One in eight is 0, 1, all bits or the sign bit; the others are any."),
+            (&["slot"], Self::SLOT),
+            (&["map_temp"], Self::MAP_TEMP),
+            (&["sys_write", "sys_read"], Self::BUFFER),
+            (&["seed"], "Below 1,024."),
+            (&["elf_load"], Self::SEGMENT),
+        ],
+    };
+
     fn new(_contract: &TempMapContract) -> Self {
         TempMapGenerator {
             edges: [0; EDGES],
@@ -54,52 +76,11 @@ impl Generator<TempMap> for TempMapGenerator {
     }
 
     fn setup(&mut self, random: &mut Random) -> Setup {
-        let frames = match random.below(8) {
-            0 => 6 + random.below(6),
-            1 | 2 => 12 + random.below(12),
-            3..=6 => random.choose(&[24, 32, 40, 48, 64]),
-            _ => 65 + random.below(192),
-        };
-        let first_frame = match random.below(8) {
-            0..=3 => 0,
-            4 => (1 << 20) - frames,
-            5 => 1 << 19,
-            _ => 0x400,
-        };
-        let taken_slots = match random.below(8) {
-            0..=3 => 0,
-            4 => SLOTS,
-            5 => SLOTS - 1,
-            _ => SLOTS - random.below(12),
-        };
-        let cut = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
-        Setup {
-            frames: cut(frames),
-            memory_start: PhysicalAddress::of_frame(first_frame),
-            taken_slots: cut(taken_slots),
-        }
+        draw_setup(random)
     }
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
-        self.edges = setup.edges();
-        self.memory_start = setup.memory_start.0;
-        self.frames = setup.frames.into();
-        self.taken_slots = setup.taken_slots.into();
-        self.belief.begin(setup);
-        self.first_page = random.below(12);
-        self.page_count = random.choose(&[2, 3, 4, 6]);
-        self.opening = if random.one_in(8) { 0 } else { 2 + random.below(4) };
-        self.wrong_one_in = random.choose(&[6, 16, 48]);
-        self.cpus = random.choose(&[1, 1, 2]);
-        let mut weights = WEIGHTS;
-        for weight in &mut weights {
-            *weight *= random.choose(&[0, 1, 1, 2, 4]);
-        }
-        // Without accesses there is nothing to see.
-        for kind in [OpKind::Load, OpKind::Store, OpKind::MapPage] {
-            weights[kind as usize] = weights[kind as usize].max(WEIGHTS[kind as usize] / 2);
-        }
-        self.kinds.fill(&weights, OpKind::ALL);
+        self.begin_trace(setup, random);
     }
 
     fn op(&mut self, random: &mut Random) -> Op {
@@ -146,6 +127,33 @@ const fn needs_process(kind: OpKind) -> bool {
 }
 
 impl TempMapGenerator {
+    /// A trace uses two to six of twelve pages: neighbours, the ends of the user half and of directory entries. Seven
+    /// in eight begin with a process that is put in force and gets pages. Each kind's weight is multiplied by 0, 1, 1,
+    /// 2 or 4, but some ops map, load and store. One operand in 6, 16 or 48 of the trace is wrong. What would leave a
+    /// frame free while it is mapped temporarily is not asked for, and such a mapping is soon taken away.
+    #[told(SWARM)]
+    fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
+        self.edges = setup.edges();
+        self.memory_start = setup.memory_start.0;
+        self.frames = setup.frames.into();
+        self.taken_slots = setup.taken_slots.into();
+        self.belief.begin(setup);
+        self.first_page = random.below(12);
+        self.page_count = random.choose(&[2, 3, 4, 6]);
+        self.opening = if random.one_in(8) { 0 } else { 2 + random.below(4) };
+        self.wrong_one_in = random.choose(&[6, 16, 48]);
+        self.cpus = random.choose(&[1, 1, 2]);
+        let mut weights = WEIGHTS;
+        for weight in &mut weights {
+            *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        // Without accesses there is nothing to see.
+        for kind in [OpKind::Load, OpKind::Store, OpKind::MapPage] {
+            weights[kind as usize] = weights[kind as usize].max(WEIGHTS[kind as usize] / 2);
+        }
+        self.kinds.fill(&weights, OpKind::ALL);
+    }
+
     /// A process with pages, in force.
     fn opening_op(&mut self, cpu: Cpu, random: &mut Random) -> Op {
         match self.belief.processes.iter().position(Option::is_some) {
@@ -269,6 +277,10 @@ impl TempMapGenerator {
         Op::Switch { cpu, space: Space::Process(process_of(process)) }
     }
 
+    /// Pages of the trace, those that are not mapped if there are any. Five in eight are writable for users, two for
+    /// users alone, one has any flags. A quarter map the frame in a variable, the others a new one. A wrong `address`
+    /// lies in the kernel half or within a page.
+    #[told(MAP_PAGE)]
     fn map_page(&mut self, cpu: Cpu, random: &mut Random) -> Op {
         let flags = match random.below(8) {
             0 => random.below(16),
@@ -304,6 +316,9 @@ impl TempMapGenerator {
         Op::UnmapPage { cpu, address: VirtualAddress(address) }
     }
 
+    /// `frame` is in ten of sixteen that of a variable, in four that behind a page, and in two a physical address:
+    /// mostly no start of a frame, else round the ends of memory, and now and then a frame that is somebody else's.
+    #[told(MAP_TEMP)]
     fn map_temp(&mut self, cpu: Cpu, random: &mut Random) -> Op {
         let slot = self.slot(random, false);
         let choice = random.below(16);
@@ -364,4 +379,31 @@ fn hold_of(index: usize) -> Hold {
 /// Few seeds keep the noise in the cache.
 fn seed(random: &mut Random) -> u16 {
     u16::try_from(random.below(1024)).unwrap_or(0)
+}
+
+/// Half of the machines have 24 to 64 frames, a quarter 12 to 23, one in eight fewer and one more, up to 256. Memory
+/// begins at 0 in half of them, else at 4 MiB or 2 GiB, or it ends at 4 GiB. Half have all temporary slots free, the
+/// others none, one, or up to eleven.
+#[told(SETUP)]
+fn draw_setup(random: &mut Random) -> Setup {
+    let frames = match random.below(8) {
+        0 => 6 + random.below(6),
+        1 | 2 => 12 + random.below(12),
+        3..=6 => random.choose(&[24, 32, 40, 48, 64]),
+        _ => 65 + random.below(192),
+    };
+    let first_frame = match random.below(8) {
+        0..=3 => 0,
+        4 => (1 << 20) - frames,
+        5 => 1 << 19,
+        _ => 0x400,
+    };
+    let taken_slots = match random.below(8) {
+        0..=3 => 0,
+        4 => SLOTS,
+        5 => SLOTS - 1,
+        _ => SLOTS - random.below(12),
+    };
+    let cut = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    Setup { frames: cut(frames), memory_start: PhysicalAddress::of_frame(first_frame), taken_slots: cut(taken_slots) }
 }

@@ -6,6 +6,7 @@ use crate::random::Random;
 use memtwin_models::temp_map::{
     Cpu, EDGES, HOLDS, KERNEL_HALF, KERNEL_PAGE, Mode, PAGE_BYTES, PROCESSES, Segment, VirtualAddress, WINDOW_BASE,
 };
+use memtwin_models::vocabulary::told;
 
 /// Pages that traces use: neighbours, the ends of the user half, and of directory entries.
 const PAGES: [u32; 12] = [
@@ -34,7 +35,8 @@ impl TempMapGenerator {
         random.one_in(self.wrong_one_in)
     }
 
-    /// A variable that is full, or empty; sometimes any.
+    /// A variable that is full, or empty, as the op needs it; a wrong one is any.
+    #[told(pub(super) VARIABLE)]
     pub(super) fn process(&self, random: &mut Random, full: bool) -> usize {
         let start = random.below(PROCESSES.into()) as usize;
         if self.is_wrong(random) {
@@ -53,6 +55,9 @@ impl TempMapGenerator {
         order.find(|hold| self.belief.holds[*hold] == full).unwrap_or(start)
     }
 
+    /// A slot that the trace was given, mapped or not as the op needs it. A wrong one is a number that is no slot, or
+    /// one that was given to nobody.
+    #[told(pub(super) SLOT)]
     pub(super) fn slot(&self, random: &mut Random, mapped: bool) -> i32 {
         if self.is_wrong(random) {
             // Not one of the drivers' that the belief does not know of: what is mapped there would stay for ever.
@@ -75,7 +80,9 @@ impl TempMapGenerator {
         PAGES[((self.first_page + random.below(self.page_count)) % 12) as usize]
     }
 
-    /// A page of the process in force, if it has one.
+    /// A page of the process in force, if it has one. A wrong one is any page of the trace, in one of four with an odd
+    /// address.
+    #[told(pub(super) PAGE)]
     pub(super) fn page(&self, cpu: Cpu, random: &mut Random) -> u32 {
         let pages = self.belief.pages(cpu.index()).map_or(&[][..], |pages| pages.as_slice());
         if pages.is_empty() || self.is_wrong(random) {
@@ -99,7 +106,10 @@ impl TempMapGenerator {
         }
     }
 
-    /// An address to look at: mapped, just unmapped, or round an edge.
+    /// Half of the addresses are in mapped pages, one in 16 is in any page of the trace, four are in a slot of the
+    /// window that is mapped, one in the slot unmapped last, one in the kernel's page, and one at an edge. Offsets in
+    /// the page are 0, 1, 4, the middle or its end, and any in one of four.
+    #[told(pub(super) ADDRESS)]
     pub(super) fn address(&self, cpu: Cpu, random: &mut Random) -> VirtualAddress {
         let offset = if random.one_in(4) { random.below(PAGE_BYTES) } else { random.choose(&OFFSETS) };
         let window = |slot: i32| WINDOW_BASE.wrapping_add(slot.cast_unsigned().wrapping_mul(PAGE_BYTES));
@@ -118,7 +128,10 @@ impl TempMapGenerator {
         VirtualAddress(page.wrapping_add(offset))
     }
 
-    /// A program's buffer.
+    /// In mapped pages, at 0, 1, 4, the middle or the end of a page. Counts are up to a page in one of four, up to 64
+    /// in one, else round a page, 0 to 100, or huge. A wrong `address` lies at the ends of the user half or in the
+    /// kernel's.
+    #[told(pub(super) BUFFER)]
     pub(super) fn buffer(&self, cpu: Cpu, random: &mut Random) -> (VirtualAddress, u32) {
         let count = match random.below(4) {
             0 => random.below(PAGE_BYTES + 8),
@@ -134,6 +147,10 @@ impl TempMapGenerator {
         (VirtualAddress(page.wrapping_add(random.choose(&OFFSETS))), count)
     }
 
+    /// Files of 64 bytes to 8 KiB with one or two segments, three in one of eight, none in one of 64. Segments lie in a
+    /// page of the trace or from 256 MiB on, end anywhere in the file, and have up to 6 KiB more in memory. In a wrong
+    /// one a size, an offset or an address does not fit the file, the user half, or a number.
+    #[told(pub(super) SEGMENT)]
     pub(super) fn segment(&self, length: u32, random: &mut Random) -> Segment {
         let offset = random.below(length);
         let file_bytes = match random.below(4) {
@@ -161,7 +178,8 @@ impl TempMapGenerator {
     }
 }
 
-/// Programs use their half, the kernel the window; both look into the other's sometimes.
+/// Users for the user half, the kernel for its own; one in five the other way.
+#[told(pub(super) MODE)]
 pub(super) fn mode_for(address: VirtualAddress, random: &mut Random) -> Mode {
     let is_usual = !random.one_in(5);
     if (address.0 < KERNEL_HALF) == is_usual { Mode::User } else { Mode::Kernel }
