@@ -142,6 +142,7 @@ pub(super) fn uncounted(component: &str, subject: &str, is_sound: bool) -> Subje
         ops: 0,
         moot: 0,
         unsupported: 0,
+        rebuilt: None,
         unconfirmed: 0,
         not_judged: 0,
         seconds: 0.0,

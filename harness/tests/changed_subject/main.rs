@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Trial::test("what_is_gone_is_named_with_its_reason", regress::gone),
         Trial::test("all_committed_traces_are_as_the_committed_baseline_says", regress::committed_baseline),
         Trial::test("campaigns_that_judge_too_little_are_no_pass", vacuous::campaigns),
+        Trial::test("a_subject_without_a_reset_is_said_to_be_rebuilt", vacuous::rebuilt),
         Trial::test("small_worlds_that_judge_too_little_are_no_pass", vacuous::small_worlds),
         Trial::test("corpora_that_nobody_judges_are_no_pass_and_stay", vacuous::corpora),
         Trial::test("a_speed_of_nothing_is_no_measurement", vacuous::speed),

@@ -16,6 +16,7 @@ struct Picky<S>(SoftMmuSubject, std::marker::PhantomData<S>);
 trait Serves: 'static {
     const NAME: &'static str;
     const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const RESETS: bool = true;
     fn serves(setup: &Setup) -> bool;
 }
 
@@ -32,7 +33,7 @@ impl<S: Serves> Subject<GuestMemory> for Picky<S> {
     }
 
     fn reset(&mut self, setup: &Setup) -> bool {
-        self.0.reset(setup)
+        S::RESETS && self.0.reset(setup)
     }
 
     fn apply(&mut self, op: &Op, seen: &mut Outcome) {
@@ -79,12 +80,25 @@ impl Serves for Tiny {
     }
 }
 
+/// Has no reset.
+struct Rebuilt;
+
+impl Serves for Rebuilt {
+    const NAME: &'static str = "rebuilt";
+    const RESETS: bool = false;
+
+    fn serves(_setup: &Setup) -> bool {
+        true
+    }
+}
+
 /// The subject of a program that has one of these and no other.
 pub(crate) fn registry(program: &str) -> Option<Registry> {
-    const TARGETS: [&dyn Target; 3] = [
+    const TARGETS: [&dyn Target; 4] = [
         &Row::<GuestMemory>::of::<Picky<Lax>>(),
         &Row::<GuestMemory>::of::<Picky<Nothing>>(),
         &Row::<GuestMemory>::of::<Picky<Tiny>>(),
+        &Row::<GuestMemory>::of::<Picky<Rebuilt>>(),
     ];
     TARGETS.into_iter().find(|target| target.subject() == program).map(|target| Registry::of(&[target]))
 }
@@ -101,6 +115,24 @@ pub(crate) fn campaigns() -> Result<(), Failed> {
         assert!(last.contains("have a setup that is not served; at most one in a hundred may be so"), "{last}");
     }
     room.expect(0, "tiny", &fuzz);
+    Ok(())
+}
+
+/// A subject without a reset is built for each trace, and the summary says how often that was.
+pub(crate) fn rebuilt() -> Result<(), Failed> {
+    let room = Room::new()?;
+    let fuzz = ["fuzz", "guest_memory", "--seed", "1", "--ops", "300k"];
+    for (program, is_rebuilt) in [("rebuilt", true), ("built_in", false)] {
+        let run: Value = serde_json::from_str(&room.expect(0, program, &[&fuzz[..], &["--json"]].concat()))?;
+        let told = room.expect(0, program, &fuzz);
+        for subject in run["subjects"].as_array().ok_or("no subjects")? {
+            let traces = subject["traces"].as_u64().ok_or("no traces")?;
+            assert_eq!(subject["rebuilt"], if is_rebuilt { traces } else { 0 }, "{subject}");
+            let line = format!("rebuilt for each of {traces} traces");
+            assert_eq!(told.matches(&line).count(), usize::from(is_rebuilt), "{told}");
+        }
+        assert_eq!(told.matches("rebuilt for each of").count(), usize::from(is_rebuilt), "{told}");
+    }
     Ok(())
 }
 

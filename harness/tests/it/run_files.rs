@@ -29,6 +29,7 @@ fn subject(name: &str, findings: Vec<Finding>) -> SubjectRun {
         ops: 1000,
         moot: 1,
         unsupported: 2,
+        rebuilt: None,
         unconfirmed: 0,
         not_judged: 0,
         seconds: 0.5,

@@ -195,6 +195,7 @@ impl Ledger {
                 ops: sum.ops,
                 moot: sum.moot,
                 unsupported: sum.unsupported,
+                rebuilt: Some(sum.rebuilt),
                 unconfirmed: sum.unconfirmed,
                 not_judged: sum.not_judged,
                 seconds: sum.seconds,

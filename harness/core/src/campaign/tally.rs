@@ -16,6 +16,8 @@ pub(super) struct Tally {
     ops: u64,
     moot: u64,
     unsupported: u64,
+    #[serde(default)]
+    rebuilt: u64,
     unconfirmed: u64,
     seconds: f64,
     /// Counts that are not zero, each with its index.
@@ -37,6 +39,7 @@ impl Tally {
             ops: counts.ops,
             moot: counts.moot,
             unsupported: counts.unsupported,
+            rebuilt: counts.rebuilt,
             unconfirmed,
             seconds,
             outcomes: outcomes.map(|(index, count)| (index as u16, *count)).collect(),
@@ -67,6 +70,7 @@ pub(super) struct Sum {
     pub(super) ops: u64,
     pub(super) moot: u64,
     pub(super) unsupported: u64,
+    pub(super) rebuilt: u64,
     pub(super) unconfirmed: u64,
     pub(super) seconds: f64,
     pub(super) outcomes: [u64; COUNTS],
@@ -86,6 +90,7 @@ impl Sum {
             ops: 0,
             moot: 0,
             unsupported: 0,
+            rebuilt: 0,
             unconfirmed: 0,
             not_judged: 0,
             seconds: 0.0,
@@ -106,7 +111,7 @@ impl Sum {
                 ..found
             });
         }
-        let Tally { traces, ops, moot, unsupported, unconfirmed, seconds, outcomes, features, accepted_steps } =
+        let Tally { traces, ops, moot, unsupported, rebuilt, unconfirmed, seconds, outcomes, features, accepted_steps } =
             result.tally;
         // What a worker counted is not trusted: a subject may have written over it.
         let counts = [
@@ -114,6 +119,7 @@ impl Sum {
             (&mut self.ops, ops),
             (&mut self.moot, moot),
             (&mut self.unsupported, unsupported),
+            (&mut self.rebuilt, rebuilt),
             (&mut self.unconfirmed, unconfirmed),
             (&mut self.not_judged, result.not_judged.len() as u64),
         ];

@@ -282,6 +282,12 @@ fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     for shape in subject.findings.iter().flat_map(|finding| &finding.shapes) {
         screen.line(&format!("    another shape: {}", line(shape)))?;
     }
+    if let Some(rebuilt) = subject.rebuilt.filter(|rebuilt| 0 < *rebuilt) {
+        let (all, some) = (count(subject.traces), count(rebuilt));
+        let is_each = rebuilt.saturating_add(subject.unsupported) == subject.traces;
+        let how_often = if is_each { format!("for each of {some}") } else { format!("after {some} of {all}") };
+        screen.line(&format!("    rebuilt {how_often} traces: with a reset it would be faster"))?;
+    }
     for shortfall in &subject.shortfalls {
         screen.line(&format!("    not enough: {shortfall}"))?;
     }

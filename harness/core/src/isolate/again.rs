@@ -63,11 +63,12 @@ impl Checkpoint {
 
     fn restore(&self, shared: &mut Shared) {
         shared.job = self.job;
-        let Counts { traces, ops, moot, unsupported, accepted_steps, outcomes, features } = &self.counts;
+        let Counts { traces, ops, moot, unsupported, rebuilt, accepted_steps, outcomes, features } = &self.counts;
         shared.traces.store(*traces, Ordering::Relaxed);
         shared.ops.store(*ops, Ordering::Relaxed);
         shared.moot.store(*moot, Ordering::Relaxed);
         shared.unsupported.store(*unsupported, Ordering::Relaxed);
+        shared.rebuilt.store(*rebuilt, Ordering::Relaxed);
         shared.accepted_steps = *accepted_steps;
         shared.counts = *outcomes;
         shared.features = **features;

@@ -123,6 +123,8 @@ pub struct Counts {
     pub moot: u64,
     /// Traces whose setup the subject cannot serve.
     pub unsupported: u64,
+    /// Traces that ended well and after which the subject was not reset, so that the next one builds it anew.
+    pub rebuilt: u64,
     /// How often each of the accepted signatures was met, in their order.
     pub accepted_steps: [u64; MOST_ACCEPTED],
     /// By (op kind, outcome class).
@@ -188,7 +190,7 @@ impl Isolation {
     /// Sets every count to zero: a new epoch begins.
     pub fn clear_counts(&mut self) {
         let shared = self.shared.get_mut();
-        for count in [&shared.ops, &shared.traces, &shared.moot, &shared.unsupported] {
+        for count in [&shared.ops, &shared.traces, &shared.moot, &shared.unsupported, &shared.rebuilt] {
             count.store(0, Ordering::Relaxed);
         }
         shared.accepted_steps.fill(0);
@@ -239,6 +241,7 @@ impl Isolation {
             ops: counted(&shared.ops),
             moot: counted(&shared.moot),
             unsupported: counted(&shared.unsupported),
+            rebuilt: counted(&shared.rebuilt),
             accepted_steps: shared.accepted_steps.map(|count| count.min(MOST_COUNTED)),
             outcomes: shared.counts.map(|count| count.min(MOST_COUNTED)),
             features: Box::new(shared.features),

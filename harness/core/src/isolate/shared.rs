@@ -117,6 +117,7 @@ pub(super) struct Shared {
     pub traces: AtomicU64,
     pub moot: AtomicU64,
     pub unsupported: AtomicU64,
+    pub rebuilt: AtomicU64,
     /// How often each of the accepted signatures was met.
     pub accepted_steps: [u64; MOST_ACCEPTED],
     /// Those that the one trace of a replay met, a bit each.

@@ -123,7 +123,7 @@ fn campaign(shared: &mut Shared, target: &'static dyn Target, audits: Audits, en
         let mut journal = Journal { step, counts, features, ops: 0 };
         let ended = runner.run(&wire, audits, &mut journal);
         let ops = journal.ops;
-        note_end(shared, ops, &ended, runner.accepted());
+        note_end(shared, ops, &ended, &mut *runner);
         match ended {
             Ended::Agreed => feed.learn(index, &wire, shared),
             Ended::Moot { .. } | Ended::Known { .. } | Ended::Unsupported(_) => feed.forget(),
@@ -164,7 +164,8 @@ pub(super) fn runner(shared: &Shared, target: &'static dyn Target) -> Box<dyn Ru
 }
 
 /// Counts a trace that came to its end.
-fn note_end(shared: &mut Shared, ops: u64, ended: &Ended, accepted: &mut Accepted) {
+fn note_end(shared: &mut Shared, ops: u64, ended: &Ended, runner: &mut dyn Runner) {
+    let accepted = runner.accepted();
     if !accepted.is_empty() {
         for (sum, steps) in shared.accepted_steps.iter_mut().zip(accepted.take_steps()) {
             *sum = sum.saturating_add(steps);
@@ -172,6 +173,10 @@ fn note_end(shared: &mut Shared, ops: u64, ended: &Ended, accepted: &mut Accepte
     }
     shared.ops.fetch_add(ops, Ordering::Relaxed);
     shared.traces.fetch_add(1, Ordering::Relaxed);
+    // A subject that diverged is built anew in any case.
+    if !runner.was_reset() && matches!(ended, Ended::Agreed | Ended::Moot { .. }) {
+        shared.rebuilt.fetch_add(1, Ordering::Relaxed);
+    }
     match ended {
         Ended::Moot { .. } | Ended::Known { .. } => {
             shared.moot.fetch_add(1, Ordering::Relaxed);
@@ -195,7 +200,7 @@ fn exhaust(shared: &mut Shared, target: &'static dyn Target) {
         let mut journal = Journal { step, counts, features: None, ops: 0 };
         let ended = runner.run(&wire, Audits::Full, &mut journal);
         let ops = journal.ops;
-        note_end(shared, ops, &ended, runner.accepted());
+        note_end(shared, ops, &ended, &mut *runner);
         if let Ended::Diverged { .. } = ended {
             return report(shared, &ended);
         }

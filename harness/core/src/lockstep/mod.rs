@@ -142,6 +142,8 @@ pub enum Audits {
 pub trait Runner {
     /// Runs a trace to its end or its first divergence. The subject may take the process with it.
     fn run(&mut self, wire: &[u8], audits: Audits, journal: &mut Journal<'_>) -> Ended;
+    /// Whether the subject was reset after the last trace, so that the next one need not build it.
+    fn was_reset(&self) -> bool;
     /// Drops the subject.
     fn finish(&mut self, journal: &mut Journal<'_>);
     /// The broken laws that the next runs go on behind: none, as long as nobody says so.
@@ -274,6 +276,10 @@ impl<C: Rig> Runner for Lockstep<C> {
             self.subject = None;
         }
         ended
+    }
+
+    fn was_reset(&self) -> bool {
+        self.subject.is_some()
     }
 
     fn finish(&mut self, journal: &mut Journal<'_>) {

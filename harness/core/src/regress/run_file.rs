@@ -172,6 +172,7 @@ fn subject(target: &dyn Target, rows: &[&Row<'_>], findings: Vec<Finding>) -> Su
         ops: rows.iter().map(|row| row.judged.ops as u64).sum(),
         moot: count(|seen| matches!(seen, Seen::Moot(_))),
         unsupported: count(|seen| matches!(seen, Seen::Unjudged(_))),
+        rebuilt: None,
         unconfirmed: 0,
         not_judged: 0,
         seconds: 0.0,

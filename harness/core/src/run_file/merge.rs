@@ -169,6 +169,7 @@ fn add(sum: &mut SubjectRun, part: &SubjectRun) {
     for (sum, count) in counts {
         *sum = sum.saturating_add(count);
     }
+    sum.rebuilt = sum.rebuilt.zip(part.rebuilt).map(|(sum, part)| sum.saturating_add(part));
     sum.seconds += part.seconds;
     // Which features these were is not in the files: together the runs reached at least as many as one of them.
     sum.features = sum.features.max(part.features);

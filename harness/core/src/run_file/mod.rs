@@ -85,6 +85,9 @@ pub struct SubjectRun {
     pub ops: u64,
     pub moot: u64,
     pub unsupported: u64,
+    /// Traces that ended well and after which the subject was not reset, but built anew; nothing where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuilt: Option<u64>,
     pub unconfirmed: u64,
     /// Traces that were not judged: something outside of memtwin ended their workers, or they took too long.
     #[serde(default, skip_serializing_if = "is_zero_count")]
