@@ -40,22 +40,31 @@ fn diagnose_law(law: &Law, field: &str, ops: &[Op], place: u64) -> Option<String
         });
     }
     if *law == laws::REFUSAL {
-        let words = if size.is_none() && matches!(last, Op::Calloc { .. } | Op::Reallocarray { .. }) {
-            "The product of count and size is larger than any number. Probably it is computed without looking at the \
-             overflow, and a far smaller block is given."
-        } else if size.is_some_and(|size| PTRDIFF_MAX < size) {
-            "The size is larger than any block may be. Probably adding a header or rounding up overflows, and a far \
-             smaller block is given."
-        } else if matches!(last, Op::Largest { .. }) {
+        if size.is_none() && matches!(last, Op::Calloc { .. } | Op::Reallocarray { .. }) {
+            return Some(
+                "The product of count and size is larger than any number. Probably it is computed without looking at the \
+                 overflow, and a far smaller block is given."
+                    .to_owned(),
+            );
+        }
+        if size.is_some_and(|size| PTRDIFF_MAX < size) {
+            return Some(
+                "The size is larger than any block may be. Probably adding a header or rounding up overflows, and a \
+                 far smaller block is given."
+                    .to_owned(),
+            );
+        }
+        let words = if matches!(last, Op::Largest { .. }) {
             "A larger block than the largest that is found would fit. Probably neighbours that are free are not \
              joined, or the end of a gap is not used."
-        } else if !ops.iter().any(gives_back) {
-            "Nothing was freed before. Probably the allocator needs more room for a block or a region than its contract says: see \
-             `block_overhead`, `region_overhead`, `waste` and `keeps_padding`. Or the end of a gap is not used."
+        } else if is_freed(ops) {
+            "There is room, and null was answered. Probably memory that was freed is not found again, or not joined with \
+             its neighbours."
         } else {
-            return None;
+            "There is room, and nothing was freed before. Probably a block or a region needs more room than the contract \
+             says, or the end of a gap is not used."
         };
-        return Some(words.to_owned());
+        return Some(format!("{words} {}", claims(ops)));
     }
     if *law == laws::DISJOINT && is_change(last) {
         return Some(
@@ -108,6 +117,26 @@ fn diagnose_law(law: &Law, field: &str, ops: &[Op], place: u64) -> Option<String
     None
 }
 
+/// The freedoms under which an arena would be right to find no room, in a sentence.
+fn claims(ops: &[Op]) -> String {
+    let aligns = || ops.iter().filter_map(Op::asked_align).any(|align| MALLOC_ALIGN < align);
+    let is_freed = is_freed(ops);
+    let mut names = Vec::new();
+    if is_freed {
+        names.extend(["no_reuse", "no_coalescing", "size_classes"]);
+        names.extend(aligns().then_some("keeps_padding"));
+    }
+    names.extend(["block_overhead", "region_overhead", "waste"]);
+    names.extend(is_freed.then_some("kept_bytes"));
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    format!(
+        "If an arena's documentation says so, null is right under {} or {last}, claimed or claimed larger: `list --json` \
+         explains each.",
+        others.join(", ")
+    )
+}
+
 /// A pointer that a call was given led nowhere.
 fn diagnose_fault(ops: &[Op]) -> Option<String> {
     let (last, before) = ops.split_last()?;
@@ -120,6 +149,13 @@ fn diagnose_fault(ops: &[Op]) -> Option<String> {
          for other blocks: at the begin of a page or a chunk, or right in front of the block."
             .to_owned()
     })
+}
+
+/// Whether a block may have been freed before the last op was refused.
+fn is_freed(ops: &[Op]) -> bool {
+    let before = ops.split_last().map_or(&[][..], |(_, before)| before);
+    let frees_meanwhile = |last: &Op| matches!(last, Op::Largest { .. } | Op::Cycle { .. });
+    before.iter().any(gives_back) || ops.last().is_some_and(frees_meanwhile)
 }
 
 /// Whether the op may free a block.
@@ -139,4 +175,37 @@ fn is_change(op: &Op) -> bool {
 fn size_before(ops: &[Op], slot: Slot) -> Option<u64> {
     let (_, before) = ops.split_last()?;
     before.iter().rfind(|op| op.slot() == Some(slot) && op.asked_bytes().is_some())?.asked_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use memtwin_models::Contract as _;
+    use memtwin_models::heap::{Alignment, HeapContract};
+
+    fn refused(ops: &[Op]) -> String {
+        diagnose_law(&laws::REFUSAL, "result", ops, 0).unwrap()
+    }
+
+    /// A null where there is room names what would make it right, and nothing that could not.
+    #[test]
+    fn a_refusal_names_the_claims_that_would_make_it_right() {
+        let slot = Slot::new_folded(0);
+        let malloc = Op::Malloc { slot, size: Size(64) };
+        let memalign = Op::Memalign { slot, align: Alignment::from_exponent_folded(12), size: Size(64) };
+        let free = Op::Free { slot };
+        let at_first = refused(std::slice::from_ref(&malloc));
+        assert!(at_first.contains("`block_overhead`") && !at_first.contains("`no_coalescing`"), "{at_first}");
+        let after_a_free = refused(&[malloc.clone(), free.clone(), malloc.clone()]);
+        assert!(after_a_free.contains("`no_reuse`, `no_coalescing`, `size_classes`"), "{after_a_free}");
+        assert!(!after_a_free.contains("`keeps_padding`"), "{after_a_free}");
+        let after_padding = refused(&[memalign, free, malloc]);
+        assert!(after_padding.contains("`keeps_padding`"), "{after_padding}");
+        let names = after_padding.split('`').skip(1).step_by(2).filter(|name| *name != "list --json");
+        for name in names {
+            assert!(HeapContract::FREEDOMS.iter().any(|freedom| freedom.name == name), "{name}");
+        }
+        let overflow = refused(&[Op::Calloc { slot, count: Size(u64::MAX), size: Size(2) }]);
+        assert!(!overflow.contains("null is right"), "{overflow}");
+    }
 }
