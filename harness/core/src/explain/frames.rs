@@ -4,25 +4,60 @@
 /// Frames that are shown.
 const SHOWN_FRAMES: usize = 8;
 
+/// A module of memtwin's, as frames name it: by the path of a function where there is no debug information, else often
+/// by the file alone.
+#[derive(Clone, Copy)]
+struct Module {
+    /// The crate, as its folder in this repository is called.
+    folder: &'static str,
+    /// The module in it, with slashes; empty for all of the crate.
+    path: &'static str,
+}
+
+impl Module {
+    const fn core(path: &'static str) -> Self {
+        Module { folder: "core", path }
+    }
+
+    const fn all_of(folder: &'static str) -> Self {
+        Module { folder, path: "" }
+    }
+
+    fn has(self, frame: &str) -> bool {
+        let Module { folder, path } = self;
+        let (name, place) = frame.split_once(" at ").unwrap_or((frame, ""));
+        if name.contains(&format!("memtwin_{folder}::{}", path.replace('/', "::"))) {
+            return true;
+        }
+        let Some((above, file)) = place.rsplit_once("/src/") else { return false };
+        // In this repository, or from a registry with its version.
+        let above = above.rsplit('/').next().unwrap_or(above);
+        let is_crate = above == folder || above.starts_with(&format!("memtwin-{folder}-"));
+        is_crate && file.starts_with(path)
+    }
+}
+
 /// The frames of the subject: without the fault handler and the panic machinery inside, without the harness outside,
-/// and without the standard library between.
+/// and without the standard library between. What subjects call of memtwin is left out where it is innermost, unless
+/// there is nothing else.
 pub(super) fn telling(frames: &[String]) -> Vec<String> {
-    // By the names of functions: release builds know no files of the core.
-    const WORKER: &str = "memtwin_core::isolate::worker::";
-    const OUTSIDE: [&str; 4] =
-        ["memtwin_core::lockstep::", "memtwin_core::turns::", "memtwin_models::subject::", WORKER];
-    const HANDLER: &str = "memtwin_core::isolate::fault::";
+    const HANDLER: Module = Module::core("isolate/fault");
+    const WORKER: Module = Module::core("isolate/worker");
+    const OUTSIDE: [Module; 4] =
+        [Module::core("lockstep"), Module::core("turns"), Module { folder: "models", path: "subject" }, WORKER];
+    const CALLED: [Module; 3] = [Module::all_of("wild"), Module::all_of("heap"), Module::all_of("c")];
     const STANDARD_LIBRARY: [&str; 4] = ["core::", "alloc::", "std::", "<core::"];
     const ITS_SOURCE: &str = "/rustc/";
-    let from = frames.iter().rposition(|frame| frame.contains(HANDLER)).map_or(0, |index| index + 1);
+    let from = frames.iter().rposition(|frame| HANDLER.has(frame)).map_or(0, |index| index + 1);
     // A panic's hook lies in the worker's file, between the handler and the panic.
-    let hook = frames.get(from).is_some_and(|frame| frame.contains(WORKER));
+    let hook = frames.get(from).is_some_and(|frame| WORKER.has(frame));
     let subject = frames.iter().skip(from + usize::from(hook));
-    let subject = subject.take_while(|frame| !OUTSIDE.iter().any(|module| frame.contains(module)));
+    let subject = subject.take_while(|frame| !OUTSIDE.iter().any(|module| module.has(frame)));
     let is_standard =
         |frame: &str| frame.contains(ITS_SOURCE) || STANDARD_LIBRARY.iter().any(|name| frame.starts_with(name));
-    let subject = subject.filter(|frame| !is_standard(frame));
-    subject.take(SHOWN_FRAMES).map(|frame| readable(frame)).collect()
+    let subject: Vec<&String> = subject.filter(|frame| !is_standard(frame)).collect();
+    let first = subject.iter().position(|frame| !CALLED.iter().any(|module| module.has(frame))).unwrap_or(0);
+    subject[first..].iter().take(SHOWN_FRAMES).map(|frame| readable(frame)).collect()
 }
 
 /// `Type::function at file:line`, without what lies above the working directory.
@@ -97,5 +132,28 @@ mod tests {
             "main at /home/x/src/main.rs:1",
         ];
         assert_eq!(telling(&frames.map(str::to_owned)), ["Memory::read_bulk at /home/x/src/memory.rs:7"]);
+    }
+
+    /// Where debug information has functions without their paths, memtwin's frames are known by their files.
+    #[test]
+    fn the_harness_is_known_by_its_files() {
+        let core = "/home/x/.cargo/registry/src/index/memtwin-core-0.1.0/src";
+        let frames = [
+            &format!("note_frames at {core}/isolate/fault.rs:176"),
+            "handle at /home/x/memtwin/harness/core/src/isolate/fault.rs:140",
+            "faulting_address at /home/x/memtwin/harness/wild/src/lib.rs:64",
+            "read_bulk at /home/x/mine/src/memory.rs:7",
+            "read_byte at /home/x/memtwin/harness/wild/src/lib.rs:36",
+            "turn<memtwin_models::guest_memory::GuestMemory> at /home/x/memtwin/harness/core/src/lockstep/run.rs:73",
+            "main at /home/x/mine/src/main.rs:1",
+        ];
+        let frames = frames.map(str::to_owned);
+        let shown =
+            ["read_bulk at /home/x/mine/src/memory.rs:7", "read_byte at /home/x/memtwin/harness/wild/src/lib.rs:36"];
+        assert_eq!(telling(&frames), shown);
+        let only = [frames[1].clone(), frames[2].clone(), frames[5].clone()];
+        assert_eq!(telling(&only), ["faulting_address at /home/x/memtwin/harness/wild/src/lib.rs:64"]);
+        let mine = ["fault at /home/x/mine/src/isolate/fault.rs:3".to_owned()];
+        assert_eq!(telling(&mine), mine, "a file of that name elsewhere is nobody's but the user's");
     }
 }
