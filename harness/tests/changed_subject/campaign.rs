@@ -43,3 +43,27 @@ pub(crate) fn a_corpus_that_shows_it() -> Result<(), Failed> {
     assert_eq!(again["subjects"][0]["findings"], subject["findings"]);
     Ok(())
 }
+
+/// A later run that finds the same by a longer trace leaves the shorter one, as long as that still fails so.
+pub(crate) fn a_shorter_trace_stays() -> Result<(), Failed> {
+    let room = Room::new()?;
+    let find = |seed: &str, out: &str| -> Result<(String, usize), Failed> {
+        let fuzz = ["fuzz", "page_walk/PW-16", "--seed", seed, "--ops", "300k", "--json", "--out", out];
+        let run: Value = serde_json::from_str(&room.expect(0, "built_in", &fuzz))?;
+        let filed = text(&run["subjects"][0]["findings"][0]["trace"]).to_owned();
+        assert!(filed.ends_with("PW-16-segfault-pop.jsonl"), "{filed}");
+        let lines = std::fs::read_to_string(room.path(&filed))?.lines().count();
+        Ok((filed, lines))
+    };
+    let (long, short) = (find("1", "long")?.1, find("6", "short")?.1);
+    assert!(short < long, "these seeds no longer find traces of different lengths: {short}, {long}");
+    let (path, kept) = find("1", "short")?;
+    assert_eq!(kept, short);
+    room.expect(0, "built_in", &["replay", &path]);
+
+    // One that does not fail any more is no evidence, however short.
+    let header = std::fs::read_to_string(room.path(&path))?.lines().next().unwrap_or_default().to_owned();
+    std::fs::write(room.path(&path), header + "\n")?;
+    assert_eq!(find("1", "short")?.1, long);
+    Ok(())
+}

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Trial::test("small_worlds_that_judge_too_little_are_no_pass", vacuous::small_worlds),
         Trial::test("corpora_that_nobody_judges_are_no_pass_and_stay", vacuous::corpora),
         Trial::test("a_speed_of_nothing_is_no_measurement", vacuous::speed),
+        Trial::test("a_shorter_trace_of_an_earlier_run_stays", campaign::a_shorter_trace_stays),
         Trial::test("a_corpus_that_shows_it_is_a_finding_of_the_campaign", campaign::a_corpus_that_shows_it),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()

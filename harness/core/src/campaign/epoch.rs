@@ -1,6 +1,7 @@
 //! One epoch: batches on one target from a seed of its own, each failure confirmed on a fresh subject, the first of its
 //! signature shrunk and filed. What it returns depends on seed, subject and epoch alone.
 
+use super::before::FiledBefore;
 use super::earlier::Judged;
 use super::files::{Filed, file_finding, file_not_judged, file_shape, file_unconfirmed};
 use super::ledger::Ledger;
@@ -38,6 +39,7 @@ pub(super) struct EpochRunner<'a> {
     plan: &'a Plan,
     pub(super) isolation: Isolation,
     log: Option<&'a Log>,
+    before: &'a FiledBefore,
     listener: &'a (dyn Fn(Event<'_>) + Sync),
 }
 
@@ -45,10 +47,11 @@ impl<'a> EpochRunner<'a> {
     pub(super) fn start(
         plan: &'a Plan,
         log: Option<&'a Log>,
+        before: &'a FiledBefore,
         interrupted: &Arc<AtomicBool>,
         listener: &'a (dyn Fn(Event<'_>) + Sync),
     ) -> Result<Self, IsolationError> {
-        Ok(EpochRunner { plan, isolation: Isolation::start(Arc::clone(interrupted))?, log, listener })
+        Ok(EpochRunner { plan, isolation: Isolation::start(Arc::clone(interrupted))?, log, before, listener })
     }
 
     pub(super) fn run(
@@ -257,11 +260,31 @@ impl<'a> EpochRunner<'a> {
         signature: &Signature,
         patience: Patience,
     ) -> Result<Filed, CampaignError> {
-        file_finding(&self.plan.out, target, wire, signature, self.isolation.met())?;
+        let known = self.isolation.met();
+        let before = self.no_longer_before(index, target, wire, signature)?;
+        let (wire, known) = before.map_or((wire, known), |before| (before, self.isolation.met()));
+        file_finding(&self.plan.out, target, wire, signature, known)?;
         let audits = self.audits();
         let small = shrink_wire(&mut self.isolation, index, target, wire, signature, patience, audits)?;
         let known = met(&mut self.isolation, index, &small, audits)?;
         file_finding(&self.plan.out, target, &small, signature, known)
+    }
+
+    /// The trace that an earlier run filed for the finding, if it has no more ops and still fails so: a longer one
+    /// never takes its place.
+    fn no_longer_before(
+        &mut self,
+        index: usize,
+        target: &dyn Target,
+        wire: &[u8],
+        signature: &Signature,
+    ) -> Result<Option<&'a [u8]>, IsolationError> {
+        let ops = |wire| target.dialect().op_count(wire);
+        let before = self.before.get(self.plan, target, signature).filter(|before| ops(before) <= ops(wire));
+        let Some(before) = before else { return Ok(None) };
+        let again = self.confirm(index, target, before, None)?;
+        let is_same = matches!(again, Confirmed::Finding(seen, _) if seen == *signature);
+        Ok(is_same.then_some(before))
     }
 }
 

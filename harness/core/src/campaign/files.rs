@@ -119,9 +119,14 @@ fn file_with_story(
     file(out, target, wire, stem, &header)
 }
 
+/// Where a trace of a target is filed.
+pub(super) fn path_of(out: &Path, target: &dyn Target, stem: &str) -> PathBuf {
+    out.join(target.dialect().name()).join(format!("{}-{stem}.jsonl", target.subject()))
+}
+
 fn file(out: &Path, target: &dyn Target, wire: &[u8], stem: &str, header: &Header) -> Result<Filed, CampaignError> {
     let dialect = target.dialect();
-    let path = out.join(dialect.name()).join(format!("{}-{stem}.jsonl", target.subject()));
+    let path = path_of(out, target, stem);
     let text = dialect.print(wire, header);
     write_atomically(&path, text.as_bytes()).map_err(|source| CampaignError::Write { path: path.clone(), source })?;
     Ok(Filed { path, ops: dialect.op_count(wire), wire: wire.to_vec(), known: header.known.clone() })

@@ -2,6 +2,7 @@
 //! confirms and deduplicates findings, and files them. It judges nothing and prints nothing: it tells what happens as
 //! events.
 
+mod before;
 mod earlier;
 mod epoch;
 mod exhaustive;
@@ -31,6 +32,7 @@ use crate::isolate::IsolationError;
 use crate::registry::Registry;
 use crate::target::Dialect;
 use crate::threads::in_threads;
+use before::FiledBefore;
 use epoch::EpochRunner;
 use ledger::{Entered, Ledger};
 pub use log::Damage;
@@ -131,6 +133,8 @@ pub struct Campaign<'a> {
     plan: Plan,
     log: Option<Log>,
     past: Past,
+    /// What runs before this campaign filed; its own files are no older runs'.
+    before: FiledBefore,
 }
 
 /// Runs a campaign from its beginning. When `interrupted` becomes true it stops, keeps what it has, and summarises.
@@ -154,7 +158,8 @@ impl<'a> Campaign<'a> {
         }
         let log = plan.log.then(|| Log::begin(registry, &plan)).transpose()?;
         sweep(registry, &plan);
-        Ok(Campaign { registry, plan, log, past: Past::default() })
+        let before = FiledBefore::read(registry, &own);
+        Ok(Campaign { registry, plan, log, past: Past::default(), before })
     }
 
     /// Takes up the campaign that was killed or interrupted in this folder. With an op budget its end is as if nothing
@@ -162,7 +167,7 @@ impl<'a> Campaign<'a> {
     pub fn take_up(registry: &'a Registry, out: &Path, workers: usize) -> Result<Self, CampaignError> {
         let (log, plan, past) = Log::take_up(registry, out)?;
         sweep(registry, &plan);
-        Ok(Campaign { registry, plan: Plan { workers, ..plan }, log: Some(log), past })
+        Ok(Campaign { registry, plan: Plan { workers, ..plan }, log: Some(log), past, before: FiledBefore::default() })
     }
 
     /// What it was asked to do.
@@ -189,7 +194,7 @@ impl<'a> Campaign<'a> {
         interrupted: &Arc<AtomicBool>,
         listener: &(dyn Fn(Event<'_>) + Sync),
     ) -> Result<RunFile, CampaignError> {
-        let Campaign { registry, mut plan, log, past } = self;
+        let Campaign { registry, mut plan, log, past, before } = self;
         let log = log.as_ref();
         plan.keep_own(registry);
         let plan = &plan;
@@ -209,7 +214,7 @@ impl<'a> Campaign<'a> {
         past.found.into_iter().for_each(|(target, found)| ledger.note_told(target, found));
         let ledger = Mutex::new(ledger);
         let lock = || ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = || EpochRunner::start(plan, log, interrupted, listener);
+        let start = || EpochRunner::start(plan, log, &before, interrupted, listener);
         let stop = || interrupted.store(true, Ordering::Relaxed);
 
         if let Some(folder) = &plan.corpus {
