@@ -2,11 +2,12 @@
 //! under libFuzzer and under AFL++, with and without, from the same seeds with the same number of inputs. All that was
 //! measured is printed, as a Markdown table, whatever it says.
 
-use crate::afl::{Fleet, Limit, build};
-use crate::command::{Run, Trouble};
+use crate::interrupted;
 use crate::libfuzzer::{Flavour, Session, inputs_run, needs_cargo_fuzz};
 use crate::room::Room;
 use clap::Args;
+use memtwin::drivers::afl::{Fleet, Limit, build};
+use memtwin::drivers::command::Trouble;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,7 @@ impl Feedback {
 
     fn rows(&self, room: &Room) -> Result<Vec<String>, Trouble> {
         needs_cargo_fuzz(room)?;
-        let programs = build(room)?;
+        let programs = build(&room.project())?;
         let mut rows = Vec::new();
         let is_chosen = |name: &str| self.components.is_empty() || self.components.iter().any(|chosen| chosen == name);
         for (component, subjects) in DEFECTS.into_iter().filter(|(component, _)| is_chosen(component)) {
@@ -147,7 +148,7 @@ impl Attempt<'_> {
         let limit = Limit::Inputs { inputs, seed };
         let fleet =
             Fleet { component, subject, instances: 1, has_main: false, limit, sync: &sync, foreign: None, feedback };
-        let ended = fleet.run(room, programs)?;
+        let ended = fleet.run(&room.project(), programs, &*interrupted()?)?;
         if ended.was_interrupted {
             return Err(Trouble::Failed("interrupted".to_owned()));
         }
@@ -164,7 +165,7 @@ impl Attempt<'_> {
 
 /// How many features of the model the inputs of a folder reach, as memtwin itself measures it.
 fn reached(room: &Room, corpus: &Path) -> Result<u64, Trouble> {
-    let printed = Run::memtwin(room).with(["corpus", "minimize"]).with([corpus]).keep()?.success()?;
+    let printed = room.memtwin().with(["corpus", "minimize"]).with([corpus]).keep()?.success()?;
     let words: Vec<&str> = printed.split_whitespace().collect();
     let number = words.windows(2).find(|pair| pair[1] == "features").and_then(|pair| pair[0].parse().ok());
     number.ok_or_else(|| Trouble::Failed(format!("memtwin does not say how many features are reached: {printed}")))

@@ -1,8 +1,9 @@
 //! cargo-fuzz: how the targets are built and run from the committed seeds. It judges nothing, and leaves the folders of
 //! the repository as they are.
 
-use crate::command::{Printed, Run, Trouble};
 use crate::room::Room;
+use memtwin::drivers::command::{Printed, Run, Trouble};
+use memtwin::drivers::seeds;
 use std::path::Path;
 
 /// The most time a session may take, in seconds.
@@ -36,7 +37,7 @@ pub(crate) struct Session<'a> {
 impl Session<'_> {
     /// Runs it. libFuzzer puts what it finds interesting beside the seeds that are copied to this folder.
     pub(crate) fn run(&self, room: &Room, corpus: &Path) -> Result<Printed, Trouble> {
-        crate::seeds::copy(room, self.component, self.subject, corpus)?;
+        seeds::copy(&room.project(), self.component, self.subject, corpus)?;
         // What an unsupervised run dies of is filed by nobody else, so it must stay.
         let artifacts = room.target().join("libfuzzer").join(self.component);
         std::fs::create_dir_all(&artifacts)?;

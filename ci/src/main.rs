@@ -2,20 +2,16 @@
 //! changes a file of the repository except through `cargo xtask generate`.
 #![forbid(unsafe_code)]
 
-mod afl;
 mod attack;
-mod command;
 mod feedback;
 mod gates;
 mod generate;
 mod libfuzzer;
 mod matrix;
-mod nightly;
 mod oss_fuzz;
 mod report;
 mod room;
 mod run_file;
-mod seeds;
 mod steps;
 mod toolchain;
 mod vocabulary;
@@ -24,6 +20,8 @@ use clap::{Parser, Subcommand};
 use room::Room;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Replays for the matrix run in workers of this program, which need an allocator that knows their limits.
 #[global_allocator]
@@ -52,12 +50,13 @@ enum Verb {
     },
     /// Build the fuzz targets as ClusterFuzzLite and OSS-Fuzz do, and hold the result to their contract
     OssFuzzCheck(oss_fuzz::OssFuzzCheck),
-    /// Run AFL++ on several cores and hosts, and shrink what it finds
-    Afl(afl::Afl),
     /// Measure what it is worth that fuzzers hear of the model's features
     Feedback(feedback::Feedback),
-    /// Fuzz every component with every engine for a given time, and report
-    Nightly(nightly::Nightly),
+}
+
+/// Becomes true at Ctrl-C from now on, so that fuzzers are ended in order; a second one ends this program.
+fn interrupted() -> std::io::Result<Arc<AtomicBool>> {
+    Ok(memtwin::isolate::interrupts()?.flag)
 }
 
 fn main() -> ExitCode {
@@ -69,9 +68,7 @@ fn main() -> ExitCode {
         Verb::Gates(gates) => gates.run(&room),
         Verb::Generate { check } => generate::generate(&room, check),
         Verb::OssFuzzCheck(check) => check.run(&room),
-        Verb::Afl(afl) => afl.run(&room),
         Verb::Feedback(feedback) => feedback.run(&room),
-        Verb::Nightly(nightly) => nightly.run(&room),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

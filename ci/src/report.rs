@@ -1,10 +1,10 @@
 //! Runs the steps of a lane, all of them, and says how each ended: a step that could not run is shown as skipped with
 //! the command that would make it run, and never counts as passed.
 
-use crate::command::Trouble;
 use crate::room::Room;
 use crate::steps::{Lane, STEPS, Step, note_worktree};
 use clap::Args;
+use memtwin::drivers::command::Trouble;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Instant;

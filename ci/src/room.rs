@@ -1,5 +1,7 @@
 //! Where things lie: the repository's root and the folders that steps work in. Nothing is looked for anywhere else.
 
+use memtwin::drivers::Project;
+use memtwin::drivers::command::Run;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,12 +39,20 @@ impl Room {
         files(&self.root.join(".github/workflows"), |path| path.extension() == Some(OsStr::new("yml")))
     }
 
-    /// The committed seeds of a component, in the order of their names.
-    pub(crate) fn seeds(&self, component: &str) -> io::Result<Vec<PathBuf>> {
-        let is_seed =
-            |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("seed-"));
-        files(&self.root.join("corpus").join(component), is_seed)
+    /// memtwin itself, built for release.
+    pub(crate) fn memtwin(&self) -> Run {
+        memtwin(&self.root)
     }
+
+    /// memtwin itself, for the drivers of fuzzing engines.
+    pub(crate) fn project(&self) -> Project {
+        Project { root: self.root.clone(), fuzz: self.root.join("fuzz"), program: memtwin }
+    }
+}
+
+fn memtwin(root: &Path) -> Run {
+    let run = Run::cargo(root, ["run", "--release", "--quiet", "--locked", "--manifest-path"]);
+    run.with([root.join("Cargo.toml")]).with(["--bin", "memtwin", "--"])
 }
 
 /// The chosen files of a folder, in the order of their names; none where there is no folder.

@@ -1,7 +1,7 @@
 //! What a run file (schema memtwin-run/1, see reports/README.md) must say for a step to pass. It reads the JSON as
 //! others would, not the harness's own types: the schema is what is tested.
 
-use crate::command::{Printed, Trouble, last_lines};
+use memtwin::drivers::command::{Printed, Trouble, last_lines};
 use serde_json::Value;
 
 /// Reads a run file.

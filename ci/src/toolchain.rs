@@ -1,8 +1,8 @@
 //! The nightly toolchain: pinned in one file, so that all machines build with the same. Where it is missing, the
 //! nightly that is installed serves. It installs nothing.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
+use memtwin::drivers::command::{Run, Trouble};
 
 /// Where the name of the pinned toolchain stands, below the root.
 const PIN: &str = "ci/nightly-toolchain";

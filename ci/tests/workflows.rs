@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const COMMANDS: &[&str] = &[
     ".ci/",
     "cargo xtask ",
+    "cargo run --release -- nightly ",
     "cargo install ",
     "cargo afl config ",
     "rustup ",

@@ -43,6 +43,8 @@ pub use c_libraries::C_GUEST_MEMORIES;
 #[cfg(feature = "heap")]
 pub use libraries::MALLOC_LIBRARIES;
 pub use memtwin_core::*;
+#[cfg(feature = "nightly")]
+pub use memtwin_drivers as drivers;
 #[cfg(feature = "heap")]
 pub use memtwin_heap as heap;
 #[cfg(feature = "report")]

@@ -1,7 +1,7 @@
 //! Bad files: each is bad in one way. They are made, not kept: some are larger than a repository should be, and some
 //! are no files at all.
 
-use crate::command::{Run, Trouble};
+use memtwin::drivers::command::{Run, Trouble};
 use memtwin::random::Random;
 use std::ffi::OsStr;
 use std::fs::File;

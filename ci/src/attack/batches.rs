@@ -4,7 +4,7 @@
 use super::calls::Call;
 use super::judge::{CODES, complaints};
 use super::place::Place;
-use crate::command::Trouble;
+use memtwin::drivers::command::Trouble;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

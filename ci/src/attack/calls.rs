@@ -2,7 +2,7 @@
 //! Nothing is judged here.
 
 use super::processes::{self, Watched};
-use crate::command::Trouble;
+use memtwin::drivers::command::Trouble;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};

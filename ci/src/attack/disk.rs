@@ -5,8 +5,8 @@ use super::Count;
 use super::calls::Call;
 use super::judge::complaints;
 use super::place::Place;
-use crate::command::{Run, Trouble};
 use crate::run_file;
+use memtwin::drivers::command::{Run, Trouble};
 use std::path::Path;
 
 const CAMPAIGN: &str =

@@ -4,7 +4,7 @@
 use super::Count;
 use super::judge::complaints;
 use super::place::Place;
-use crate::command::{Run, Trouble};
+use memtwin::drivers::command::{Run, Trouble};
 
 /// A campaign of a second or less; `"$@"` is the program.
 const FUZZ: &str = "\"$@\" fuzz guest_memory/GM-01 guest_memory/physical_memory --seed 1 --ops 300k --workers 2 --out";

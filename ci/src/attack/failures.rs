@@ -1,7 +1,7 @@
 //! Failures: each is one line with the command that shows it again, and its input is kept below the target folder.
 
 use super::calls::Call;
-use crate::command::{Run, Trouble};
+use memtwin::drivers::command::{Run, Trouble};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use super::judge::{CODES, complaints};
 use super::place::Place;
 use super::{Count, bad_files, calls::Call};
-use crate::command::{Run, Trouble};
+use memtwin::drivers::command::{Run, Trouble};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 

@@ -17,9 +17,9 @@ mod place;
 mod processes;
 mod streams;
 
-use crate::command::Trouble;
 use crate::room::Room;
 use clap::{Args, ValueEnum};
+use memtwin::drivers::command::Trouble;
 use place::Place;
 use std::io::Write as _;
 

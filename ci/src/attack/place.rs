@@ -3,8 +3,8 @@
 
 use super::calls::Call;
 use super::failures::Failures;
-use crate::command::{Run, Trouble};
 use crate::room::Room;
+use memtwin::drivers::command::{Run, Trouble};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,7 +3,7 @@
 use super::Count;
 use super::judge::complaints;
 use super::place::Place;
-use crate::command::Trouble;
+use memtwin::drivers::command::Trouble;
 
 /// A trace whose header lies, so that its replay is red.
 const RED: &str = "streams/red.jsonl";

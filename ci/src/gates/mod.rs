@@ -5,12 +5,12 @@ mod faults;
 mod harm;
 mod scratch;
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::steps::{Lane, STEPS};
 use crate::toolchain::nightly;
 use clap::Args;
 use faults::{FAULTS, Fault, NO_FAULT, TESTS};
+use memtwin::drivers::command::{Run, Trouble};
 use scratch::Scratch;
 use std::fmt::Write as _;
 use std::io::Write as _;

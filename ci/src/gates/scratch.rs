@@ -1,8 +1,8 @@
 //! The copy of the tree that faults are planted in, with uncommitted changes. It stays where it is from fault to fault,
 //! and builds into a folder of its own, so that what did not change is built once.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
+use memtwin::drivers::command::{Run, Trouble};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;

@@ -2,9 +2,9 @@
 //! but what finds the tools.
 
 use super::Sanitizer;
-use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::toolchain::nightly;
+use memtwin::drivers::command::{Run, Trouble};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -6,9 +6,9 @@ mod build;
 mod contract;
 mod programs;
 
-use crate::command::Trouble;
 use crate::room::Room;
 use clap::{Args, ValueEnum};
+use memtwin::drivers::command::Trouble;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

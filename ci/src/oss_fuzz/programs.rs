@@ -3,7 +3,7 @@
 
 use super::Sanitizer;
 use super::contract::{DICTIONARY, OPTIONS, SEEDS, libfuzzer_arguments};
-use crate::command::{Printed, Run, Trouble, last_lines};
+use memtwin::drivers::command::{Printed, Run, Trouble, last_lines};
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::Path;

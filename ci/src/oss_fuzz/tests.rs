@@ -4,7 +4,7 @@
 use super::contract::{dictionary_offences, offences, option_offences, seed_offences};
 use super::programs::{coverage_offences, form_offences, fuzzing_offences, is_call_of_sanitizer};
 use super::{Sanitizer, hold};
-use crate::command::Trouble;
+use memtwin::drivers::command::Trouble;
 use memtwin::target::Dialect;
 use sha1::{Digest as _, Sha1};
 use std::collections::BTreeSet;

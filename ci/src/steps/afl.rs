@@ -1,10 +1,11 @@
 //! The steps that run AFL++: two instances on every component's target must keep no crash and be stable, and narrowed
 //! to a subject with a defect they must keep one that memtwin shrinks to a trace that replays.
 
-use super::fuzzers::{DEFECTS, replays};
-use crate::afl::{Fleet, Instance, Limit, build, file, replay_line};
-use crate::command::Trouble;
+use super::fuzzers::DEFECTS;
+use crate::interrupted;
 use crate::room::Room;
+use memtwin::drivers::afl::{Fleet, Instance, Limit, build, file};
+use memtwin::drivers::command::Trouble;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const MOST_INPUTS: u64 = 200_000;
 const SEED: u64 = 1337;
 
 pub(super) fn finds_nothing(room: &Room) -> Result<(), Trouble> {
-    let programs = build(room)?;
+    let programs = build(&room.project())?;
     for dialect in memtwin::built_in().dialects() {
         let component = dialect.name();
         for instance in fuzz(room, &programs, component, None, Limit::Time(TIME))?.1 {
@@ -35,16 +36,16 @@ pub(super) fn finds_nothing(room: &Room) -> Result<(), Trouble> {
 }
 
 pub(super) fn finds_defects(room: &Room) -> Result<(), Trouble> {
-    let programs = build(room)?;
+    let programs = build(&room.project())?;
     for (component, subject) in DEFECTS {
         let limit = Limit::Inputs { inputs: MOST_INPUTS, seed: SEED };
         let (out, instances) = fuzz(room, &programs, component, Some(subject), limit)?;
         let crashes: Vec<_> = instances.into_iter().flat_map(|instance| instance.crashes).collect();
-        let filed = file(room, component, Some(subject), &crashes, out.path())?;
+        let filed = file(&room.project(), component, Some(subject), &crashes, out.path())?;
         let Some(finding) = filed.findings.first() else {
             return Err(Trouble::Failed(format!("AFL++ did not find {subject} within {MOST_INPUTS} inputs")));
         };
-        replays(room, &replay_line(&finding.trace))?;
+        room.memtwin().with(["replay"]).with([&finding.trace]).pass()?;
     }
     Ok(())
 }
@@ -70,6 +71,6 @@ fn fuzz(
         foreign: None,
         feedback: true,
     };
-    let ended = fleet.run(room, programs)?;
+    let ended = fleet.run(&room.project(), programs, &*interrupted()?)?;
     if ended.was_interrupted { Err(Trouble::Failed("interrupted".to_owned())) } else { Ok((out, ended.instances)) }
 }

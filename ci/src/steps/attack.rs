@@ -1,8 +1,8 @@
 //! The steps that attack the program: the short form at every change, all of it in the full lane.
 
 use crate::attack::Attack;
-use crate::command::Trouble;
 use crate::room::Room;
+use memtwin::drivers::command::Trouble;
 
 pub(super) fn short(room: &Room) -> Result<(), Trouble> {
     attack(room, false)

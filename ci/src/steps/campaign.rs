@@ -1,9 +1,9 @@
 //! Steps that run memtwin's own campaigns and judge their run files.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
 use memtwin::Target;
+use memtwin::drivers::command::{Run, Trouble};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -16,7 +16,7 @@ const SECONDS_TO_CATCH: f64 = 2.0;
 pub(super) fn campaign(room: &Room) -> Result<(), Trouble> {
     for component in components() {
         let out = tempfile::tempdir()?;
-        let run = fuzz(Run::memtwin(room), &[&component], &["--seed", "7", "--ops", "200M"], out.path())?;
+        let run = fuzz(room.memtwin(), &[&component], &["--seed", "7", "--ops", "200M"], out.path())?;
         run_file::as_expected(&run, &sound_subjects(&component))?;
     }
     Ok(())
@@ -27,12 +27,8 @@ pub(super) fn seeds(room: &Room) -> Result<(), Trouble> {
     for component in components() {
         for seed in ["1", "2", "3"] {
             let out = tempfile::tempdir()?;
-            let run = fuzz(
-                Run::memtwin(room),
-                &[&component],
-                &["--seed", seed, "--ops", "20M", "--workers", "1"],
-                out.path(),
-            )?;
+            let run =
+                fuzz(room.memtwin(), &[&component], &["--seed", seed, "--ops", "20M", "--workers", "1"], out.path())?;
             run_file::as_expected(&run, &sound_subjects(&component))?;
             run_file::caught_within(&run, SECONDS_TO_CATCH)?;
         }
@@ -43,7 +39,7 @@ pub(super) fn seeds(room: &Room) -> Result<(), Trouble> {
 /// Every short trace over the small worlds, on every sound subject.
 pub(super) fn exhaustive(room: &Room) -> Result<(), Trouble> {
     let out = tempfile::tempdir()?;
-    Run::memtwin(room).with(["exhaustive", "--depth", "3", "--out"]).with([out.path()]).pass()
+    room.memtwin().with(["exhaustive", "--depth", "3", "--out"]).with([out.path()]).pass()
 }
 
 /// The same seed and op budget with one worker and with two: the same run file but for times, the same files.
@@ -66,7 +62,7 @@ fn workers_find(room: &Room, component: &str, workers: &str) -> Result<(Value, B
     // Run files name traces as the command line names the folder, so both runs name it alike, from folders of their
     // own.
     let folder = tempfile::tempdir()?;
-    let run = Run::memtwin(room).in_folder(folder.path());
+    let run = room.memtwin().in_folder(folder.path());
     let registry = memtwin::built_in();
     let names = registry.targets().filter(|target| target.dialect().name() == component).map(Target::name);
     let names: Vec<_> = names.filter(|name| !ON_THE_WORKERS_MALLOC.contains(&name.as_str())).collect();

@@ -1,11 +1,12 @@
 //! The step in which engines go on from each other's corpora: what one of them kept must raise what every other begins
 //! with, and be to memtwin a trace like any other. Each works in a folder of its own.
 
-use crate::afl::{self, Fleet, Limit};
-use crate::command::{Run, Trouble, last_lines};
 use crate::libfuzzer::{Flavour, Session, cargo_fuzz, needs_cargo_fuzz};
 use crate::room::Room;
-use crate::{run_file, seeds};
+use crate::{interrupted, run_file};
+use memtwin::drivers::afl::{self, Fleet, INPUT_MILLISECONDS, Limit};
+use memtwin::drivers::command::{Run, Trouble, last_lines};
+use memtwin::drivers::seeds;
 use serde_json::Value;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ const ENGINES: [Engine; 3] = [Engine::Guided, Engine::LibFuzzer, Engine::Afl];
 
 pub(super) fn corpora(room: &Room) -> Result<(), Trouble> {
     needs_cargo_fuzz(room)?;
-    let programs = afl::build(room)?;
+    let programs = afl::build(&room.project())?;
     for dialect in memtwin::built_in().dialects() {
         exchange(room, &programs, dialect.name())?;
     }
@@ -40,7 +41,7 @@ fn exchange(room: &Room, programs: &Path, component: &str) -> Result<(), Trouble
     // memtwin knows by the folder's name what the bytes mean.
     let folder = |name: &str| place.path().join(name).join(component);
     let alone = folder("seeds");
-    seeds::copy(room, component, None, &alone)?;
+    seeds::copy(&room.project(), component, None, &alone)?;
     for writer in ENGINES {
         let written = folder(&format!("{writer:?}"));
         writer.write(room, programs, component, &written)?;
@@ -64,7 +65,7 @@ impl Engine {
     fn write(self, room: &Room, programs: &Path, component: &str, corpus: &Path) -> Result<(), Trouble> {
         match self {
             Engine::Guided => {
-                seeds::copy(room, component, None, corpus)?;
+                seeds::copy(&room.project(), component, None, corpus)?;
                 guided(room, component, corpus, OPS).map(|_features| ())
             }
             Engine::LibFuzzer => {
@@ -93,7 +94,7 @@ impl Engine {
                     feedback: true,
                 };
                 std::fs::create_dir_all(corpus)?;
-                let ended = fleet.run(room, programs)?;
+                let ended = fleet.run(&room.project(), programs, &*interrupted()?)?;
                 ended.instances.iter().try_for_each(|instance| instance.copy_queue(corpus))
             }
         }
@@ -118,16 +119,25 @@ impl Engine {
                 let silent = || Trouble::Failed(format!("{component}: {}", last_lines(&printed.err)));
                 begun(&printed.err).ok_or_else(silent)
             }
-            Engine::Afl => afl::reached(room, &programs.join(component), corpus),
+            Engine::Afl => reached(room, &programs.join(component), corpus),
         }
     }
+}
+
+/// How many places of AFL++'s map the inputs of a folder reach, features of the model among them.
+fn reached(room: &Room, program: &Path, corpus: &Path) -> Result<u64, Trouble> {
+    let map = tempfile::NamedTempFile::new()?;
+    let run = Run::cargo(&room.root, ["afl", "showmap", "-C", "-e", "-q", "-t", INPUT_MILLISECONDS]);
+    run.with([Path::new("-i"), corpus, Path::new("-o"), map.path(), Path::new("--"), program]).keep()?.success()?;
+    let lines = std::fs::read_to_string(map.path())?.lines().count();
+    Ok(lines as u64)
 }
 
 /// A campaign on sound subjects, and the features that it has reached at its end.
 fn guided(room: &Room, component: &str, corpus: &Path, ops: &str) -> Result<u64, Trouble> {
     let out = tempfile::tempdir()?;
     let folder = corpus.parent().unwrap_or(corpus);
-    let run = Run::memtwin(room).with(["fuzz", component, "--json", "--seed", &SEED.to_string(), "--ops", ops]);
+    let run = room.memtwin().with(["fuzz", component, "--json", "--seed", &SEED.to_string(), "--ops", ops]);
     let printed = run.with([Path::new("--corpus"), folder, Path::new("--out"), out.path()]).keep()?;
     let run = run_file::parse(&printed.success()?)?;
     let subjects = run["subjects"].as_array().into_iter().flatten();
@@ -145,16 +155,16 @@ fn begun(printed: &str) -> Option<u64> {
 fn reads(room: &Room, component: &str, written: &Path) -> Result<(), Trouble> {
     let files = files(written)?;
     let failed = |replay: &&Value| replay["verdict"] == "failed";
-    if let Some(replay) = seeds::replays(room, None, &files)?.iter().find(failed) {
+    if let Some(replay) = seeds::replays(&room.project(), None, &files)?.iter().find(failed) {
         return Err(Trouble::Failed(format!("what a fuzzer kept does not agree: {replay}")));
     }
     let own: Vec<PathBuf> = files.into_iter().filter(|path| !path.to_string_lossy().contains("seed-")).collect();
     let nothing = || Trouble::Failed(format!("{} holds nothing but seeds", written.display()));
     let first = own.first().ok_or_else(nothing)?;
-    Run::memtwin(room).with(["explain"]).with([first]).keep()?.success()?;
+    room.memtwin().with(["explain"]).with([first]).keep()?.success()?;
     let form = |from: &Path, form: &str, name: &str| {
         let to = written.with_file_name(name);
-        Run::memtwin(room).with(["convert", "--to", form, "-o"]).with([to.as_path(), from]).pass().map(|()| to)
+        room.memtwin().with(["convert", "--to", form, "-o"]).with([to.as_path(), from]).pass().map(|()| to)
     };
     let wire = form(first, "wire", "wire")?;
     let there_and_back = form(&form(first, "jsonl", "trace.jsonl")?, "wire", "wire-again")?;
@@ -163,15 +173,15 @@ fn reads(room: &Room, component: &str, written: &Path) -> Result<(), Trouble> {
     }
     let (subject, failing) = fails(room, component, &own)?;
     let small = written.with_file_name("small.jsonl");
-    Run::memtwin(room).with(["shrink", "--subject", subject, "-o"]).with([&small, &failing]).pass()?;
-    Run::memtwin(room).with(["replay"]).with([&small]).pass()
+    room.memtwin().with(["shrink", "--subject", subject, "-o"]).with([&small, &failing]).pass()?;
+    room.memtwin().with(["replay"]).with([&small]).pass()
 }
 
 /// A subject that fails on one of the files, and the file.
 fn fails(room: &Room, component: &str, files: &[PathBuf]) -> Result<(&'static str, PathBuf), Trouble> {
     let registry = memtwin::built_in();
     for target in registry.targets().filter(|target| !target.is_sound() && target.dialect().name() == component) {
-        let replays = seeds::replays(room, Some(target.subject()), files)?;
+        let replays = seeds::replays(&room.project(), Some(target.subject()), files)?;
         let failing = replays.iter().find(|replay| replay["verdict"] == "failed");
         if let Some(path) = failing.and_then(|replay| replay["trace"].as_str()) {
             return Ok((target.subject(), path.into()));

@@ -2,11 +2,11 @@
 //! defect must kill it with the signature that the trace expects. Narrowed to a subject with a defect it must find that
 //! itself, and what it files must replay.
 
-use crate::command::{Run, Trouble, last_lines};
 use crate::libfuzzer::{Flavour, Session, cargo_fuzz, inputs_run, needs_cargo_fuzz};
 use crate::room::Room;
 use crate::toolchain::nightly;
 use memtwin::Registry;
+use memtwin::drivers::command::{Run, Trouble, last_lines};
 use memtwin::trace_files::load;
 use std::path::Path;
 
@@ -52,7 +52,7 @@ pub(super) fn cmin(room: &Room) -> Result<(), Trouble> {
     session(flavour, component, None).run(room, &corpus)?.success()?;
     std::fs::write(corpus.join("adds-nothing"), [0])?;
     cargo_fuzz(room, flavour, "cmin", component).with([&corpus]).pass()?;
-    for seed in room.seeds(component)? {
+    for seed in room.project().seeds(component)? {
         let kept = corpus.join(seed.file_name().unwrap_or_default());
         if !std::fs::read(&kept).is_ok_and(|bytes| std::fs::read(&seed).is_ok_and(|committed| committed == bytes)) {
             return Err(Trouble::Failed(format!("{} is not what it was after cargo fuzz cmin", kept.display())));

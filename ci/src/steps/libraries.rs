@@ -1,9 +1,9 @@
 //! The step on malloc libraries that nobody here wrote: those of the distribution, under the contract `c`. They are
 //! installed where that can be done.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
+use memtwin::drivers::command::{Run, Trouble};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ impl Library {
         let out = tempfile::tempdir()?;
         let library = format!("{FOLDER}/{}", self.file);
         let fuzz = ["fuzz", "heap", "--library", &library, "--ops", OPS, "--seed", "7", "--json", "--out"];
-        let ended = Run::memtwin(room).with(fuzz).with([out.path()]).keep()?;
+        let ended = room.memtwin().with(fuzz).with([out.path()]).keep()?;
         let Some(known) = &self.known else {
             let run = run_file::parse(&ended.success()?)?;
             return run_file::as_expected(&run, &[self.file.split(':').next().unwrap_or(self.file)]);

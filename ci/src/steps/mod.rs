@@ -17,8 +17,8 @@ mod traces;
 mod witness;
 mod workflows;
 
-use crate::command::Trouble;
 use crate::room::Room;
+use memtwin::drivers::command::Trouble;
 
 /// When a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

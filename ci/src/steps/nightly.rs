@@ -2,8 +2,8 @@
 //! command that shows it again; on a sound subject the second of two runs must go on from the first. It uses no corpus
 //! but its own.
 
-use crate::command::{Printed, Run, Trouble, last_lines};
 use crate::room::Room;
+use memtwin::drivers::command::{Printed, Run, Trouble, last_lines};
 use std::path::Path;
 
 /// The defect that is planted, and a subject without one.
@@ -15,15 +15,15 @@ pub(super) fn nightly(room: &Room) -> Result<(), Trouble> {
     let (corpus, out) = (folder.path().join("corpus"), folder.path().join("planted"));
     let seeds = corpus.join("brk_heap");
     std::fs::create_dir_all(&seeds)?;
-    for seed in room.seeds("brk_heap")? {
+    for seed in room.project().seeds("brk_heap")? {
         std::fs::copy(&seed, seeds.join(seed.file_name().unwrap_or_default()))?;
     }
     let engines = ["--engine", "guided", "--engine", "libfuzzer", "--no-sanitizer"];
     let printed = run(room, &corpus, &out, &["--time", "30s", "--subject", DEFECT])?.with(engines).keep()?;
     ends_with(&printed, 1)?;
     let summary = std::fs::read_to_string(out.join("summary.md"))?;
-    let replay = summary.lines().find_map(|line| line.strip_prefix("cargo ")).unwrap_or_default();
-    Run::cargo(&room.root, replay.split(' ')).pass()?;
+    let replay = summary.lines().find(|line| line.contains(" replay ")).unwrap_or_default();
+    Run::new(&room.root, "sh", ["-c", replay]).pass()?;
     let pages = std::fs::read_dir(out.join("new-findings"))?.collect::<Result<Vec<_>, _>>()?;
     let page = pages.first().ok_or_else(|| Trouble::Failed("the finding has no page".to_owned()))?;
     if !std::fs::read_to_string(page.path())?.lines().next().is_some_and(|title| title.ends_with(DEFECT)) {
@@ -44,7 +44,7 @@ pub(super) fn nightly(room: &Room) -> Result<(), Trouble> {
 }
 
 fn run(room: &Room, corpus: &Path, out: &Path, arguments: &[&str]) -> Result<Run, Trouble> {
-    let run = Run::xtask(room).with(["nightly"]).with(arguments);
+    let run = room.memtwin().with(["nightly"]).with(arguments);
     Ok(run.with(["--corpus"]).with([corpus]).with(["--out"]).with([out]))
 }
 

@@ -1,9 +1,9 @@
 //! The HTML report in a browser, judged as a reader would: ci/report-page/check.mjs says how. One report is of a real
 //! campaign, the other of a run file whose every text tries to be more than text. It looks at nothing on the network.
 
-use crate::command::{Run, Trouble, last_lines};
 use crate::room::Room;
 use crate::run_file;
+use memtwin::drivers::command::{Run, Trouble, last_lines};
 use std::path::Path;
 
 /// Where Chromium is on common systems.
@@ -35,12 +35,12 @@ pub(super) fn report_page(room: &Room) -> Result<(), Trouble> {
     let found = tempfile::tempdir()?;
     let campaign = place.join("campaign.json");
     let arguments = ["fuzz", "--broken", "--json", "--seed", "7", "--ops", "2M", "--out"];
-    let printed = Run::memtwin(room).with(arguments).with([found.path()]).keep()?;
+    let printed = room.memtwin().with(arguments).with([found.path()]).keep()?;
     run_file::parse(&printed.out).map_err(|_| Trouble::Failed(last_lines(&printed.err)))?;
     std::fs::write(&campaign, &printed.out)?;
     for (name, run) in [("campaign", campaign), ("hostile", source.join("hostile.json"))] {
         let folder = place.join(name);
-        Run::memtwin(room).with(["report", "--to", "html", "--out"]).with([&folder, &run]).pass()?;
+        room.memtwin().with(["report", "--to", "html", "--out"]).with([&folder, &run]).pass()?;
         let check = Run::new(&place, "node", ["check.mjs", "--browser", browser, "--pictures"]);
         check.with([&folder, &folder.join("report.html")]).pass()?;
     }

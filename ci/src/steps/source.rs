@@ -1,9 +1,10 @@
 //! Steps on the source: form, lints, documentation, dependencies, tests. None of them runs a campaign.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::toolchain::nightly;
+use memtwin::drivers::command::{Run, Trouble};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// Manifests outside the workspace.
@@ -48,17 +49,20 @@ pub(super) fn components(room: &Room) -> Result<(), Trouble> {
             return Err(Trouble::Failed(format!("with the feature {feature:?} alone: {}", printed.err)));
         }
     }
-    for example in ["docs/own-component", "docs/own-heap", "docs/own-subject"] {
-        let tree = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
-        let text = Run::cargo(&room.root.join(example), tree).keep()?.success()?;
-        let packages = text.lines().skip(1).collect::<BTreeSet<_>>().len();
-        if MOST_PACKAGES < packages {
-            return Err(Trouble::Failed(format!(
-                "{example} is built of {packages} packages, more than {MOST_PACKAGES}"
-            )));
-        }
+    let examples = ["docs/own-component", "docs/own-heap", "docs/own-subject"];
+    examples.iter().try_for_each(|example| few_packages(&room.root.join(example)))
+}
+
+/// A crate of a user's is built of few packages.
+pub(super) fn few_packages(folder: &Path) -> Result<(), Trouble> {
+    let tree = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--no-dedupe"];
+    let text = Run::cargo(folder, tree).keep()?.success()?;
+    let packages = text.lines().skip(1).collect::<BTreeSet<_>>().len();
+    if packages <= MOST_PACKAGES {
+        return Ok(());
     }
-    Ok(())
+    let what = format!("{} is built of {packages} packages, more than {MOST_PACKAGES}", folder.display());
+    Err(Trouble::Failed(what))
 }
 
 pub(super) fn docs(room: &Room) -> Result<(), Trouble> {

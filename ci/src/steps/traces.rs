@@ -1,27 +1,27 @@
 //! Steps on committed traces, and on the seam for subjects of others. They use the command line as a person does.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
 use crate::run_file;
+use memtwin::drivers::command::{Run, Trouble};
 
 /// Replays every committed trace and every seed.
 pub(super) fn replay(room: &Room) -> Result<(), Trouble> {
     let mut traces = Vec::new();
     for dialect in memtwin::built_in().dialects() {
-        let (crashes, seeds) = (room.crashes(dialect.name())?, room.seeds(dialect.name())?);
+        let (crashes, seeds) = (room.crashes(dialect.name())?, room.project().seeds(dialect.name())?);
         if crashes.is_empty() || seeds.is_empty() {
             return Err(Trouble::Failed(format!("{} has no committed traces, or no seeds", dialect.name())));
         }
         traces.extend(crashes.into_iter().chain(seeds));
     }
-    Run::memtwin(room).with(["replay"]).with(traces).pass()
+    room.memtwin().with(["replay"]).with(traces).pass()
 }
 
 /// Runs every committed trace beside the committed baseline and makes a report of it in every form.
 pub(super) fn regress(room: &Room) -> Result<(), Trouble> {
     let out = tempfile::tempdir()?;
-    Run::memtwin(room).with(["regress", "--out"]).with([out.path()]).pass()?;
-    let report = Run::memtwin(room).with(["report"]).with([out.path().join("regress.json")]);
+    room.memtwin().with(["regress", "--out"]).with([out.path()]).pass()?;
+    let report = room.memtwin().with(["report"]).with([out.path().join("regress.json")]);
     report.with(["--to", "html,junit,sarif,md", "-o"]).with([out.path()]).pass()
 }
 

@@ -1,14 +1,14 @@
 //! Steps that ask the witnesses: judges of page-table models that nobody here wrote.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
+use memtwin::drivers::command::{Run, Trouble};
 
 /// As many reads as the emulator is asked for at least.
 const PROBES: &str = "120000";
 
 /// Hardware and another project's walk.
 pub(super) fn built_in(room: &Room) -> Result<(), Trouble> {
-    let run = Run::memtwin(room).with(["witness", "page_walk", "--probes", "40000"]);
+    let run = room.memtwin().with(["witness", "page_walk", "--probes", "40000"]);
     let printed = agrees(run)?;
     absent(&printed, "/dev/kvm", "run on a machine with virtualisation, and join the group kvm")
 }

@@ -1,8 +1,8 @@
 //! The step that has others judge the workflows: actionlint, which knows expressions and actions, or check-jsonschema,
 //! which knows the form. What the workflows may do is a test, in ci/tests/workflows.rs.
 
-use crate::command::{Run, Trouble};
 use crate::room::Room;
+use memtwin::drivers::command::{Run, Trouble};
 
 /// The schemas that check-jsonschema brings along.
 const SCHEMAS: [&str; 2] = ["vendor.github-workflows", "custom.github-workflows-require-timeout"];

@@ -61,6 +61,8 @@ pub struct FuzzTarget {
     fresh: Option<Box<dyn TraceSource>>,
     donor: Vec<u8>,
     mutant: Vec<u8>,
+    /// Whether it was said that an input is no trace.
+    complained: bool,
 }
 
 /// Where the features of a run are noted.
@@ -143,6 +145,7 @@ impl FuzzTarget {
             mutator: Mutator::new(cutter),
             donor: Vec::new(),
             mutant: Vec::new(),
+            complained: false,
         };
         // What is made once in a process is made now.
         target.run(&[]);
@@ -150,14 +153,23 @@ impl FuzzTarget {
         target
     }
 
-    /// Runs one input. Aborts on a divergence, as fuzzers expect of a finding.
-    pub fn run(&mut self, bytes: &[u8]) {
+    /// Runs one input; returns whether it is a trace, for what is none belongs in no corpus. Aborts on a divergence, as
+    /// fuzzers expect of a finding.
+    pub fn run(&mut self, bytes: &[u8]) -> bool {
         if bytes.starts_with(JSON_PREFIX) {
             match self.read_json(bytes) {
-                Ok((target, wire)) => self.run_on(target, &wire),
-                Err(error) => say(&error.to_string()),
+                Ok((target, wire)) => {
+                    self.run_on(target, &wire);
+                    return true;
+                }
+                // A fuzzer makes many of them out of one that can be read.
+                Err(error) if !self.complained => {
+                    self.complained = true;
+                    say(&error.to_string());
+                }
+                Err(_) => {}
             }
-            return;
+            return false;
         }
         for chosen in 0..self.chosen.len() {
             self.run_on(self.chosen[chosen].0, bytes);
@@ -165,6 +177,7 @@ impl FuzzTarget {
         if self.starts_anew {
             self.runners.clear();
         }
+        true
     }
 
     /// Changes an input op by op, in place; returns its new length. What `bytewise` does is a change now and then, and

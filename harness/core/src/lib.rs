@@ -5,7 +5,7 @@
 compile_error!("memtwin supports x86-64 Linux only: its isolation uses Linux system calls and its subjects x86 pages");
 
 pub mod accepted;
-#[cfg(feature = "collection")]
+#[cfg(feature = "bench")]
 pub mod bench;
 pub mod campaign;
 pub mod cli;
@@ -122,7 +122,10 @@ macro_rules! libfuzzer_target {
 
         libfuzzer_sys::fuzz_target!(
             init: TARGET.with_borrow(|_| ()),
-            |bytes: &[u8]| TARGET.with_borrow_mut(|target| target.run(bytes))
+            |bytes: &[u8]| -> libfuzzer_sys::Corpus {
+                let is_trace = TARGET.with_borrow_mut(|target| target.run(bytes));
+                if is_trace { libfuzzer_sys::Corpus::Keep } else { libfuzzer_sys::Corpus::Reject }
+            }
         );
 
         libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {

@@ -5,6 +5,7 @@ use crate::library::{self, Found, Request};
 use crate::target::{Dialect, Target};
 use crate::trace::Header;
 use memtwin_models::{Component, Row};
+use std::sync::{Mutex, PoisonError};
 
 /// A component whose rows a registry can hold. The one method is written out for each component, because where it is
 /// written is where everything that runs, shrinks and tells the component's traces is compiled: once, and not again in
@@ -49,6 +50,9 @@ pub trait Loader: Sync {
     fn add(&self, registry: Registry, library: &Found) -> Result<Registry, String>;
 }
 
+/// Rows that a registry was given, where those who look for leaks find them: they stay when the registry goes.
+static KEPT: Mutex<Vec<&'static dyn Target>> = Mutex::new(Vec::new());
+
 /// The targets that a program knows.
 #[derive(Clone, Default)]
 pub struct Registry {
@@ -72,7 +76,9 @@ impl Registry {
     /// stays for the life of the process.
     #[must_use]
     pub fn with<C: Listed>(mut self, row: Row<C>) -> Self {
-        self.targets.push(C::target(Box::leak(Box::new(row))));
+        let target = C::target(Box::leak(Box::new(row)));
+        KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(target);
+        self.targets.push(target);
         self
     }
 

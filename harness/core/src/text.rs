@@ -12,6 +12,8 @@ const LINE_COMMAND: &str = "::";
 /// The most bytes of a name in a file's name: with what stands before and after it, a name stays below the 255 of file
 /// systems.
 const LONGEST_STEM_BYTES: usize = 150;
+/// The most characters of one foreign text in Markdown.
+const LONGEST_CODE: usize = 300;
 
 /// Characters that terminals, browsers and XML readers obey or refuse: control characters but for the line feed, marks
 /// that change the direction of text or that nobody sees, and what is no character at all.
@@ -118,9 +120,36 @@ fn escaped(text: &str, is_line: bool) -> String {
     tame
 }
 
+/// Foreign text as a code span of Markdown: on one line, cut, between more backticks than it has in a row. Make it tame
+/// first where a terminal may show it.
+#[must_use]
+pub fn code(text: &str) -> String {
+    let left = text.chars().count().saturating_sub(LONGEST_CODE);
+    let line: String = text.chars().take(LONGEST_CODE).map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let line = if left == 0 { line } else { format!("{line} … ({left} more characters)") };
+    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    // A space keeps a backtick of the text apart from the fence; Markdown takes it away again.
+    if line.is_empty() || line.starts_with('`') || line.ends_with('`') || line.starts_with(' ') && line.ends_with(' ') {
+        format!("{fence} {line} {fence}")
+    } else {
+        format!("{fence}{line}{fence}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_spans_hold_whatever_stands_in_them() {
+        assert_eq!(code("a/b"), "`a/b`");
+        assert_eq!(code("a`b``c"), "```a`b``c```");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(code(""), "`  `");
+        assert_eq!(code("a\n# b"), "`a # b`");
+        assert!(code(&"x".repeat(1000)).ends_with("x … (700 more characters)`"));
+    }
 
     #[test]
     fn what_a_viewer_would_obey_is_shown() {

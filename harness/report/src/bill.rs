@@ -1,12 +1,12 @@
 //! A bill of health: what was run on a subject that agreed, what it was held to, and what was not judged, as a page
 //! that its maintainer can publish. There is none for a subject that failed, or of which a run says too little.
 
-use super::code;
 use memtwin_core::library;
 use memtwin_core::program::{self, as_argument};
 use memtwin_core::registry::Registry;
 use memtwin_core::run_file::{RunFile, SubjectRun, Verdict};
 use memtwin_core::target::Target;
+use memtwin_core::text::code;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -7,8 +7,6 @@ mod junit;
 mod markdown;
 mod sarif;
 
-pub use markdown::code;
-
 use memtwin_core::program::{self, as_argument};
 use memtwin_core::registry::Registry;
 use memtwin_core::run_file::{self, Finding, RunFile, RunFileError, Status, SubjectRun, tame};

@@ -4,12 +4,11 @@
 
 use super::{is_as_expected, is_unexpected, replay_command};
 use memtwin_core::run_file::{Finding, RunFile, Status, SubjectRun, TraceRun, Verdict};
+use memtwin_core::text::code;
 use std::fmt::Write as _;
 
 /// The most bytes of a comment: hosts take 65,536 characters.
 const MOST_BYTES: usize = 60_000;
-/// The most characters of one foreign text.
-const LONGEST_TEXT: usize = 300;
 
 /// The run as a comment.
 pub(super) fn markdown(run: &RunFile) -> String {
@@ -104,23 +103,6 @@ fn trace_line((trace, ()): (&TraceRun, ())) -> String {
     format!("- {} on {}{expected}{reason}\n", code(&trace.trace), code(&trace.target))
 }
 
-/// Foreign text as a code span of Markdown: on one line, cut, between more backticks than it has in a row. Make it tame
-/// first where a terminal may show it.
-#[must_use]
-pub fn code(text: &str) -> String {
-    let left = text.chars().count().saturating_sub(LONGEST_TEXT);
-    let line: String = text.chars().take(LONGEST_TEXT).map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-    let line = if left == 0 { line } else { format!("{line} … ({left} more characters)") };
-    let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    // A space keeps a backtick of the text apart from the fence; Markdown takes it away again.
-    if line.is_empty() || line.starts_with('`') || line.ends_with('`') || line.starts_with(' ') && line.ends_with(' ') {
-        format!("{fence} {line} {fence}")
-    } else {
-        format!("{fence}{line}{fence}")
-    }
-}
-
 /// The comment so far.
 struct Page {
     text: String,
@@ -147,20 +129,5 @@ impl Page {
             let _ = writeln!(self.text, "\n**{} more lines are left out**: see the whole report.", self.left_out);
         }
         self.text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::code;
-
-    #[test]
-    fn code_spans_hold_whatever_stands_in_them() {
-        assert_eq!(code("a/b"), "`a/b`");
-        assert_eq!(code("a`b``c"), "```a`b``c```");
-        assert_eq!(code("`"), "`` ` ``");
-        assert_eq!(code(""), "`  `");
-        assert_eq!(code("a\n# b"), "`a # b`");
-        assert!(code(&"x".repeat(1000)).ends_with("x … (700 more characters)`"));
     }
 }

@@ -1,6 +1,8 @@
 //! The command line of a program: the core's verbs, and those that the features bring. Each verb is a thin file of its
 //! own.
 
+#[cfg(feature = "nightly")]
+mod afl;
 #[cfg(feature = "report")]
 mod compare;
 #[cfg(feature = "report")]
@@ -9,6 +11,8 @@ mod export;
 mod merge;
 #[cfg(feature = "new")]
 mod new;
+#[cfg(feature = "nightly")]
+mod nightly;
 #[cfg(feature = "record")]
 mod record;
 #[cfg(feature = "report")]
@@ -18,6 +22,8 @@ mod witness;
 
 use clap::Subcommand;
 pub use memtwin_core::cli::{Context, Exit, Failed, Verbs, main_with, screen};
+#[cfg(feature = "nightly")]
+use memtwin_core::program;
 use memtwin_core::registry::Registry;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +47,12 @@ enum Verb {
     /// Record what a program asks of its allocator as traces of heap, and judge the allocator
     #[cfg(feature = "record")]
     Record(record::Record),
+    /// Fuzz every component with every engine for a given time, and report
+    #[cfg(feature = "nightly")]
+    Nightly(nightly::Nightly),
+    /// Run AFL++ on several cores and hosts, and shrink what it finds
+    #[cfg(feature = "nightly")]
+    Afl(afl::Afl),
     /// Write a crate that puts a subject of your own to the test
     #[cfg(feature = "new")]
     New(new::New),
@@ -59,7 +71,13 @@ impl Verbs for Verb {
             Verb::Core(verb) => verb.traces(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.traces(),
-            #[cfg(any(feature = "new", feature = "record", feature = "report", feature = "witness"))]
+            #[cfg(any(
+                feature = "new",
+                feature = "nightly",
+                feature = "record",
+                feature = "report",
+                feature = "witness"
+            ))]
             _ => &[],
         }
     }
@@ -75,6 +93,10 @@ impl Verbs for Verb {
             Verb::Merge(verb) => verb.run(),
             #[cfg(feature = "report")]
             Verb::Export(verb) => verb.run(context),
+            #[cfg(feature = "nightly")]
+            Verb::Nightly(verb) => verb.run(context),
+            #[cfg(feature = "nightly")]
+            Verb::Afl(verb) => verb.run(context),
             #[cfg(feature = "new")]
             Verb::New(verb) => verb.run(),
             #[cfg(feature = "record")]
@@ -89,6 +111,15 @@ impl Verbs for Verb {
 #[must_use]
 pub fn main(registry: &Registry) -> ExitCode {
     main_with::<Verb>(registry)
+}
+
+/// Fuzz targets are programs of their own, which know no library that the command line names.
+#[cfg(feature = "nightly")]
+fn refuse_libraries(context: &Context<'_>, verb: &str) -> Result<(), Failed> {
+    if context.registry.libraries().is_empty() {
+        return Ok(());
+    }
+    Err(format!("{verb} runs the subjects of this program; for a library there is `{} fuzz`", program::called()).into())
 }
 
 /// A run file without a subject and without a trace is no reason to call anything well.

@@ -71,7 +71,7 @@ impl Template {
     }
 
     /// The files of a crate by their paths, with `{{…}}` where something is filled in.
-    fn files(&self) -> [(String, &'static str); 9] {
+    fn files(&self) -> [(String, &'static str); 11] {
         [
             ("Cargo.toml".into(), include_str!("new/package.toml")),
             ("src/lib.rs".into(), self.library),
@@ -79,6 +79,8 @@ impl Template {
             ("tests/campaign.rs".into(), include_str!("new/campaign.rs")),
             ("fuzz/Cargo.toml".into(), include_str!("new/fuzz_package.toml")),
             (format!("fuzz/fuzz_targets/{}.rs", self.component), include_str!("new/fuzz_target.rs")),
+            ("fuzz/afl/Cargo.toml".into(), include_str!("new/afl_package.toml")),
+            (format!("fuzz/afl/src/bin/{}.rs", self.component), include_str!("new/afl_target.rs")),
             (".github/workflows/ci.yml".into(), include_str!("new/workflow.yml")),
             (".gitignore".into(), include_str!("new/gitignore")),
             ("README.md".into(), include_str!("new/readme.md")),
@@ -183,10 +185,12 @@ impl New {
             screen::path(&self.path)
         ))?;
         screen.line(&format!("  cd {}", as_argument(&screen::path(&self.path))))?;
-        screen
-            .line("  cargo run --release                     # catches the broken subject, then runs the sound one")?;
-        screen.line("  cargo test                              # a short campaign")?;
-        screen.line("  cargo run --release -- fuzz --time 5m   # looks for bugs in the sound one")?;
+        screen.line(
+            "  cargo run --release                        # catches the broken subject, then runs the sound one",
+        )?;
+        screen.line("  cargo test                                 # a short campaign")?;
+        screen.line("  cargo run --release -- fuzz --time 5m      # looks for bugs in the sound one")?;
+        screen.line("  cargo run --release -- nightly --time 1h   # every fuzzing engine that is installed")?;
         if let Source::Path(_) = memtwin {
             screen.line(
                 "\nIts Cargo.toml takes memtwin by its path on this machine; README.md says what to write for others.",

@@ -39,6 +39,7 @@ fn every_template_becomes_a_whole_crate() {
         assert!(told.contains("\n  cd my-own\n  cargo run --release "), "{told}");
         let files = files(&room.path("my-own"));
         let target = format!("fuzz/fuzz_targets/{}.rs", chosen[0]);
+        let program = format!("fuzz/afl/src/bin/{}.rs", chosen[0]);
         let names: Vec<_> = files.keys().map(|name| name.to_str().unwrap()).collect();
         let wanted = [
             ".github/workflows/ci.yml",
@@ -46,6 +47,8 @@ fn every_template_becomes_a_whole_crate() {
             "Cargo.toml",
             "README.md",
             "fuzz/Cargo.toml",
+            "fuzz/afl/Cargo.toml",
+            &program,
             &target,
             "src/lib.rs",
             "src/main.rs",
@@ -60,9 +63,10 @@ fn every_template_becomes_a_whole_crate() {
         assert!(file("src/main.rs").contains("memtwin::main!(my_own::registry())"));
         assert!(file("tests/campaign.rs").contains("= my_own::registry();"));
         assert!(file(&target).contains(&format!("libfuzzer_target!(\"{}\", registry())", chosen[0])));
+        assert!(file(&program).contains(&format!("afl_target!(\"{}\", registry())", chosen[0])));
         let own = format!("path = \"{}\", default-features = false", env!("CARGO_MANIFEST_DIR"));
         assert!(file("Cargo.toml").contains("name = \"my-own\"") && file("Cargo.toml").contains(&own));
-        assert!(file("fuzz/Cargo.toml").contains(&own));
+        assert!(file("fuzz/Cargo.toml").contains(&own) && file("fuzz/afl/Cargo.toml").contains(&own));
     }
 }
 
@@ -141,7 +145,7 @@ fn memtwin_comes_from_where_it_is_asked_from() {
     ] {
         let name = format!("from-{name}");
         room.expect(0, &["new", "guest_memory", &name, "--memtwin", from]);
-        for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        for manifest in ["Cargo.toml", "fuzz/Cargo.toml", "fuzz/afl/Cargo.toml"] {
             let text = fs::read_to_string(room.path(&name).join(manifest)).unwrap();
             let line = format!("\nmemtwin = {{ {keys}, default-features = false, features = [\"guest_memory\"] }}\n");
             assert!(text.contains(&line), "{text}");

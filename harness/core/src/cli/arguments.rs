@@ -25,14 +25,16 @@ pub(super) fn parse<A: Parser>(after_help: String) -> Result<A, ExitCode> {
 }
 
 /// The verbs that a program has with a feature of the crate `memtwin` alone, and the feature.
-pub const VERBS_OF_FEATURES: [(&str, &str); 11] = [
-    ("bench", "collection"),
+pub const VERBS_OF_FEATURES: [(&str, &str); 13] = [
+    ("afl", "nightly"),
+    ("bench", "bench"),
     ("compare", "report"),
     ("completions", "terminal"),
     ("corpus", "collection"),
     ("export", "report"),
     ("merge", "report"),
     ("new", "new"),
+    ("nightly", "nightly"),
     ("record", "record"),
     ("regress", "collection"),
     ("report", "report"),

@@ -313,7 +313,7 @@ fn rate(ops: u64, seconds: f64) -> u64 {
 }
 
 /// A time such as 90, 90s, 5m or 1h.
-pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+pub fn parse_time(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let factor = match unit {
         "" | "s" => 1.0,

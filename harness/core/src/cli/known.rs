@@ -12,8 +12,9 @@ use std::time::SystemTime;
 /// The list that is used if it is there and no other one is named.
 const COMMITTED: &str = "reports/known-findings.json";
 
+/// What is accepted, as the command line says it.
 #[derive(Debug, Default, Args)]
-pub(super) struct KnownOptions {
+pub struct KnownOptions {
     /// The list of known findings; reports/known-findings.json, where there is one, if left out
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
@@ -23,8 +24,17 @@ pub(super) struct KnownOptions {
 }
 
 impl KnownOptions {
+    /// The list that was named, if any was.
+    #[must_use]
+    pub fn named(&self) -> Option<&Path> {
+        self.known.as_deref()
+    }
+
     /// The list.
-    pub(super) fn load(&self) -> Result<KnownFindings, Failed> {
+    ///
+    /// # Errors
+    /// If the list that was named, or the committed one, cannot be read.
+    pub fn load(&self) -> Result<KnownFindings, Failed> {
         let today = self.today.unwrap_or_else(|| Day::of(SystemTime::now()));
         match &self.known {
             Some(file) => Ok(KnownFindings::load(file, today)?),

@@ -3,7 +3,7 @@
 mod accept;
 mod arguments;
 mod bar;
-#[cfg(feature = "collection")]
+#[cfg(feature = "bench")]
 mod bench;
 mod check;
 mod convert;
@@ -13,7 +13,7 @@ mod doctor;
 mod exhaustive;
 mod explain;
 mod fuzz;
-mod known;
+pub mod known;
 mod libraries;
 mod list;
 #[cfg(feature = "collection")]
@@ -25,6 +25,7 @@ mod shrink;
 mod vocabulary;
 
 pub use arguments::VERBS_OF_FEATURES;
+pub use fuzz::parse_time;
 
 use crate::isolate;
 use crate::program;
@@ -132,7 +133,7 @@ pub enum Verb {
     #[cfg(feature = "collection")]
     Corpus(corpus::Corpus),
     /// Measure how soon known defects are caught
-    #[cfg(feature = "collection")]
+    #[cfg(feature = "bench")]
     Bench(bench::Bench),
     /// Say what this machine has for fuzzing, and how to get what is missing
     Doctor(doctor::Doctor),
@@ -287,7 +288,9 @@ impl Verbs for Verb {
             | Verb::Convert(_)
             | Verb::Doctor(_) => &[],
             #[cfg(feature = "collection")]
-            Verb::Corpus(_) | Verb::Bench(_) => &[],
+            Verb::Corpus(_) => &[],
+            #[cfg(feature = "bench")]
+            Verb::Bench(_) => &[],
             #[cfg(feature = "terminal")]
             Verb::Completions { .. } => &[],
         }
@@ -308,7 +311,7 @@ impl Verbs for Verb {
             Verb::Accept(verb) => verb.run(context),
             #[cfg(feature = "collection")]
             Verb::Corpus(verb) => verb.run(context),
-            #[cfg(feature = "collection")]
+            #[cfg(feature = "bench")]
             Verb::Bench(verb) => verb.run(context),
             Verb::Doctor(verb) => verb.run().or_else(unheard),
             #[cfg(feature = "terminal")]

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 impl Isolation {
     /// Measures a target in one worker; no rounds if it dies of it. `None` when interrupted.
-    #[cfg_attr(not(feature = "collection"), allow(dead_code))] // for `bench` alone
+    #[cfg_attr(not(feature = "bench"), allow(dead_code))] // for `bench` alone
     pub(crate) fn speed(&mut self, target: usize) -> Result<Option<Vec<Round>>, IsolationError> {
         self.shared.get_mut().job = job(JobKind::Speed, target, Audits::Sample);
         if self.run_worker()?.is_none() {

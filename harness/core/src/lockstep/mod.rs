@@ -14,7 +14,7 @@ pub use narrator::Narrator;
 pub(crate) use narrator::narrate;
 pub use pace::Round;
 pub(crate) use pace::rounds;
-#[cfg(feature = "collection")]
+#[cfg(feature = "bench")]
 pub(crate) use pace::{ROUNDS, STREAM};
 pub(crate) use told::Told;
 pub use told::{ByteDifference, LINE_BYTES};

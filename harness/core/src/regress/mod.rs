@@ -84,10 +84,7 @@ pub fn run(
 fn traces(places: &[PathBuf]) -> Result<Vec<PathBuf>, RegressError> {
     let mut traces = Vec::new();
     for place in places {
-        let mut found = find_traces(place)?;
-        if found.first() != Some(place) {
-            found.retain(|trace| is_committed(trace));
-        }
+        let found = committed(place)?;
         if found.is_empty() {
             return Err(RegressError::Nothing { place: place.clone() });
         }
@@ -96,6 +93,21 @@ fn traces(places: &[PathBuf]) -> Result<Vec<PathBuf>, RegressError> {
     traces.sort();
     traces.dedup();
     Ok(traces)
+}
+
+/// A trace file, or of a folder the files that git keeps: JSON traces and seeds.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn committed(place: &Path) -> Result<Vec<PathBuf>, TraceError> {
+    let mut found = match find_traces(place) {
+        Err(TraceError::NoTrace { .. }) => Vec::new(),
+        found => found?,
+    };
+    if found.first().map(PathBuf::as_path) != Some(place) {
+        found.retain(|trace| is_committed(trace));
+    }
+    Ok(found)
 }
 
 fn is_committed(trace: &Path) -> bool {

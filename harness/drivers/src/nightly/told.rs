@@ -1,12 +1,12 @@
 //! Findings as people read them: what is new, the command that shows it again, and a page for each new one. Foreign
 //! text stands in code, where it is neither markup nor a command of the terminal.
 
-use super::engines::{self, Flavour, memtwin};
+use super::engines::{self, Flavour};
 use super::findings::{Findings, Found};
-use super::{operating, write};
+use super::{Night, write};
 use crate::command::{Trouble, last_lines};
-use crate::room::Room;
-use memtwin::run_file::RunFile;
+use memtwin_core::program;
+use memtwin_core::run_file::RunFile;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,7 @@ pub(super) struct Told {
 /// What each finding is to a reader, and the command that shows it: memtwin, or where it takes the fuzz target's build
 /// to fail, that.
 pub(super) fn tell(
-    room: &Room,
+    night: &Night<'_>,
     flavour: &Flavour,
     previous: Option<&RunFile>,
     findings: &Findings,
@@ -67,7 +67,8 @@ pub(super) fn tell(
     let traces: Vec<&PathBuf> = findings.iter().map(|found| &found.trace).collect();
     let mut fails_here = BTreeSet::new();
     if !traces.is_empty() {
-        let printed = memtwin(room).with(["replay", "--json"]).with(&traces).keep().map_err(operating)?;
+        let replay = night.memtwin().with(["replay", "--json"]).with(&traces);
+        let printed = replay.keep_until(night.interrupted).map_err(Trouble::into_error)?;
         let replayed: serde_json::Value = serde_json::from_str(&printed.out).map_err(|_| last_lines(&printed.err))?;
         let rows = replayed["replays"].as_array().into_iter().flatten();
         let passed = rows.filter(|row| row["verdict"] == "passed").filter_map(|row| row["trace"].as_str());
@@ -76,28 +77,27 @@ pub(super) fn tell(
     let told = findings.iter().map(|found| {
         let is_plain = fails_here.contains(&found.trace);
         let words = if is_plain {
-            ["cargo", "run", "--release", "--", "replay"].map(str::to_owned).into()
+            format!("{} replay", program::called())
         } else {
-            [flavour.words("run"), vec![found.component().to_owned()]].concat()
+            flavour.run_words(night.project, found.component())
         };
         let standing = Standing::of(found, previous);
-        Ok(Told { found: found.clone(), standing, replay: command(&words, &found.trace)?, is_plain })
+        Told { found: found.clone(), standing, replay: command(&words, &found.trace), is_plain }
     });
-    told.collect()
+    Ok(told.collect())
 }
 
-/// A command as a person types it.
-pub(super) fn command(words: &[String], file: &Path) -> Result<String, Box<dyn std::error::Error>> {
-    let file = file.to_string_lossy();
-    Ok(shlex::try_join(words.iter().map(String::as_str).chain([&*file]))?)
+/// A command on a file, as a person types it.
+pub(super) fn command(words: &str, file: &Path) -> String {
+    format!("{words} {}", program::as_argument(&file.to_string_lossy()))
 }
 
 /// A page for each new finding.
-pub(super) fn write_pages(room: &Room, out: &Path, told: &[Told]) -> Result<(), Box<dyn std::error::Error>> {
+pub(super) fn write_pages(night: &Night<'_>, told: &[Told]) -> Result<(), Box<dyn std::error::Error>> {
     for told in told.iter().filter(|told| told.standing == Standing::New) {
         let stem = told.found.trace.file_stem().unwrap_or_default().to_string_lossy();
-        let page = told.page(&told.story(room).map_err(operating)?);
-        write(&out.join("new-findings").join(format!("{}-{stem}.md", told.found.component())), &page)?;
+        let page = told.page(&told.story(night).map_err(Trouble::into_error)?);
+        write(&night.out.join("new-findings").join(format!("{}-{stem}.md", told.found.component())), &page)?;
     }
     Ok(())
 }
@@ -112,14 +112,14 @@ impl Told {
     }
 
     /// What happens, as memtwin tells it, or where only AddressSanitizer sees it, as that does.
-    fn story(&self, room: &Room) -> Result<String, Trouble> {
+    fn story(&self, night: &Night<'_>) -> Result<String, Trouble> {
         if self.is_plain {
-            return Ok(memtwin(room).with(["explain"]).with([&self.found.trace]).keep()?.out);
+            return Ok(night.memtwin().with(["explain"]).with([&self.found.trace]).keep_until(night.interrupted)?.out);
         }
-        let printed = engines::fuzz_program(room, self.found.component(), Path::new("."))
+        let printed = engines::fuzz_program(night.project, self.found.component(), Path::new("."))
             .with([std::path::absolute(&self.found.trace)?])
             .env("MEMTWIN_SUPERVISED", "1")
-            .keep()?;
+            .keep_until(night.interrupted)?;
         Ok(sanitizer_report(&printed.err))
     }
 
@@ -128,7 +128,7 @@ impl Told {
         let title = format!("{} on {}", self.found.signature, self.found.target);
         let note = if self.is_plain { "" } else { "Only the fuzz target's build shows it, with its sanitizer.\n\n" };
         format!(
-            "# {}\n\n{}\n\n{note}{}\nIn the repository, with this trace in its place:\n\n{}",
+            "# {}\n\n{}\n\n{note}{}\nIn the folder of the crate, built, with this trace in its place:\n\n{}",
             plain(&title),
             self.line(),
             block("text", story.trim_end()),
@@ -153,7 +153,7 @@ fn sanitizer_report(printed: &str) -> String {
 
 /// Foreign text in code, with characters that a terminal would obey made visible.
 pub(super) fn code(text: &str) -> String {
-    memtwin::report::code(&memtwin::text::tame(text))
+    memtwin_core::text::code(&memtwin_core::text::tame(text))
 }
 
 /// A title: letters, digits and what signatures are made of, on one line.
@@ -165,7 +165,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use memtwin::run_file::Kind;
+    use memtwin_core::run_file::Kind;
 
     pub(in super::super) fn told(number: usize, standing: Standing) -> Told {
         let found = Found {
@@ -177,7 +177,7 @@ pub(super) mod tests {
             engines: BTreeSet::from(["guided", "libfuzzer"]),
             known: None,
         };
-        Told { found, standing, replay: format!("cargo run --release -- replay trace-{number}.jsonl"), is_plain: true }
+        Told { found, standing, replay: format!("target/release/memtwin replay trace-{number}.jsonl"), is_plain: true }
     }
 
     #[test]
@@ -198,14 +198,14 @@ pub(super) mod tests {
         let page = told.page("```\n# not a title\n");
         assert!(page.starts_with("# brk_heap/?b??x???all on brk_heap/subject-1\n\n"), "{page}");
         assert!(page.contains("````text\n```\n# not a title\n````\n"), "{page}");
-        assert!(page.ends_with("```sh\ncargo run --release -- replay trace-1.jsonl\n```\n"), "{page}");
+        assert!(page.ends_with("```sh\ntarget/release/memtwin replay trace-1.jsonl\n```\n"), "{page}");
     }
 
     #[test]
     fn a_finding_is_new_unless_it_is_accepted_or_was_there_before() {
         let mut found = told(1, Standing::New).found;
         let previous = {
-            let of = memtwin::run_file::Finding {
+            let of = memtwin_core::run_file::Finding {
                 shapes: Vec::new(),
                 signature: found.signature.clone(),
                 kind: "divergence".to_owned(),
@@ -220,7 +220,12 @@ pub(super) mod tests {
                 story: None,
             };
             let subject = super::super::findings::uncounted("brk_heap", "subject-1", true);
-            RunFile::new(Kind::Fuzz, 0, vec![memtwin::run_file::SubjectRun { findings: vec![of], ..subject }], vec![])
+            RunFile::new(
+                Kind::Fuzz,
+                0,
+                vec![memtwin_core::run_file::SubjectRun { findings: vec![of], ..subject }],
+                vec![],
+            )
         };
         assert_eq!(Standing::of(&found, None), Standing::New);
         assert_eq!(Standing::of(&found, Some(&previous)), Standing::Still);

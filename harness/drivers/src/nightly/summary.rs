@@ -1,8 +1,8 @@
 //! What a nightly run says at its end: one screen of Markdown. It is short whatever was found; the report has the rest.
 
 use super::told::{Standing, Told, block, code};
-use memtwin::run_file::compare::Comparison;
-use memtwin::run_file::{RunFile, Status};
+use memtwin_core::run_file::compare::Comparison;
+use memtwin_core::run_file::{RunFile, Status};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,8 @@ pub(super) struct Summary<'a> {
     pub(super) fuzz: &'a RunFile,
     pub(super) regress: &'a RunFile,
     pub(super) comparison: Option<Comparison>,
-    pub(super) out: &'a Path,
+    /// What a person opens first.
+    pub(super) report: &'a Path,
 }
 
 impl Summary<'_> {
@@ -124,12 +125,13 @@ impl Summary<'_> {
         let statuses = &self.regress.totals.statuses;
         let counted = Status::ALL.iter().rev().filter_map(|status| Some((statuses.get(status)?, status.words())));
         let counted: Vec<_> = counted.map(|(count, words)| format!("{count} {words}")).collect();
-        writeln!(text, "Committed traces: {}.", counted.join(", "))?;
+        let counted = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
+        writeln!(text, "Committed traces: {counted}.")?;
         match &self.comparison {
             None => writeln!(text, "There is no previous run to compare with.")?,
             Some(comparison) => writeln!(text, "{}", beside(comparison))?,
         }
-        writeln!(text, "Report: {}", code(&self.out.join("report.html").display().to_string()))
+        writeln!(text, "Report: {}", code(&self.report.display().to_string()))
     }
 
     /// The findings that are named: new ones first, and of those one of each subject before the second of any.
@@ -149,7 +151,7 @@ impl Summary<'_> {
         for subject in &self.fuzz.subjects {
             let name = code(&subject.name());
             lines.extend(subject.shortfalls.iter().map(|words| format!("not enough on {name}: {}", code(words))));
-            if subject.verdict == memtwin::run_file::Verdict::Missed {
+            if subject.verdict == memtwin_core::run_file::Verdict::Missed {
                 lines.push(format!("the known defect of {name} was missed"));
             }
         }
@@ -176,7 +178,7 @@ fn beside(comparison: &Comparison) -> String {
 mod tests {
     use super::super::told::tests::told;
     use super::*;
-    use memtwin::run_file::{Kind, TraceRun};
+    use memtwin_core::run_file::{Kind, TraceRun};
 
     fn run(traces: Vec<TraceRun>) -> RunFile {
         RunFile::new(Kind::Regress, 0, Vec::new(), traces)
@@ -196,8 +198,8 @@ mod tests {
             raw: Vec::new(),
             fuzz: run,
             regress: run,
-            comparison: Some(memtwin::run_file::compare::compare(run, run)),
-            out: Path::new("there"),
+            comparison: Some(memtwin_core::run_file::compare::compare(run, run)),
+            report: Path::new("there/report.html"),
         }
     }
 
@@ -229,8 +231,8 @@ mod tests {
             summary(vec![told(1, Standing::Known), told(2, Standing::Still), told(3, Standing::New)], vec![], &run);
         let text = summary.text();
         assert!(!summary.is_clean() && text.starts_with("### Nightly: ✗ look at this"));
-        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("cargo ")).collect();
-        assert_eq!(lines, [3, 2].map(|number| format!("cargo run --release -- replay trace-{number}.jsonl")));
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("target/release/")).collect();
+        assert_eq!(lines, [3, 2].map(|number| format!("target/release/memtwin replay trace-{number}.jsonl")));
         assert!(text.contains("Findings: 1 new, 1 still, 1 known."));
     }
 

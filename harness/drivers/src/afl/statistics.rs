@@ -5,19 +5,20 @@ use std::str::FromStr;
 
 /// The numbers that say whether an instance did its work.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Statistics {
-    pub(crate) inputs: u64,
-    pub(crate) inputs_per_second: f64,
+#[allow(missing_docs)]
+pub struct Statistics {
+    pub inputs: u64,
+    pub inputs_per_second: f64,
     /// How many of the edges were hit alike whenever it ran an input again.
-    pub(crate) stability_percent: f64,
+    pub stability_percent: f64,
     /// Inputs kept because they reach something new: its own, and those taken over from other instances.
-    pub(crate) found: u64,
-    pub(crate) imported: u64,
-    pub(crate) crashes: u64,
+    pub found: u64,
+    pub imported: u64,
+    pub crashes: u64,
 }
 
 impl Statistics {
-    pub(crate) fn parse(text: &str) -> Result<Self, Trouble> {
+    pub(super) fn parse(text: &str) -> Result<Self, Trouble> {
         Ok(Statistics {
             inputs: value(text, "execs_done")?,
             inputs_per_second: value(text, "execs_per_sec")?,

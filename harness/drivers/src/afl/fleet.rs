@@ -2,14 +2,13 @@
 //! keeps. It judges nothing, and ends only what it started.
 
 use super::statistics::Statistics;
+use crate::Project;
 use crate::command::{Run, Trouble, last_lines};
-use crate::room::Room;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use signal_hook::consts::SIGINT;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ const STRATEGIES: [&[&str]; 6] = [
     &["-p", "quad", "-u"],
 ];
 /// An input that takes longer than this hangs, in milliseconds.
-const INPUT_MILLISECONDS: &str = "2000";
+pub const INPUT_MILLISECONDS: &str = "2000";
 /// What instances may take beyond their time, to start and to end.
 const GRACE: Duration = Duration::from_secs(60);
 /// What an instance says of itself, below its folder.
@@ -33,47 +32,54 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// When an instance stops.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Limit {
+pub enum Limit {
+    /// After this long.
     Time(Duration),
     /// After so many inputs, or at the first crash, with a seed for the random choices.
-    Inputs {
-        inputs: u64,
-        seed: u64,
-    },
+    #[allow(missing_docs)]
+    Inputs { inputs: u64, seed: u64 },
 }
 
 /// Instances on one component.
 #[derive(Debug)]
-pub(crate) struct Fleet<'a> {
-    pub(crate) component: &'a str,
+pub struct Fleet<'a> {
+    /// Which.
+    pub component: &'a str,
     /// The one subject to run on, in place of every sound one.
-    pub(crate) subject: Option<&'a str>,
-    pub(crate) instances: usize,
+    pub subject: Option<&'a str>,
+    /// How many.
+    pub instances: usize,
     /// Whether the first of them is the main one; a fleet over all hosts has one.
-    pub(crate) has_main: bool,
-    pub(crate) limit: Limit,
+    pub has_main: bool,
+    /// When they stop.
+    pub limit: Limit,
     /// Where instances keep what they find and look for what others found.
-    pub(crate) sync: &'a Path,
+    pub sync: &'a Path,
     /// Inputs of another fuzzer, for the main instance.
-    pub(crate) foreign: Option<&'a Path>,
+    pub foreign: Option<&'a Path>,
     /// Whether AFL++ hears of the model's features.
-    pub(crate) feedback: bool,
+    pub feedback: bool,
 }
 
 /// How an instance ended.
 #[derive(Debug)]
-pub(crate) struct Instance {
-    pub(crate) name: String,
-    pub(crate) statistics: Statistics,
+pub struct Instance {
+    /// Its host and number.
+    pub name: String,
+    /// What it says of itself.
+    pub statistics: Statistics,
     /// Where it keeps the inputs that reach something new.
     queue: PathBuf,
     /// The inputs that crashed it, in the order it found them.
-    pub(crate) crashes: Vec<PathBuf>,
+    pub crashes: Vec<PathBuf>,
 }
 
 impl Instance {
     /// Copies the inputs that it kept.
-    pub(crate) fn copy_queue(&self, to: &Path) -> Result<(), Trouble> {
+    ///
+    /// # Errors
+    /// If they cannot be copied.
+    pub fn copy_queue(&self, to: &Path) -> Result<(), Trouble> {
         for kept in std::fs::read_dir(&self.queue)? {
             let kept = kept?.path();
             // It keeps notes of its own in a folder beside them.
@@ -87,47 +93,55 @@ impl Instance {
 
 /// How all ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) instances: Vec<Instance>,
+pub struct Ended {
+    /// In the order of their numbers.
+    pub instances: Vec<Instance>,
     /// Whether someone asked for the end.
-    pub(crate) was_interrupted: bool,
+    pub was_interrupted: bool,
 }
 
-/// Builds the targets and returns the folder that they lie in.
-pub(crate) fn build(room: &Room) -> Result<PathBuf, Trouble> {
-    if !Run::cargo(&room.root, ["afl", "--version"]).probe() {
+/// The components that have an AFL++ target.
+///
+/// # Errors
+/// Skipped where there is no cargo-afl, or no crate of targets.
+pub fn targets(project: &Project) -> Result<BTreeSet<String>, Trouble> {
+    if !Run::cargo(&project.root, ["afl", "--version"]).probe() {
         let remedy = "cargo install cargo-afl --locked && cargo afl config --build".to_owned();
         return Err(Trouble::Skipped { why: "no cargo-afl".to_owned(), remedy });
     }
-    let folder = room.root.join("fuzz/afl");
+    project.targets_in(&project.afl())
+}
+
+/// Builds the targets and returns the folder that they lie in.
+///
+/// # Errors
+/// As [`targets`], and if they cannot be built.
+pub fn build(project: &Project) -> Result<PathBuf, Trouble> {
+    targets(project)?;
+    let folder = project.afl();
     // Where the programs are then looked for, whatever the caller's environment says.
     let target = folder.join("target");
     Run::cargo(&folder, ["afl", "build", "--release", "--target-dir"]).with([&target]).pass()?;
     Ok(target.join("release"))
 }
 
-/// How many places of AFL++'s map the inputs of a folder reach, features of the model among them.
-pub(crate) fn reached(room: &Room, program: &Path, corpus: &Path) -> Result<u64, Trouble> {
-    let map = tempfile::NamedTempFile::new()?;
-    let run = Run::cargo(&room.root, ["afl", "showmap", "-C", "-e", "-q", "-t", INPUT_MILLISECONDS]);
-    run.with([Path::new("-i"), corpus, Path::new("-o"), map.path(), Path::new("--"), program]).keep()?.success()?;
-    let lines = std::fs::read_to_string(map.path())?.lines().count();
-    Ok(lines as u64)
-}
-
 impl Fleet<'_> {
-    /// Runs all instances at the same time, from the committed seeds.
-    pub(crate) fn run(&self, room: &Room, programs: &Path) -> Result<Ended, Trouble> {
-        std::fs::create_dir_all(self.sync)?;
-        let seeds = tempfile::tempdir()?;
-        crate::seeds::copy(room, self.component, self.subject, seeds.path())?;
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let handler = signal_hook::flag::register(SIGINT, Arc::clone(&interrupted))?;
+    /// Runs all instances at the same time, from the committed seeds, until they end or someone interrupts.
+    ///
+    /// # Errors
+    /// If an instance cannot be started, ends before its time, or says nothing of itself.
+    pub fn run(&self, project: &Project, programs: &Path, interrupted: &AtomicBool) -> Result<Ended, Trouble> {
+        // Hidden, so that AFL++ takes them for no instance, and this host's own.
+        let seeds = self.sync.join(format!(".seeds-{}", host()));
+        if seeds.exists() {
+            std::fs::remove_dir_all(&seeds)?;
+        }
+        crate::seeds::copy(project, self.component, self.subject, &seeds)?;
         let names: Vec<String> = (0..self.instances).map(instance_name).collect();
         let mut started = Vec::new();
         let mut trouble = None;
         for (number, name) in names.iter().enumerate() {
-            let run = self.command(room, programs, seeds.path(), number, name);
+            let run = self.command(project, programs, &seeds, number, name);
             match run.start(&self.log(name)) {
                 Ok(child) => started.push(child),
                 Err(error) => {
@@ -142,8 +156,8 @@ impl Fleet<'_> {
             // Slower than a hundred inputs a second is as good as hung.
             Limit::Inputs { inputs, .. } => Duration::from_millis(10 * inputs) + GRACE,
         };
-        let ended = wait(&mut started, most, &interrupted);
-        signal_hook::low_level::unregister(handler);
+        let ended = wait(&mut started, most, interrupted);
+        std::fs::remove_dir_all(&seeds)?;
         if let Some(trouble) = trouble {
             return Err(trouble);
         }
@@ -160,9 +174,9 @@ impl Fleet<'_> {
         Ok(Ended { instances, was_interrupted })
     }
 
-    fn command(&self, room: &Room, programs: &Path, seeds: &Path, number: usize, name: &str) -> Run {
+    fn command(&self, project: &Project, programs: &Path, seeds: &Path, number: usize, name: &str) -> Run {
         let is_main = self.has_main && number == 0;
-        let run = Run::cargo(&room.root, ["afl", "fuzz", if is_main { "-M" } else { "-S" }, name])
+        let run = Run::cargo(&project.root, ["afl", "fuzz", if is_main { "-M" } else { "-S" }, name])
             .with(STRATEGIES[number % STRATEGIES.len()])
             .with(["-t", INPUT_MILLISECONDS]);
         let run = match self.limit {
@@ -219,11 +233,14 @@ impl Fleet<'_> {
 
 /// This host and a number, as AFL++ allows it: hosts that share a folder must not share names.
 fn instance_name(number: usize) -> String {
-    let host = nix::unistd::gethostname().unwrap_or_default();
-    format!("{}-{number}", plain(&host.to_string_lossy()))
+    format!("{}-{number}", host())
 }
 
-/// The letters, digits and hyphens of a host's name, as many as leave room for a number.
+fn host() -> String {
+    plain(&nix::unistd::gethostname().unwrap_or_default().to_string_lossy())
+}
+
+/// The letters, digits and hyphens of a host's name, as many as leave project for a number.
 fn plain(host: &str) -> String {
     let plain: String =
         host.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-').take(24).collect();

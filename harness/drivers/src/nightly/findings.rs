@@ -1,11 +1,11 @@
 //! What all engines found, as traces: one for each subject and signature, the smallest that any of them has. A file
 //! that is no trace of a finding is left where it is.
 
-use memtwin::Registry;
-use memtwin::files::write_atomically;
-use memtwin::run_file::known::KnownFindings;
-use memtwin::run_file::{Finding, Kind, RunFile, SubjectRun, Verdict};
-use memtwin::trace_files::{find_traces, load};
+use memtwin_core::Registry;
+use memtwin_core::files::write_atomically;
+use memtwin_core::run_file::known::KnownFindings;
+use memtwin_core::run_file::{Finding, Kind, RunFile, SubjectRun, Verdict};
+use memtwin_core::trace_files::{find_traces, load};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -166,7 +166,7 @@ fn traces(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn std::error::Error>> {
     };
     match find_traces(folder) {
         Ok(traces) => Ok(traces.into_iter().filter(is_trace).collect()),
-        Err(memtwin::trace::TraceError::NoTrace { .. }) => Ok(Vec::new()),
+        Err(memtwin_core::trace::TraceError::NoTrace { .. }) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }
@@ -174,12 +174,12 @@ fn traces(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use memtwin::run_file::known::KnownFinding;
+    use memtwin_core::run_file::known::KnownFinding;
 
     const COMPONENT: &str = "guest_memory";
 
     fn crash(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../crashes").join(COMPONENT).join(format!("{name}.jsonl"))
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crashes").join(COMPONENT).join(format!("{name}.jsonl"))
     }
 
     fn put(folder: &Path, name: &str, text: &str) {
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn one_finding_is_left_of_what_two_engines_found_and_its_trace_is_kept() {
-        let (registry, known) = (memtwin::built_in(), nothing_known());
+        let (registry, known) = (crate::registry(), nothing_known());
         let (one, two, kept) =
             (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         put(one.path(), "a.jsonl", &text("GM-01"));
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_accepted_finding_of_a_sound_subject_stays_known_until_another_comes() {
-        let registry = memtwin::built_in();
+        let registry = crate::registry();
         let sound = text("published_fix");
         let from = tempfile::tempdir().unwrap();
         put(from.path(), "a.jsonl", &sound);
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn run_files_name_the_traces_that_are_kept() {
-        let (registry, from, kept) = (memtwin::built_in(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (registry, from, kept) = (crate::registry(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         put(from.path(), "a.jsonl", &text("GM-01"));
         let mut findings = Findings::below(kept.path().to_owned());
         findings.collect(&registry, &nothing_known(), "guided", from.path()).unwrap();

@@ -1,8 +1,8 @@
 //! What a fuzzer's run starts from: the committed seeds, but for those that already show what is to be found. It
 //! changes no seed.
 
-use crate::command::{Run, Trouble};
-use crate::room::Room;
+use crate::Project;
+use crate::command::Trouble;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -11,11 +11,14 @@ const ALMOST_NOTHING: &[u8] = b"\0";
 
 /// Copies the seeds of a component to a folder; with a subject only those that it agrees on, so that a defect must be
 /// looked for.
-pub(crate) fn copy(room: &Room, component: &str, subject: Option<&str>, folder: &Path) -> Result<(), Trouble> {
+///
+/// # Errors
+/// If memtwin cannot replay the seeds, or the folder cannot be written.
+pub fn copy(project: &Project, component: &str, subject: Option<&str>, folder: &Path) -> Result<(), Trouble> {
     std::fs::create_dir_all(folder)?;
-    let mut seeds = room.seeds(component)?;
+    let mut seeds = project.seeds(component)?;
     if let Some(subject) = subject {
-        let agreed: Vec<PathBuf> = replays(room, Some(subject), &seeds)?
+        let agreed: Vec<PathBuf> = replays(project, Some(subject), &seeds)?
             .iter()
             .filter(|replay| replay["verdict"] == "passed")
             .filter_map(|replay| replay["trace"].as_str().map(PathBuf::from))
@@ -32,17 +35,18 @@ pub(crate) fn copy(room: &Room, component: &str, subject: Option<&str>, folder: 
 }
 
 /// How traces end on a subject, or on every sound one: the rows of `memtwin replay --json`.
-pub(crate) fn replays(room: &Room, subject: Option<&str>, traces: &[PathBuf]) -> Result<Vec<Value>, Trouble> {
+///
+/// # Errors
+/// If memtwin cannot replay them.
+pub fn replays(project: &Project, subject: Option<&str>, traces: &[PathBuf]) -> Result<Vec<Value>, Trouble> {
     if traces.is_empty() {
         return Ok(Vec::new());
     }
-    let run = Run::memtwin(room).with(["replay", "--json"]).with(traces);
+    let run = project.memtwin().with(["replay", "--json"]).with(traces);
     let run = subject.iter().fold(run, |run, subject| run.with(["--subject", subject]));
     let printed = run.keep()?;
-    // It says 1 where a trace fails.
-    if !matches!(printed.code, Some(0 | 1)) {
-        return Err(Trouble::Failed(format!("memtwin cannot replay traces: {}", printed.err.trim())));
-    }
-    let mut object: Value = serde_json::from_str(&printed.out)?;
+    // It prints them whatever they say: that one fails, or that no subject serves any.
+    let unreadable = |_| Trouble::Failed(format!("memtwin cannot replay traces: {}", printed.err.trim()));
+    let mut object: Value = serde_json::from_str(&printed.out).map_err(unreadable)?;
     Ok(object["replays"].as_array_mut().map(std::mem::take).unwrap_or_default())
 }

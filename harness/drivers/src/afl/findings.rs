@@ -1,10 +1,9 @@
 //! What crashes AFL++ kept, as shrunk traces: one for each subject and signature. memtwin itself runs, shrinks and
 //! judges them, built for release as the fuzz targets are; the raw files stay where they are.
 
-use crate::command::{Run, Trouble};
-use crate::room::Room;
+use crate::Project;
+use crate::command::Trouble;
 use crate::seeds;
-use memtwin::files::write_atomically;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,25 +13,32 @@ const FILES_PER_COMMAND: usize = 500;
 
 /// A finding that is filed.
 #[derive(Debug)]
-pub(crate) struct Finding {
-    pub(crate) subject: String,
-    pub(crate) signature: String,
-    pub(crate) trace: PathBuf,
+pub struct Finding {
+    /// On this subject of the component.
+    pub subject: String,
+    /// Which one.
+    pub signature: String,
+    /// Its shrunk trace.
+    pub trace: PathBuf,
     /// How many raw files show it.
-    pub(crate) crashes: usize,
+    pub crashes: usize,
 }
 
 /// What all crashes became.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
-    pub(crate) findings: Vec<Finding>,
+pub struct Findings {
+    /// One for each subject and signature.
+    pub findings: Vec<Finding>,
     /// Crashes that ended well when they ran alone.
-    pub(crate) unconfirmed: Vec<PathBuf>,
+    pub unconfirmed: Vec<PathBuf>,
 }
 
 /// Shrinks one crash of each signature and files it below `out`.
-pub(crate) fn file(
-    room: &Room,
+///
+/// # Errors
+/// If memtwin cannot replay or shrink them.
+pub fn file(
+    project: &Project,
     component: &str,
     subject: Option<&str>,
     crashes: &[PathBuf],
@@ -40,7 +46,7 @@ pub(crate) fn file(
 ) -> Result<Findings, Trouble> {
     let mut replays = Vec::new();
     for some in crashes.chunks(FILES_PER_COMMAND) {
-        replays.extend(seeds::replays(room, subject, some)?);
+        replays.extend(seeds::replays(project, subject, some)?);
     }
     let failures = failures(&replays);
     let confirmed: Vec<&String> = failures.values().flatten().collect();
@@ -51,23 +57,11 @@ pub(crate) fn file(
         // Signatures begin with the component, which is the folder's name.
         let stem = signature.split_once('/').map_or(signature.as_str(), |(_, rest)| rest).replace('/', "-");
         let trace = out.join(component).join(format!("{subject}-{stem}.jsonl"));
-        let small = tempfile::tempdir()?;
-        let small = small.path().join("small.jsonl");
-        Run::memtwin(room)
-            .with(["shrink"])
-            .with([&crashes[0]])
-            .with(["--subject", &subject, "-o"])
-            .with([&small])
-            .pass()?;
-        write_atomically(&trace, &std::fs::read(&small)?)?;
+        let shrink = project.memtwin().with(["shrink"]).with([&crashes[0]]);
+        shrink.with(["--subject", &subject, "-o"]).with([&trace]).pass()?;
         findings.push(Finding { subject, signature, trace, crashes: crashes.len() });
     }
     Ok(Findings { findings, unconfirmed })
-}
-
-/// The command that replays a trace, as a person types it in the repository's root.
-pub(crate) fn replay_line(trace: &Path) -> String {
-    format!("cargo run --release -- replay {}", trace.display())
 }
 
 /// The traces that failed, by subject and signature.

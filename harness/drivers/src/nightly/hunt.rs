@@ -1,16 +1,13 @@
 //! The hunt: rounds of slices over all arms, each round split by what the arms brought before. It ends when the time is
 //! over.
 
+use super::Night;
 use super::budget::{recent_yield, rounds, slices};
 use super::engines::{self, Arm, Engine};
 use super::findings::Findings;
 use super::summary::EngineRow;
-use super::{Folders, operating};
-use crate::room::Room;
-use memtwin::Registry;
-use memtwin::run_file::RunFile;
-use memtwin::run_file::known::KnownFindings;
-use std::io::Write as _;
+use crate::command::tell;
+use memtwin_core::run_file::RunFile;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -28,20 +25,13 @@ pub(super) struct Hunted {
     pub(super) troubles: Vec<String>,
 }
 
-/// Runs the arms for this long, in the rounds that fit.
-pub(super) fn hunt(
-    room: &Room,
-    place: &Folders,
-    registry: &Registry,
-    known: &KnownFindings,
-    arms: &[Arm<'_>],
-    time: Duration,
-) -> Result<Hunted, Box<dyn std::error::Error>> {
+/// Runs the arms for this long, in the rounds that fit, or until someone interrupts.
+pub(super) fn hunt(night: &Night<'_>, arms: &[Arm<'_>], time: Duration) -> Result<Hunted, Box<dyn std::error::Error>> {
     let rounds = rounds(time, arms.len());
     let mut hunted = Hunted {
         rounds: 0,
         engines: Vec::new(),
-        findings: Findings::below(place.out.join("findings")),
+        findings: Findings::below(night.out.join("findings")),
         runs: Vec::new(),
         raw: Vec::new(),
         troubles: Vec::new(),
@@ -61,11 +51,13 @@ pub(super) fn hunt(
         let recent: Vec<f64> = yields.iter().map(|recent| recent.unwrap_or_default()).collect();
         for ((arm, slice), recent) in arms.iter().zip(slices(time, &recent)).zip(&mut yields) {
             let (engine, component) = (arm.engine.word(), arm.component);
-            writeln!(anstream::stdout(), "── round {} of {rounds}: {engine} on {component}, {slice:?}", round + 1)?;
+            if night.is_interrupted() {
+                return Ok(hunted);
+            }
+            tell(&format!("── round {} of {rounds}: {engine} on {component}, {slice:?}", round + 1));
             // AFL++ goes on where it ended, from the folder that it had.
             let name = if arm.engine == Engine::Afl { component.to_owned() } else { format!("{component}-{round}") };
-            let work = place.work.join(engine).join(name);
-            let (took, brought) = hunted.slice(room, place, registry, known, arm, &work, slice)?;
+            let (took, brought) = hunted.slice(night, arm, &night.work.join(engine).join(name), slice)?;
             used += took;
             *recent = Some(recent_yield(*recent, brought, took));
         }
@@ -75,36 +67,34 @@ pub(super) fn hunt(
 
 impl Hunted {
     /// One slice: how long it took, and how many new inputs and findings it brought.
-    #[allow(clippy::too_many_arguments)] // all of them are what a slice is
     fn slice(
         &mut self,
-        room: &Room,
-        place: &Folders,
-        registry: &Registry,
-        known: &KnownFindings,
+        night: &Night<'_>,
         arm: &Arm<'_>,
         work: &Path,
         time: Duration,
     ) -> Result<(Duration, usize), Box<dyn std::error::Error>> {
-        let before = place.inputs(arm.component)?;
+        let before = night.inputs(arm.component)?;
         let started = Instant::now();
-        let ran = arm.run(room, place, work, time);
+        let ran = arm.run(night, work, time);
         let took = started.elapsed();
+        let mut found = self.findings.collect(night.registry, night.known, arm.engine.word(), &arm.findings(work))?;
+        if night.is_interrupted() {
+            return Ok((took, found));
+        }
         // Engines keep much that smaller inputs reach as well, and every engine after this one would read it.
-        let minimized = engines::minimize(room, place, arm.component);
-        let inputs = place.inputs(arm.component)?.saturating_sub(before);
-        let mut found = 0;
+        let minimized = engines::minimize(night, arm.component);
+        let inputs = night.inputs(arm.component)?.saturating_sub(before);
         match ran {
             Ok(slice) => {
-                found = self.findings.collect(registry, known, arm.engine.word(), &slice.findings)?;
                 found += slice.raw.len();
                 self.runs.extend(slice.run);
                 self.raw.extend(slice.raw.into_iter().map(|path| (arm.component.to_owned(), path)));
             }
-            Err(trouble) => self.troubles.push(operating(trouble)),
+            Err(trouble) => self.troubles.push(trouble.to_string()),
         }
-        self.troubles.extend(minimized.err().map(operating));
-        writeln!(anstream::stdout(), "   {took:.1?}, {inputs} new inputs, {found} new findings")?;
+        self.troubles.extend(minimized.err().map(|trouble| trouble.to_string()));
+        tell(&format!("   {took:.1?}, {inputs} new inputs, {found} new findings"));
         if let Some((_, row)) = self.engines.iter_mut().find(|(engine, _)| *engine == arm.engine) {
             row.used += took;
             row.inputs += inputs;
