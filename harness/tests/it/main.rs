@@ -28,6 +28,7 @@ mod libraries;
 mod lockstep;
 mod mutation;
 mod new;
+mod nights;
 mod page_walk_forms;
 mod page_walk_subjects;
 mod proptest_subject;
