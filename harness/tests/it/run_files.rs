@@ -268,7 +268,7 @@ fn the_verbs_complain_in_one_line_and_write_nothing() {
         (&["merge", "nothing.json", "-o", "merged.json"], "nothing to merge"),
         (&["compare", "good.json", "empty"], "cannot read empty"),
         (&["regress", "nowhere"], "nowhere"),
-        (&["regress", "empty"], "no trace in empty"),
+        (&["regress", "empty"], "no committed trace in empty"),
         (&["regress", "good.json", "--baseline", "bad.json"], "bad.json"),
         (&["regress", "good.json", "--known", "none.json"], "none.json"),
     ] {

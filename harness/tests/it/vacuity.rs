@@ -60,7 +60,7 @@ fn nothing_judged_is_said() {
     std::fs::create_dir_all(room.path("empty/guest_memory")).unwrap();
     room.complains(&["corpus", "check", "empty"], "empty holds no input of an engine, so there is nothing to check");
     room.complains(&["replay", "empty"], "no trace in empty");
-    room.complains(&["regress", "empty"], "no trace in empty");
+    room.complains(&["regress", "empty"], "no committed trace in empty");
     let devices = r#""0x10000","devices":[{"base":"0x0","size":8}]"#;
     room.file("devices.jsonl", HEADER.replace("\"0x10000\"", devices));
     room.file("foreign.jsonl", HEADER.replace("guest_memory", "brain"));
