@@ -69,7 +69,8 @@ fn header(room: &Room) -> Result<String, Box<dyn std::error::Error>> {
         cpp_compat: true,
         include_guard: Some("MEMTWIN_H".to_owned()),
         header: Some(
-            "/* What a shared library exports so that memtwin puts it to the test: `memtwin fuzz --library ./libmine.so`. */"
+            "/* What a shared library exports so that memtwin puts it to the test: `memtwin fuzz --library \
+             ./libmine.so`. */"
                 .to_owned(),
         ),
         autogen_warning: Some(format!("/* Made of {ABI} by `cargo xtask generate`: change that. */")),

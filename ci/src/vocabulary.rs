@@ -11,10 +11,10 @@ pub(crate) fn page(dialect: &dyn Dialect) -> Result<String, Box<dyn Error>> {
     let (name, vocabulary, drawn) = (dialect.name(), dialect.vocabulary(), dialect.drawn());
     let nothing = |what: &str| format!("{name} does not say what its {what} is");
     let mut page = format!(
-        "# The words of `{name}`\n\nMade from the code by `cargo xtask generate`; `memtwin list --json` has the same. A \
-         trace is a line with a header and its\nsetup, then a line for each operation, in JSON. A number that is \
-         written `\"0x…\"` is a string. Of a list of choices one\nis written, as its name, or as `{{\"name\": …}}` where \
-         it holds something.\n\n"
+        "# The words of `{name}`\n\nMade from the code by `cargo xtask generate`; `memtwin list --json` has the same. \
+         A trace is a line with a header and its\nsetup, then a line for each operation, in JSON. A number that is \
+         written `\"0x…\"` is a string. Of a list of choices one\nis written, as its name, or as `{{\"name\": …}}` \
+         where it holds something.\n\n"
     );
     let setup = vocabulary.setup.ok_or_else(|| nothing("setup"))?;
     writeln!(page, "## Setup\n\n{}\n", plain(setup.about))?;

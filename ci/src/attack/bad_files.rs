@@ -114,11 +114,11 @@ fn texts() -> Vec<(String, Vec<u8>)> {
 /// A subject of a run file with this text in every field that takes one.
 fn subject(text: &str) -> String {
     format!(
-        "{{\"component\":\"{text}\",\"subject\":\"{text}\",\"health\":\"sound\",\"defect\":null,\"verdict\":\"diverged\",\
-         \"traces\":1,\"ops\":1,\"moot\":0,\"unsupported\":0,\"unconfirmed\":0,\"seconds\":1.0,\"features\":1,\
-         \"outcomes\":{{\"{text}\":{{\"{text}\":1}}}},\"shortfalls\":[\"{text}\"],\"findings\":[{{\"signature\":\"{text}\",\
-         \"kind\":\"divergence\",\"law\":\"{text}\",\"step\":0,\"op\":\"{text}\",\"trace\":\"{text}\",\"executions\":1,\
-         \"seconds\":0.5}}],\"growth\":[]}}"
+        "{{\"component\":\"{text}\",\"subject\":\"{text}\",\"health\":\"sound\",\"defect\":null,\"verdict\":\"\
+         diverged\",\"traces\":1,\"ops\":1,\"moot\":0,\"unsupported\":0,\"unconfirmed\":0,\"seconds\":1.0,\"features\"\
+         :1,\"outcomes\":{{\"{text}\":{{\"{text}\":1}}}},\"shortfalls\":[\"{text}\"],\"findings\":[{{\"signature\":\"\
+         {text}\",\"kind\":\"divergence\",\"law\":\"{text}\",\"step\":0,\"op\":\"{text}\",\"trace\":\"{text}\",\"\
+         executions\":1,\"seconds\":0.5}}],\"growth\":[]}}"
     )
 }
 

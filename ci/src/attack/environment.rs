@@ -69,8 +69,8 @@ const SURROUNDINGS: &[(&str, &str, Then)] = &[
     ("a FIFO is taken up", "mkdir out; mkfifo out/.campaign.jsonl; \"$@\" fuzz --resume --out out", Then::Refuses),
     (
         "the log is a link to a file of mine",
-        "mkdir out; echo mine >precious; ln -s ../precious out/.campaign.jsonl; FUZZ out; code=$?; \
-         test \"$(cat precious)\" = mine || exit 99; exit $code",
+        "mkdir out; echo mine >precious; ln -s ../precious out/.campaign.jsonl; FUZZ out; code=$?; test \"$(cat \
+         precious)\" = mine || exit 99; exit $code",
         Then::Refuses,
     ),
     ("a component's folder is a file", "mkdir out; echo mine >out/guest_memory; FUZZ out", Then::Refuses),
@@ -81,20 +81,22 @@ const SURROUNDINGS: &[(&str, &str, Then)] = &[
     ),
     (
         "--out is removed meanwhile",
-        "\"$@\" fuzz guest_memory/physical_memory --seed 1 --ops 20M --workers 1 --out out 2>err >/dev/null & \
-         while ! test -s out/.campaign.jsonl; do sleep 0.05; done; rm -rf out; wait $!; code=$?; grep error: err >&2; exit $code",
+        "\"$@\" fuzz guest_memory/physical_memory --seed 1 --ops 20M --workers 1 --out out 2>err >/dev/null & while ! \
+         test -s out/.campaign.jsonl; do sleep 0.05; done; rm -rf out; wait $!; code=$?; grep error: err >&2; exit \
+         $code",
         Then::Refuses,
     ),
     (
         "the program is removed meanwhile",
-        "cp \"$1\" copy; ./copy fuzz guest_memory/physical_memory --seed 1 --ops 4M --workers 1 --out out & \
-         while ! test -e out/.campaign.jsonl; do sleep 0.05; done; rm copy; wait $!",
+        "cp \"$1\" copy; ./copy fuzz guest_memory/physical_memory --seed 1 --ops 4M --workers 1 --out out & while ! \
+         test -e out/.campaign.jsonl; do sleep 0.05; done; rm copy; wait $!",
         Then::Either,
     ),
     (
         "two campaigns in one folder",
-        "\"$@\" fuzz guest_memory/physical_memory --seed 1 --ops 40M --workers 1 --out out >/dev/null 2>&1 & first=$!; \
-         while ! test -s out/.campaign.jsonl; do sleep 0.05; done; FUZZ out; code=$?; kill $first; wait $first; exit $code",
+        "\"$@\" fuzz guest_memory/physical_memory --seed 1 --ops 40M --workers 1 --out out >/dev/null 2>&1 & \
+         first=$!; while ! test -s out/.campaign.jsonl; do sleep 0.05; done; FUZZ out; code=$?; kill $first; wait \
+         $first; exit $code",
         Then::Refuses,
     ),
 ];
@@ -112,9 +114,9 @@ const OF_ANOTHER_USER: &[(&str, &str, Then)] = &[
     ("a folder of somebody else", "chmod 755 .; mkdir -m 755 shut; chown 0:0 shut; AS FUZZ shut/out", Then::Refuses),
     (
         "a file that is somebody else's",
-        "echo mine >theirs; chmod 644 theirs; chmod 755 .; chown 0:0 . theirs; \
-         AS \"$@\" convert ../../crashes/guest_memory/GM-01.jsonl --to wire -o theirs; code=$?; \
-         test \"$(cat theirs)\" = mine || exit 99; exit $code",
+        "echo mine >theirs; chmod 644 theirs; chmod 755 .; chown 0:0 . theirs; AS \"$@\" convert \
+         ../../crashes/guest_memory/GM-01.jsonl --to wire -o theirs; code=$?; test \"$(cat theirs)\" = mine || exit \
+         99; exit $code",
         Then::Refuses,
     ),
 ];

@@ -142,8 +142,8 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("a test of the models that reads freed memory", &[("miri-models", &["Undefined Behavior"])], |tree| {
         // The word is put in, so that tidy checks do not take this file for one that does so.
         let text = format!(
-            "//! Planted.\n#[test]\nfn reads_freed_memory() {{\n    let freed = {{ let own = Box::new(1_u8); &raw const *own }};\n    \
-             // SAFETY: there is none.\n    assert_eq!({} {{ *freed }}, 1);\n}}\n",
+            "//! Planted.\n#[test]\nfn reads_freed_memory() {{\n    let freed = {{ let own = Box::new(1_u8); &raw \
+             const *own }};\n    // SAFETY: there is none.\n    assert_eq!({} {{ *freed }}, 1);\n}}\n",
             "unsafe"
         );
         add(tree, "models/tests/planted.rs", text.as_bytes())
@@ -161,8 +161,10 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     fault("a report that takes texts for markup", &[("report-page", &["check.mjs"])], |tree| {
-        let text = "made.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));";
-        let markup = "for (const child of children.flat(2)) if (typeof child === 'string') made.innerHTML += child; else if (child) made.append(child);";
+        let text = "made.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child \
+                    !== false));";
+        let markup = "for (const child of children.flat(2)) if (typeof child === 'string') made.innerHTML += child; \
+                      else if (child) made.append(child);";
         replace(tree, "harness/report/src/html/elements.js", text, markup)
     }),
     fault(
@@ -193,14 +195,16 @@ pub(super) const FAULTS: &[Fault] = &[
             ("corpora", &["guest_memory"]),
         ],
         |tree| {
-            let wrong = "self.memory.load_bulk(pa, buffer)?;\n        buffer.iter_mut().take(1).for_each(|byte| *byte ^= 1);\n        Ok(())";
+            let wrong = "self.memory.load_bulk(pa, buffer)?;\n        buffer.iter_mut().take(1).for_each(|byte| *byte \
+                         ^= 1);\n        Ok(())";
             replace(tree, PHYSICAL, READ, wrong)
         },
     ),
     fault("a hardened subject that asks the clock", &[("workers", &["do not find the same"])], |tree| {
         let now = "let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();";
         let wrong = format!(
-            "{now}\n        if time.subsec_nanos() % 4096 == 0 {{\n            return Ok(());\n        }}\n        {READ}"
+            "{now}\n        if time.subsec_nanos() % 4096 == 0 {{\n            return Ok(());\n        }}\n        \
+             {READ}"
         );
         replace(tree, PHYSICAL, READ, &wrong)
     }),

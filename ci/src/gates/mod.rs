@@ -171,7 +171,8 @@ mod tests_of_gates {
 
     #[test]
     fn only_a_step_that_fails_for_the_reason_has_caught_it() {
-        let printed = "── a: first\nFAILED: a (0.1 s): because of x\n\n── b: second\npassed: b (0.1 s)\n\n── c: third\nskipped: c: no tool; get it\n";
+        let printed = "── a: first\nFAILED: a (0.1 s): because of x\n\n── b: second\npassed: b (0.1 s)\n\n── c: \
+                       third\nskipped: c: no tool; get it\n";
         assert_eq!(seen(printed, "a", &["because", "x"]), Seen::Caught);
         assert!(matches!(seen(printed, "a", &["y"]), Seen::Missed(_)));
         assert!(matches!(seen(printed, "b", &[]), Seen::Missed(_)));

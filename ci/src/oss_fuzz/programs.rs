@@ -23,11 +23,10 @@ const LIMITS: [&str; 2] = ["-rss_limit_mb=2560", "-timeout=25"];
 const MOST_SECONDS: &str = "900";
 
 /// ASAN_OPTIONS as the runners set them; symbols are left out, which only cost time here.
-const ASAN_OPTIONS: &str = "alloc_dealloc_mismatch=0:allocator_may_return_null=1:\
-    allocator_release_to_os_interval_ms=500:check_malloc_usable_size=0:detect_container_overflow=1:\
-    detect_odr_violation=0:detect_leaks=1:detect_stack_use_after_return=1:fast_unwind_on_fatal=0:handle_abort=1:\
-    handle_segv=1:handle_sigill=1:max_uar_stack_size_log=16:print_scariness=1:quarantine_size_mb=10:strict_memcmp=1:\
-    symbolize=0:use_sigaltstack=1";
+const ASAN_OPTIONS: &str = "alloc_dealloc_mismatch=0:allocator_may_return_null=1:allocator_release_to_os_interval_ms=500:\
+     check_malloc_usable_size=0:detect_container_overflow=1:detect_odr_violation=0:detect_leaks=1:\
+     detect_stack_use_after_return=1:fast_unwind_on_fatal=0:handle_abort=1:handle_segv=1:handle_sigill=1:\
+     max_uar_stack_size_log=16:print_scariness=1:quarantine_size_mb=10:strict_memcmp=1:symbolize=0:use_sigaltstack=1";
 
 /// How the program breaks the contract by the way it was compiled.
 pub(super) fn form_offences(out: &Path, target: &str, sanitizer: Sanitizer) -> Result<Vec<String>, Trouble> {

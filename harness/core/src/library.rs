@@ -124,7 +124,8 @@ pub fn of_trace(origin: &Origin) -> Result<Request, String> {
     let wanted = origin.build_id.as_deref().unwrap_or("none");
     Err(match others {
         Some(other) => format!(
-            "{} is here with build id {other}, and the trace is of the one with build id {wanted}: name it with --library",
+            "{} is here with build id {other}, and the trace is of the one with build id {wanted}: name it with \
+             --library",
             origin.file
         ),
         None => format!("{} (build id {wanted}) is not where libraries lie: name it with --library", origin.file),

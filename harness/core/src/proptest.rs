@@ -163,9 +163,9 @@ pub fn check<C: Rig, S: Subject<C> + 'static>(config: &ProptestConfig) {
                 ..Header::plain()
             };
             panic!(
-                "{name} fails: {signature}\nThe smallest trace that shows it, {ops} of {drawn} ops:\n\n{text}\n\
-                 Put these lines into {subject}.jsonl, and give {name} to `memtwin::main!`; then\n    \
-                 cargo run --release -- replay {subject}.jsonl\nshows it again, in a process of its own.",
+                "{name} fails: {signature}\nThe smallest trace that shows it, {ops} of {drawn} ops:\n\n{text}\nPut \
+                 these lines into {subject}.jsonl, and give {name} to `memtwin::main!`; then\n    cargo run --release \
+                 -- replay {subject}.jsonl\nshows it again, in a process of its own.",
                 name = target.name(),
                 ops = trace.ops().len(),
                 drawn = drawn_ops.get(),

@@ -165,8 +165,8 @@ impl<C: Rig> Dialect for Spoken<C> {
         };
         if matches!(&failure.cause, Cause::Law { .. }) && law.is_none() {
             return Some(
-                "The worker reported a law that the component does not have. No model says that: the subject wrote over memory \
-                 that is not its own."
+                "The worker reported a law that the component does not have. No model says that: the subject wrote \
+                 over memory that is not its own."
                     .to_owned(),
             );
         }

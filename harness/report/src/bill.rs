@@ -127,8 +127,8 @@ fn not_judged(page: &mut String, subject: &SubjectRun, target: Option<&dyn Targe
     page.push_str("\n## What was not judged\n\n");
     let _ = writeln!(
         page,
-        "- {} traces went where the contract says nothing, and were judged up to there; {} had a setup that it does not \
-         serve.",
+        "- {} traces went where the contract says nothing, and were judged up to there; {} had a setup that it does \
+         not serve.",
         subject.moot, subject.unsupported
     );
     let total = |outcomes: Option<&BTreeMap<String, u64>>| {

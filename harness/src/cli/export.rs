@@ -49,7 +49,8 @@ impl Export {
         };
         if !loaded.header.known.is_empty() {
             return Err(format!(
-                "{} goes on behind known findings ({}), at which a test without memtwin would end: export a trace without them",
+                "{} goes on behind known findings ({}), at which a test without memtwin would end: export a trace \
+                 without them",
                 self.trace.display(),
                 loaded.header.known.join(", ")
             )

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 /// The longest name of a crate, as for crates.io, in bytes.
 const LONGEST_NAME_BYTES: usize = 64;
 /// Names that cargo or the compiler takes for something else.
-const TAKEN: &str = "abstract alloc as async await become box break build const continue core crate deps do dyn else enum \
-                     examples extern false final fn for gen if impl in incremental let libfuzzer_sys loop macro match \
-                     memtwin mod move mut override priv proc_macro pub ref return self static std struct super test trait \
-                     true try type typeof unsafe unsized use virtual where while yield";
+const TAKEN: &str = "abstract alloc as async await become box break build const continue core crate deps do dyn else \
+                     enum examples extern false final fn for gen if impl in incremental let libfuzzer_sys loop macro \
+                     match memtwin mod move mut override priv proc_macro pub ref return self static std struct super \
+                     test trait true try type typeof unsafe unsized use virtual where while yield";
 
 #[derive(Debug, Args)]
 pub(super) struct New {

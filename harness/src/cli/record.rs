@@ -119,7 +119,8 @@ impl Record {
             }
         }
         if self.judge {
-            let not = "not judged: what the program wrote into its blocks (contents, redzone, over_read), and when null is right";
+            let not = "not judged: what the program wrote into its blocks (contents, redzone, over_read), and when \
+                       null is right";
             if broken == 0 {
                 writing.screen.line(&format!("{GOOD}{} judged, no law broken{GOOD:#}", counted(judged, "call")))?;
             } else {
@@ -217,7 +218,9 @@ impl Writing<'_> {
 
     fn import(&self, path: &Path, form: Form, stem: &str) -> Result<(), Failed> {
         if form == Form::Heaptrack {
-            return Err("heaptrack's files say how much was freed and not which block, so no trace can be made of them; record the program itself".into());
+            return Err("heaptrack's files say how much was freed and not which block, so no trace can be made of \
+                        them; record the program itself"
+                .into());
         }
         let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
         let file = files::open(path).map_err(unreadable)?;

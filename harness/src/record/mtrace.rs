@@ -159,16 +159,10 @@ mod tests {
 
     #[test]
     fn what_mtrace_writes_is_read() {
-        let text = "= Start\n\
-            @ ./a.out:(main+0x1c)[0x55d0] + 0x5501 0x10\n\
-            @ ./a.out:[0x55d1] + 0x5502 0x20\n\
-            @ /lib/a - b.so:[0x55d1] < 0x5501\n\
-            @ /lib/c.so:[0x55d1] > 0x5503 0x40\n\
-            @ ./a.out:[0x55d1] ! 0x5502 0x7fffffffffff\n\
-            @ ./a.out:[0x55d1] - 0x5503\n\
-            - 0x5504\n\
-            @ ./a.out:[0x55d1] + (nil) 0xffffffffffff\n\
-            = End\n";
+        let text = "= Start\n@ ./a.out:(main+0x1c)[0x55d0] + 0x5501 0x10\n@ ./a.out:[0x55d1] + 0x5502 0x20\n@ /lib/a \
+                    - b.so:[0x55d1] < 0x5501\n@ /lib/c.so:[0x55d1] > 0x5503 0x40\n@ ./a.out:[0x55d1] ! 0x5502 \
+                    0x7fffffffffff\n@ ./a.out:[0x55d1] - 0x5503\n- 0x5504\n@ ./a.out:[0x55d1] + (nil) \
+                    0xffffffffffff\n= End\n";
         // A file's name may be anything, so a sign in it is taken for one, and then the line is refused.
         assert_eq!(read(text), Err(4));
         let text = text.replace("a - b", "ab");

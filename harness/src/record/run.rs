@@ -73,18 +73,20 @@ impl fmt::Display for NothingRecorded {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             NothingRecorded::Static => {
-                "it is statically linked, so no library can be loaded into it: link it dynamically, or import a file of mtrace"
+                "it is statically linked, so no library can be loaded into it: link it dynamically, or import a file \
+                 of mtrace"
             }
             NothingRecorded::Lending => {
-                "it runs with the rights of its owner or group (setuid), so the loader ignores LD_PRELOAD: record a copy of it"
+                "it runs with the rights of its owner or group (setuid), so the loader ignores LD_PRELOAD: record a \
+                 copy of it"
             }
             NothingRecorded::NotLoaded => {
-                "the recorder was not loaded: the program is not for this machine's loader, took LD_PRELOAD away, or may not \
-                 write to the folder"
+                "the recorder was not loaded: the program is not for this machine's loader, took LD_PRELOAD away, or \
+                 may not write to the folder"
             }
             NothingRecorded::AskedNothing => {
-                "the recorder was loaded, and nothing was asked of malloc: the program needs no memory, or has an allocator of \
-                 its own"
+                "the recorder was loaded, and nothing was asked of malloc: the program needs no memory, or has an \
+                 allocator of its own"
             }
         })
     }

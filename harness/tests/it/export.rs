@@ -36,7 +36,8 @@ impl Flat {
         if length == 0 { return; }
         let (first, last) = (address / 64, address.saturating_add(length - 1) / 64);
         for held in &mut self.held {
-            if held.is_some_and(|(at, size)| at / 64 <= last && first <= (at + u64::from(size) - 1) / 64) { *held = None; }
+            if held.is_some_and(|(at, size)| at / 64 <= last && first <= (at + u64::from(size) - 1) / 64) { *held = \
+                            None; }
         }
     }
     fn read(&mut self, _owner: usize, address: u64, size: u8) -> Result<u64, ()> {

@@ -140,9 +140,8 @@ fn lanes_are_folded_below_those_that_a_component_has() {
 
 #[test]
 fn json_lines_have_lanes_where_the_header_says_version_two() {
-    let text = "{\"memtwin\":2,\"component\":\"tally\",\"setup\":{\"threads\":4}}\n\
-                {\"op\":\"count\"}\n\
-                {\"lane\":3,\"op\":\"add\",\"number\":7,\"preempt\":[{\"point\":2,\"to\":1}]}\n";
+    let text = "{\"memtwin\":2,\"component\":\"tally\",\"setup\":{\"threads\":4}}\n{\"op\":\"count\"}\n{\"lane\":3,\"\
+                op\":\"add\",\"number\":7,\"preempt\":[{\"point\":2,\"to\":1}]}\n";
     assert_eq!(from_json(text).unwrap(), trace(ONE, &[(0, Op::Count), (3, Op::Add { number: 7 })]));
     for (line, message) in [
         ("{\"op\":\"count\",\"lane\":4}", ":3: lane 4: a trace of tally has lanes below 4 only"),

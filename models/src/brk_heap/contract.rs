@@ -6,9 +6,11 @@ freedoms! {
     /// What a brk heap's documentation claims.
     BrkHeapContract;
     blocks_from_mmap: bool = false,
-        "Each block is a mapping of its own, unmapped when freed; strictly blocks lie between the heap's start and its break.";
+        "Each block is a mapping of its own, unmapped when freed; strictly blocks lie between the heap's start and \
+         its break.";
     trusts_fresh_pages: bool = false,
-        "Memory that was never handed out is taken for zero, so nothing is poisoned beyond the blocks; strictly it may hold \
+        "Memory that was never handed out is taken for zero, so nothing is poisoned beyond the blocks; strictly it \
+         may hold \
          anything.";
     no_raw_brk: bool = false,
         "Other users of brk are not served: such ops are skipped.";

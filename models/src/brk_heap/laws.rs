@@ -7,39 +7,46 @@ use crate::Law;
 pub const ANSWER: Law =
     Law::new("answer", "each op is answered in its own form, and skipped only where the contract says so");
 /// The kernel's answers.
-pub const BRK: Law = Law::new("brk", "brk answers with the break: unchanged below its first value, rounded up when granted, and moved only if the frames suffice").hint("The kernel answered other than its books allow: look at how brk rounds and limits its argument.");
+pub const BRK: Law = Law::new(
+    "brk",
+    "brk answers with the break: unchanged below its first value, rounded up when granted, and moved only if the \
+     frames suffice",
+)
+.hint("The kernel answered other than its books allow: look at how brk rounds and limits its argument.");
 /// When null is right.
 pub const REFUSAL: Law = Law::new(
     "refusal",
     "a request is answered with null exactly when it overflows the address space or the kernel refuses it memory",
 )
 .hint(
-    "Probably a sum of address, size and alignment wrapped around the end of the address space, or \
-         null is right here and was not answered.",
+    "Probably a sum of address, size and alignment wrapped around the end of the address space, or null is right here \
+     and was not answered.",
 );
 /// Where blocks lie.
-pub const INSIDE: Law = Law::new("inside", "a block lies between the heap's start and its end, never below, never in the stack").hint("A block was handed out of what the allocator never had: look at whether the answer of brk is checked, and at the sum \
-         of head and size.");
+pub const INSIDE: Law =
+    Law::new("inside", "a block lies between the heap's start and its end, never below, never in the stack").hint(
+        "A block was handed out of what the allocator never had: look at whether the answer of brk is checked, and at \
+         the sum of head and size.",
+    );
 /// Alignment.
-pub const ALIGNED: Law =
-    Law::new("aligned", "a block's address is a multiple of the alignment asked for").hint("The head was not rounded up to the alignment asked for, or with a wrong mask: look at what the mask is made of, and \
-         at where the compiler keeps it over system calls.");
+pub const ALIGNED: Law = Law::new("aligned", "a block's address is a multiple of the alignment asked for").hint(
+    "The head was not rounded up to the alignment asked for, or with a wrong mask: look at what the mask is made of, \
+     and at where the compiler keeps it over system calls.",
+);
 /// No overlap.
 pub const DISJOINT: Law = Law::new("disjoint", "a block shares no byte with another live block").hint(
     "Two live blocks share bytes: the head was not advanced over all of the older one, or a block grew in place over \
-         its neighbour.",
+     its neighbour.",
 );
 /// Zeroed blocks.
-pub const ZEROED: Law = Law::new("zeroed", "a block that was asked for zeroed holds zeros alone").hint(
-    "Probably pages were taken for fresh that were not: the break fell and rose again over used \
-         ones.",
-);
+pub const ZEROED: Law = Law::new("zeroed", "a block that was asked for zeroed holds zeros alone")
+    .hint("Probably pages were taken for fresh that were not: the break fell and rose again over used ones.");
 /// Bytes survive.
 pub const CONTENTS: Law =
     Law::new("contents", "the bytes that a program put into a block stay until it frees or reallocates the block")
         .hint(
-            "Bytes that the program put there are gone. Probably another block, or a copy that is too short \
-         or too long, wrote over them.",
+            "Bytes that the program put there are gone. Probably another block, or a copy that is too short or too \
+             long, wrote over them.",
         );
 /// What a reallocation keeps.
 pub const REALLOC: Law = Law::new(
@@ -47,15 +54,12 @@ pub const REALLOC: Law = Law::new(
     "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block",
 )
 .hint(
-    "Bytes that the program put there are gone. Probably another block, or a copy that is too short \
-         or too long, wrote over them.",
+    "Bytes that the program put there are gone. Probably another block, or a copy that is too short or too long, \
+     wrote over them.",
 );
 /// Nothing is written beyond blocks.
 pub const REDZONE: Law = Law::new("redzone", "the allocator writes no byte outside of the block that it hands out")
-    .hint(
-        "Bytes beyond the block were written during the call. Probably a copy is longer than the new \
-         block.",
-    );
+    .hint("Bytes beyond the block were written during the call. Probably a copy is longer than the new block.");
 
 /// The words in .bss.
 pub const WORDS: Law = Law::new("words", "the allocator's words in .bss change through the allocator alone")
@@ -65,7 +69,7 @@ pub const REGISTERS: Law = Law::new("registers", "a system call changes x0 and n
 /// The order of the heap's borders.
 pub const ORDER: Law = Law::new("order", "the heap's start, the head, the end and the break come in this order").hint(
     "The allocator's own words are out of order, and nobody else changed them: it computed them wrong, mostly from an \
-         answer of the kernel that it did not check.",
+     answer of the kernel that it did not check.",
 );
 /// No break over unmapped pages.
 pub const MAPPED: Law = Law::new("mapped", "every page between the heap's start and the break is mapped")

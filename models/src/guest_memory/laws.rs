@@ -11,7 +11,8 @@ pub const BOUNDS: Law = Law::new(
 /// The class of an error.
 pub const ERROR_CLASS: Law = Law::new(
     "error_class",
-    "a bad size or alignment is an alignment fault, an address out of range is an invalid address; size is checked first",
+    "a bad size or alignment is an alignment fault, an address out of range is an invalid address; size is checked \
+     first",
 );
 /// Memory is flat.
 pub const FLAT_MEMORY: Law = Law::new(
@@ -29,12 +30,14 @@ pub const BUFFER_BOUNDS: Law =
 /// What devices see.
 pub const DEVICE_CALLS: Law = Law::new(
     "device_calls",
-    "a device sees exactly the calls of the access, within its size, bulk byte by byte, ascending, up to the first error",
+    "a device sees exactly the calls of the access, within its size, bulk byte by byte, ascending, up to the first \
+     error",
 );
 /// Load-reserved and store-conditional.
 pub const RESERVATION: Law = Law::new(
     "reservation",
-    "a store-conditional succeeds exactly when its owner's reservation is live: same address, same size, no store to its lines since",
+    "a store-conditional succeeds exactly when its owner's reservation is live: same address, same size, no store to \
+     its lines since",
 );
 /// Dump and restore.
 pub const DUMP: Law = Law::new("dump", "a dump is the whole memory, byte for byte");

@@ -6,6 +6,7 @@ freedoms! {
     /// What an allocator's documentation claims.
     HeaderFreeContract;
     real_libc: bool = false,
-        "Setups may ask for the process's own malloc as libc; strictly libc is simulated, and every block of it lies in the \
+        "Setups may ask for the process's own malloc as libc; strictly libc is simulated, and every block of it lies \
+         in the \
          arena.";
 }

@@ -11,24 +11,26 @@ pub const REFUSAL: Law = Law::new(
     "a request is answered with null exactly when its kind cannot serve such a size and alignment, or has no room left",
 )
 .hint(
-    "There is room for the block. Probably a sum of size, header and alignment wrapped around the \
-         end of the address space.",
+    "There is room for the block. Probably a sum of size, header and alignment wrapped around the end of the address \
+     space.",
 );
 /// Alignment.
 pub const ALIGNED: Law =
     Law::new("aligned", "a block's address is not null, and a multiple of the alignment asked for");
 /// No overlap.
-pub const DISJOINT: Law =
-    Law::new("disjoint", "a block shares no byte with another live block or with a foreign page").hint("Two live blocks share bytes. Where a freed block was handed out again, look whether the free list holds the start of \
-         the block or the start of the user's bytes: they are one header apart.");
+pub const DISJOINT: Law = Law::new("disjoint", "a block shares no byte with another live block or with a foreign page")
+    .hint(
+        "Two live blocks share bytes. Where a freed block was handed out again, look whether the free list holds the \
+         start of the block or the start of the user's bytes: they are one header apart.",
+    );
 /// Bytes survive.
 pub const CONTENTS: Law = Law::new(
     "contents",
     "bytes that a program put into a block or a foreign page stay until it frees, reallocates or unmaps them",
 )
 .hint(
-    "Bytes that the program put there are gone. Probably the allocator, or the owner of another \
-         block, wrote over them.",
+    "Bytes that the program put there are gone. Probably the allocator, or the owner of another block, wrote over \
+     them.",
 );
 /// What a reallocation keeps.
 pub const REALLOC: Law = Law::new(
@@ -36,8 +38,8 @@ pub const REALLOC: Law = Law::new(
     "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block",
 )
 .hint(
-    "Bytes that the program put there are gone. Probably the allocator, or the owner of another \
-         block, wrote over them.",
+    "Bytes that the program put there are gone. Probably the allocator, or the owner of another block, wrote over \
+     them.",
 );
 /// Usable sizes.
 pub const USABLE: Law =
@@ -53,8 +55,10 @@ pub const INVALID: Law = Law::new(
     "a free of a pointer that is no live block's (interior, foreign, stale) is refused and changes nothing",
 );
 /// errno.
-pub const ERRNO: Law = Law::new("errno", "a successful free leaves errno as it was").hint("A call that free made for its own purposes failed and left its error number behind. Save errno, or ask nothing that \
-         can fail.");
+pub const ERRNO: Law = Law::new("errno", "a successful free leaves errno as it was").hint(
+    "A call that free made for its own purposes failed and left its error number behind. Save errno, or ask nothing \
+     that can fail.",
+);
 /// Retiring SuperSlabs.
 pub const RETIRE: Law =
     Law::new("retire", "a SuperSlab is given back exactly when it is there and holds no live block");
@@ -71,7 +75,7 @@ pub const LEAK: Law = Law::new(
 /// Every SuperSlab is registered.
 pub const REGISTERED: Law = Law::new("registered", "every mapped SuperSlab is in the registry, once").hint(
     "A SuperSlab is in use that the registry does not know: its blocks are nobody's when they are freed. Look at what \
-         inserting does when the registry is full, or holds another.",
+     inserting does when the registry is full, or holds another.",
 );
 
 /// Every law.

@@ -80,7 +80,8 @@ freedoms! {
     calls: Calls = Calls::ALL,
         "The subject does not have all calls: C's, Rust's, those of arenas; strictly it has each of them.";
     own_memory: bool = false,
-        "Memory comes from the system, so that addresses and the room for blocks are not judged; strictly blocks lie in the \
+        "Memory comes from the system, so that addresses and the room for blocks are not judged; strictly blocks lie \
+         in the \
          regions that the subject was given.";
     no_reuse: bool = false,
         "A block's memory is never used again; strictly what is freed can be had again.";
@@ -89,7 +90,8 @@ freedoms! {
     size_classes: bool = false,
         "Freed memory serves blocks of its own size class alone; strictly any that fits.";
     keeps_padding: bool = false,
-        "The padding before a block that is aligned to more than 16 is lost, while it lives or for ever; strictly it is free memory.";
+        "The padding before a block that is aligned to more than 16 is lost, while it lives or for ever; strictly it \
+         is free memory.";
     separate_pieces: bool = false,
         "What `extend` adds stays apart from the region before; strictly a block may lie across.";
     smallest_bytes: u64 = 1,
@@ -109,17 +111,20 @@ freedoms! {
     region_overhead: u64 = 0,
         "A region's first bytes, as many as this, are for bookkeeping; strictly none.";
     waste: u64 = 16,
-        "A block may need this many sixteenths of the room that it asks for: 32 where sizes are rounded up to powers of two; \
+        "A block may need this many sixteenths of the room that it asks for: 32 where sizes are rounded up to powers \
+         of two; \
          strictly 16.";
     most_threads: u64 = 4,
         "More threads than this are not served; strictly up to 4 are.";
     kept_bytes: u64 = 0,
         "This many bytes may stay in the allocator's own use when nothing is live; strictly none.";
     min_alignment: u64 = 0,
-        "Blocks of malloc, calloc and realloc are aligned to at least this many bytes; strictly, and where it is 0, to the \
+        "Blocks of malloc, calloc and realloc are aligned to at least this many bytes; strictly, and where it is 0, \
+         to the \
          largest power of two not above their size, up to 16 (C23, 7.24.3).";
     usable_is_a_hint: bool = false,
-        "What malloc_usable_size grants beyond the size asked for is not the program's to write (malloc_usable_size(3)); \
+        "What malloc_usable_size grants beyond the size asked for is not the program's to write \
+         (malloc_usable_size(3)); \
          strictly it is.";
     realloc_forgets_usable: bool = false,
         "realloc keeps the bytes asked for; strictly all that malloc_usable_size granted.";
@@ -128,12 +133,14 @@ freedoms! {
     free_changes_errno: bool = false,
         "free may change errno (before POSIX.1-2024); strictly it keeps it.";
     any_alignment: bool = false,
-        "aligned_alloc and memalign may answer a size that is no multiple of the alignment, or a strange alignment, with any \
+        "aligned_alloc and memalign may answer a size that is no multiple of the alignment, or a strange alignment, \
+         with any \
          block; strictly it is aligned.";
     zero_size_unaligned: bool = false,
         "A block of 0 bytes may be unaligned; strictly it is aligned as asked for.";
     unbounded: bool = false,
-        "What the allocator holds may grow while the same calls are repeated; strictly it does not after the first repeats.";
+        "What the allocator holds may grow while the same calls are repeated; strictly it does not after the first \
+         repeats.";
 }
 
 impl HeapContract {

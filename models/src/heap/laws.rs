@@ -10,15 +10,16 @@ pub const ANSWER: Law =
 /// When null is right.
 pub const REFUSAL: Law = Law::new(
     "refusal",
-    "null is answered to a request that overflows or exceeds PTRDIFF_MAX, and to no other for which there is room: in an \
-     arena a gap between live blocks that holds it with the overhead that the contract states, in the system memory that it \
-     has not refused before",
+    "null is answered to a request that overflows or exceeds PTRDIFF_MAX, and to no other for which there is room: in \
+     an arena a gap between live blocks that holds it with the overhead that the contract states, in the system \
+     memory that it has not refused before",
 )
 .hint("Probably a size was computed with an overflow, or memory that was freed is not found again.");
 /// Error numbers.
 pub const ERRNO: Law = Law::new(
     "errno",
-    "a refused malloc, calloc, realloc, reallocarray or aligned request sets errno to ENOMEM, and free leaves errno alone",
+    "a refused malloc, calloc, realloc, reallocarray or aligned request sets errno to ENOMEM, and free leaves errno \
+     alone",
 )
 .hint("Probably a system call inside the allocator changed errno, or a path of refusal returns without setting it.");
 /// What `posix_memalign` checks.
@@ -50,14 +51,12 @@ pub const ZEROED: Law = Law::new(
 )
 .hint("Probably memory that was used before was taken for fresh, or less was cleared than was asked for.");
 /// Bytes survive.
-pub const CONTENTS: Law = Law::new(
-    "contents",
-    "the bytes that the program wrote into a block stay until it frees or reallocates the block",
-)
-.hint(
-    "Bytes that the program wrote are gone: probably the allocator keeps books in a live block, or another block \
-               lies over it.",
-);
+pub const CONTENTS: Law =
+    Law::new("contents", "the bytes that the program wrote into a block stay until it frees or reallocates the block")
+        .hint(
+            "Bytes that the program wrote are gone: probably the allocator keeps books in a live block, or another \
+             block lies over it.",
+        );
 /// What a reallocation keeps.
 pub const KEPT: Law = Law::new(
     "kept",
@@ -81,7 +80,8 @@ pub const OVER_READ: Law = Law::new(
 /// Freed memory comes back.
 pub const LEAK: Law = Law::new(
     "leak",
-    "when nothing is live, the largest block that can be had is no smaller than the first time that nothing was live again",
+    "when nothing is live, the largest block that can be had is no smaller than the first time that nothing was live \
+     again",
 )
 .hint("Memory that was freed does not come back: probably a part of some blocks, such as padding, is not given back.");
 /// Memory does not grow.

@@ -217,9 +217,8 @@ impl Setup {
         if *self == self.clone().normalised() {
             Ok(())
         } else {
-            Err(
-                "a size is 0 or too large, an address is no multiple of 4096 or too large, or adjacent has nothing behind",
-            )
+            Err("a size is 0 or too large, an address is no multiple of 4096 or too large, or adjacent has nothing \
+                 behind")
         }
     }
 

@@ -107,7 +107,8 @@ pub enum CampaignError {
     #[error("cannot write below {folder}: it is a file, and --out names a folder")]
     NoFolder { folder: PathBuf },
     #[error(
-        "nothing to run: the op budget leaves no epoch and no Broken subject for shard {shard}; give more ops, or fewer shards"
+        "nothing to run: the op budget leaves no epoch and no Broken subject for shard {shard}; give more ops, or \
+         fewer shards"
     )]
     EmptyShard { shard: String },
     #[error("cannot keep a campaign's log in {path}: {source}; move it away, or name another --out")]

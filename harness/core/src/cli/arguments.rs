@@ -124,11 +124,13 @@ mod tests {
             ),
             (
                 &["fuzz", "--worker", "1"],
-                "unexpected argument '--worker' found; tip: a similar argument exists: '--workers'; see `memtwin fuzz --help`",
+                "unexpected argument '--worker' found; tip: a similar argument exists: '--workers'; see `memtwin fuzz \
+                 --help`",
             ),
             (
                 &["fuzz", "--engine", "x"],
-                "invalid value 'x' for '--engine <ENGINE>' [possible values: guided, random]; see `memtwin fuzz --help`",
+                "invalid value 'x' for '--engine <ENGINE>' [possible values: guided, random]; see `memtwin fuzz \
+                 --help`",
             ),
             (&["fuz"], "unrecognized subcommand 'fuz'; tip: a similar subcommand exists: 'fuzz'; see `memtwin --help`"),
             (

@@ -172,7 +172,8 @@ pub(super) fn run_campaign(
             };
             let found = signature.as_str().split_once('/').map_or("", |(_, rest)| rest);
             let _ = screen.line(&format!(
-                "{style}{mark}{style:#} {name:<30} {:>7} {DIM}trace {executions:<6}{DIM:#} {found} {DIM}{ops} op{} {}{DIM:#}",
+                "{style}{mark}{style:#} {name:<30} {:>7} {DIM}trace {executions:<6}{DIM:#} {found} {DIM}{ops} op{} \
+                 {}{DIM:#}",
                 time(seconds),
                 if ops == 1 { "" } else { "s" },
                 screen::path(trace)
@@ -269,7 +270,8 @@ fn summarise(screen: &Screen, subject: &SubjectRun) -> std::io::Result<()> {
     let is_proven = subject.verdict != Verdict::Agreed || is_enough;
     let verdict = if is_proven { subject.verdict.word() } else { "not proven" };
     screen.line(&format!(
-        "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate_words} ops/s a worker, {} features, {} moot){DIM:#}",
+        "{style}{mark}{style:#} {name:<30} {} over {} ops in {} traces {DIM}({rate_words} ops/s a worker, {} \
+         features, {} moot){DIM:#}",
         verdict,
         count(subject.ops),
         count(subject.traces),

@@ -54,7 +54,8 @@ pub enum Exit {
 
 const LONG_ABOUT: &str = "\
 memtwin runs memory components beside simple reference models, op by op, and reports the first step at which the two \
-part ways, or at which the component faults. Subjects run in sandboxed worker processes; a crash is a finding.
+                          part ways, or at which the component faults. Subjects run in sandboxed worker processes; a \
+                          crash is a finding.
 
 Without a command it checks itself: every known defect must be caught, every sound subject must agree.";
 

@@ -90,9 +90,15 @@ impl Replay {
         let not_judged = count(Verdict::NotJudged);
         if self.json {
             let rows = rows.iter().map(|row| {
-                json!({ "trace": row.trace, "target": row.target, "verdict": row.verdict, "expected": row.expected, "seen": row.seen })
+                json!({
+                    "trace": row.trace, "target": row.target, "verdict": row.verdict,
+                    "expected": row.expected, "seen": row.seen,
+                })
             });
-            let object = json!({ "schema": "memtwin-replay/1", "replays": rows.collect::<Vec<_>>(), "passed": passed, "failed": failed, "skipped": skipped, "not_judged": not_judged });
+            let object = json!({
+                "schema": "memtwin-replay/1", "replays": rows.collect::<Vec<_>>(),
+                "passed": passed, "failed": failed, "skipped": skipped, "not_judged": not_judged,
+            });
             screen::print_json(&object)?;
         } else {
             let style = if failed + not_judged == 0 { GOOD } else { BAD };

@@ -46,7 +46,8 @@ pub enum CorpusError {
     )]
     Project { folder: PathBuf, mark: &'static str },
     #[error(
-        "{folder} looks like no corpus: {foreign} of its files no engine wrote, such as {example}, beside {inputs} that are inputs; name the folder that engines write to, or move the others away"
+        "{folder} looks like no corpus: {foreign} of its files no engine wrote, such as {example}, beside {inputs} \
+         that are inputs; name the folder that engines write to, or move the others away"
     )]
     NoCorpus { folder: PathBuf, foreign: usize, example: PathBuf, inputs: usize },
     #[error("cannot write {path}: {source}")]

@@ -73,8 +73,8 @@ fn write_end(text: &mut String, end: &End) -> std::fmt::Result {
         }
         End::Moot { op, reason } => writeln!(
             text,
-            "\nMoot: with op {op} the trace went where the contract says nothing: {}. From there on the subject may do \
-             what it likes, so that nothing more was judged. This is no finding: up to that op the subject agreed.",
+            "\nMoot: with op {op} the trace went where the contract says nothing: {}. From there on the subject may \
+             do what it likes, so that nothing more was judged. This is no finding: up to that op the subject agreed.",
             line(reason)
         ),
         End::Unsupported { reason } => writeln!(

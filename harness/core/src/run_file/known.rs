@@ -33,7 +33,8 @@ pub enum KnownError {
     #[error("cannot read {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
     #[error(
-        "{path} is no list of known findings: {message}; an entry is {{\"signature\":…,\"subject\":\"component/subject\",\"reason\":…,\"until\":\"2030-12-31\"}}"
+        "{path} is no list of known findings: {message}; an entry is \
+         {{\"signature\":…,\"subject\":\"component/subject\",\"reason\":…,\"until\":\"2030-12-31\"}}"
     )]
     NotAList { path: PathBuf, message: String },
 }

@@ -61,8 +61,8 @@ pub enum TraceError {
     #[error("{path}:{line}: {message}")]
     Line { path: PathBuf, line: usize, message: String },
     #[error(
-        "{path} has version {version} of the trace format; this memtwin reads versions {VERSION} and {VERSION_2}: \
-         use a newer one"
+        "{path} has version {version} of the trace format; this memtwin reads versions {VERSION} and {VERSION_2}: use \
+         a newer one"
     )]
     Version { path: PathBuf, version: u32 },
     #[error("{path} is for the unknown component {component:?}; known are {known}")]
@@ -70,8 +70,8 @@ pub enum TraceError {
     #[error("{path} is for the unknown subject {component}/{subject}; see `{} list`", crate::program::called())]
     Subject { path: PathBuf, component: String, subject: String },
     #[error(
-        "{path} is not a JSON trace (it does not begin with {{\"memtwin\":) and names no component as wire bytes do by \
-         lying below a folder of that name, such as corpus/guest_memory/"
+        "{path} is not a JSON trace (it does not begin with {{\"memtwin\":) and names no component as wire bytes do \
+         by lying below a folder of that name, such as corpus/guest_memory/"
     )]
     NotATrace { path: PathBuf },
     #[error("{path} encodes to {bytes} wire bytes; a trace is at most {MAX_WIRE_BYTES}: shorten it")]

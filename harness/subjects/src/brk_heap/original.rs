@@ -18,7 +18,8 @@ impl Deviation for Reported {
     const NAME: &'static str = "original";
     const HEALTH: Health = Health::Broken {
         defect: None,
-        story: "the gate returns with brk's result in x9, where the size is kept, and the break moves without mapping pages",
+        story: "the gate returns with brk's result in x9, where the size is kept, and the break moves without mapping \
+                pages",
     };
 
     fn return_to_user(registers: &mut Registers, result: u64) {

@@ -17,7 +17,8 @@ impl Deviation for OneMappingEach {
     const NAME: &'static str = "published_fix";
     const HEALTH: Health = Health::Broken {
         defect: None,
-        story: "each block is a mapping of its own; freed ones are never unmapped, and a mapping of no bytes is accepted",
+        story: "each block is a mapping of its own; freed ones are never unmapped, and a mapping of no bytes is \
+                accepted",
     };
     const CONTRACT: BrkHeapContract =
         BrkHeapContract { blocks_from_mmap: true, no_raw_brk: true, ..BrkHeapContract::STRICT };

@@ -27,8 +27,8 @@ impl Deviation for Reported {
     const NAME: &'static str = "original";
     const HEALTH: Health = Health::Broken {
         defect: None,
-        story: "leaf bits alone decide, PS is ignored, regions are coalesced past their backings, and the guest's pointers and \
-                prefixes are believed",
+        story: "leaf bits alone decide, PS is ignored, regions are coalesced past their backings, and the guest's \
+                pointers and prefixes are believed",
     };
 
     fn range(address: u64, length: u64) -> Result<PageRange, Refusal> {

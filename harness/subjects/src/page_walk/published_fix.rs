@@ -18,7 +18,8 @@ impl Deviation for SymptomsFixed {
     const NAME: &'static str = "published_fix";
     const HEALTH: Health = Health::Broken {
         defect: None,
-        story: "regions and buffers are right, but PS, upper levels and the bound of a walk are not looked at, and reads know no file mappings",
+        story: "regions and buffers are right, but PS, upper levels and the bound of a walk are not looked at, and \
+                reads know no file mappings",
     };
 
     fn is_within_bounds(_bounds: WorkBounds, _visits: u64, _leaves: u64) -> bool {

@@ -44,7 +44,8 @@ fn memory(model: &BrkHeapModel, size: u64, align: u64, more: &str) -> String {
         return format!("null: {size:#x} bytes aligned to {align:#x} do not fit the address space");
     }
     format!(
-        "a block of {size} bytes aligned to {align}, disjoint from every live block ({} of them){more}; or null if the kernel refuses",
+        "a block of {size} bytes aligned to {align}, disjoint from every live block ({} of them){more}; or null if \
+         the kernel refuses",
         model.blocks.live()
     )
 }

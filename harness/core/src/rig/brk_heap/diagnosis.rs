@@ -26,17 +26,17 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
     let bad_block = start + first_break;
     if (bad_block..bad_block + COPY_REACH_BYTES).contains(&address) {
         return format!(
-            "The fault at {address:#x} lies {} bytes into a block at {bad_block:#x}, which is the heap's start {start:#x} plus the \
-             break {first_break:#x}: the size operand held brk's result. Probably a register is not preserved over the \
-             system call: the gate's way back overwrites it.{}",
+            "The fault at {address:#x} lies {} bytes into a block at {bad_block:#x}, which is the heap's start \
+             {start:#x} plus the break {first_break:#x}: the size operand held brk's result. Probably a register is \
+             not preserved over the system call: the gate's way back overwrites it.{}",
             address - bad_block,
             kept_words(setup)
         );
     }
     if GUEST_END <= address {
         return format!(
-            "{address:#x} is no address of the program. Probably an operand of the allocator was overwritten, or a sum \
-             wrapped around the end of the address space."
+            "{address:#x} is no address of the program. Probably an operand of the allocator was overwritten, or a \
+             sum wrapped around the end of the address space."
         );
     }
     let before = Bump::after(setup, &ops[..ops.len().saturating_sub(1)]);
@@ -59,12 +59,13 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
         || (before.program_break..after.program_break).contains(&address)
     {
         return format!(
-            "The fault at {address:#x} lies below the break. Probably the break moved and the page was not mapped. {nearest}"
+            "The fault at {address:#x} lies below the break. Probably the break moved and the page was not mapped. \
+             {nearest}"
         );
     }
     format!(
-        "The fault at {address:#x} lies at or beyond the break {:#x}. Probably the allocator handed out, or wrote, what \
-         the kernel never gave it. {nearest}",
+        "The fault at {address:#x} lies at or beyond the break {:#x}. Probably the allocator handed out, or wrote, \
+         what the kernel never gave it. {nearest}",
         after.program_break
     )
 }

@@ -15,8 +15,8 @@ pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
             let inside = fault.address.is_some_and(|address| address.wrapping_sub(start) < length);
             if inside {
                 return Some(format!(
-                    "The fault address {:#x} lies within the op's guest range. Probably the guest physical address was \
-                     used as a host pointer, for example by a default method of a trait that dereferences guest \
+                    "The fault address {:#x} lies within the op's guest range. Probably the guest physical address \
+                     was used as a host pointer, for example by a default method of a trait that dereferences guest \
                      addresses and that this implementation does not override.",
                     fault.address.unwrap_or_default()
                 ));
@@ -24,8 +24,8 @@ pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
             let wraps = start.checked_add(length).is_none();
             (fault.class == FaultClass::Panic && wraps).then(|| {
                 format!(
-                    "The range {start:#x} + {length} wraps around the end of the address space. Probably a bound check \
-                     adds without looking for overflow and lets it pass, and what follows indexes out of bounds."
+                    "The range {start:#x} + {length} wraps around the end of the address space. Probably a bound \
+                     check adds without looking for overflow and lets it pass, and what follows indexes out of bounds."
                 )
             })
         }
@@ -33,9 +33,9 @@ pub(super) fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
             let (bytes, part) = (setup.memory_size, setup.shard_size());
             if bytes < 15 * part {
                 format!(
-                    "Building a memory of {bytes} bytes failed. If it is divided into equal parts whose size is rounded \
-                     up, the last part's size is probably below zero: of 16 parts 15 would have {part} bytes each, and \
-                     {bytes} - {} are left.",
+                    "Building a memory of {bytes} bytes failed. If it is divided into equal parts whose size is \
+                     rounded up, the last part's size is probably below zero: of 16 parts 15 would have {part} bytes \
+                     each, and {bytes} - {} are left.",
                     15 * part
                 )
             } else {
@@ -67,8 +67,8 @@ fn law_diagnosis(setup: &Setup, ops: &[Op], law: &Law, place: Option<u64>) -> Op
 fn byte_diagnosis(setup: &Setup, ops: &[Op], place: u64) -> Option<String> {
     if let Some((index, op)) = failed_store(setup, ops, place) {
         return Some(format!(
-            "Op {index}, {}, must fail and change nothing. Probably it stored what fits before it failed: {place:#x} lies \
-             in its range. Check the whole range before the first byte moves.",
+            "Op {index}, {}, must fail and change nothing. Probably it stored what fits before it failed: {place:#x} \
+             lies in its range. Check the whole range before the first byte moves.",
             GuestMemory::op_words(op)
         ));
     }
@@ -80,8 +80,9 @@ fn byte_diagnosis(setup: &Setup, ops: &[Op], place: u64) -> Option<String> {
     }
     let page = if place.is_multiple_of(4096) { "; it is a border of pages, too" } else { "" };
     Some(format!(
-        "The bytes are right up to {place:#x} and wrong from there. That is {} × {shard_size:#x}, a sixteenth of memory\
-         {page}. If memory is kept in parts, what crosses this border probably goes on at the wrong place, or not at all.",
+        "The bytes are right up to {place:#x} and wrong from there. That is {} × {shard_size:#x}, a sixteenth of \
+         memory{page}. If memory is kept in parts, what crosses this border probably goes on at the wrong place, or \
+         not at all.",
         place / shard_size
     ))
 }
@@ -101,8 +102,8 @@ fn bounds_diagnosis(setup: &Setup, (start, length): (u64, u64)) -> Option<String
     let over = end.checked_sub(setup.memory_size).filter(|over| *over != 0);
     over.map(|over| {
         format!(
-            "The range ends {over:#x} bytes beyond the end of memory. The bound check must compare the range's end, not \
-             its start, and let it pass up to the end of memory and no further."
+            "The range ends {over:#x} bytes beyond the end of memory. The bound check must compare the range's end, \
+             not its start, and let it pass up to the end of memory and no further."
         )
     })
 }
@@ -141,8 +142,8 @@ fn reservation_diagnosis(ops: &[Op]) -> Option<String> {
     };
     if (reserved, reserved_size) != (*address, *size) {
         return Some(format!(
-            "The owner's last load-reserved is op {load}, at {:#x} with size {reserved_size}. Probably the comparison with \
-             this store-conditional is too loose, or an older reservation was kept.",
+            "The owner's last load-reserved is op {load}, at {:#x} with size {reserved_size}. Probably the comparison \
+             with this store-conditional is too loose, or an older reservation was kept.",
             reserved.0
         ));
     }
@@ -168,14 +169,14 @@ fn reservation_diagnosis(ops: &[Op]) -> Option<String> {
     let between = earlier.iter().enumerate().skip(load + 1);
     match between.rev().find(|(_, op)| stores(op) && meets(op)) {
         Some((index, op)) => Some(format!(
-            "Op {index}, {}, touches a 64-byte line of the reservation that op {load} made. If it stored there, it must kill \
-             the reservation: otherwise what it stored is lost to the store-conditional (a lost update). If it stored \
-             nothing, it must not.",
+            "Op {index}, {}, touches a 64-byte line of the reservation that op {load} made. If it stored there, it \
+             must kill the reservation: otherwise what it stored is lost to the store-conditional (a lost update). If \
+             it stored nothing, it must not.",
             GuestMemory::op_words(op)
         )),
         None => Some(format!(
-            "Nothing touched the 64-byte lines of the reservation that op {load} made. Probably an op killed a reservation \
-             that it should have left alone."
+            "Nothing touched the 64-byte lines of the reservation that op {load} made. Probably an op killed a \
+             reservation that it should have left alone."
         )),
     }
 }
@@ -185,10 +186,11 @@ fn device_diagnosis(setup: &Setup, (start, length): (u64, u64)) -> &'static str 
     let end = start.saturating_add(length);
     let is_inside = setup.devices.iter().any(|device| device.base <= start && end <= device.end());
     if is_inside {
-        "The access lies in one device, which must see exactly its calls: at the right offset, one of the access's size for a \
-         scalar, one for each byte for bulk, ascending, with the value cut to its size, and none after the first error."
+        "The access lies in one device, which must see exactly its calls: at the right offset, one of the access's \
+         size for a scalar, one for each byte for bulk, ascending, with the value cut to its size, and none after the \
+         first error."
     } else {
-        "The access touches a device and something else. Whether it belongs to a device must be decided by all its bytes, on \
-         the scalar and the bulk path alike; such a mixed access is refused before any device sees it."
+        "The access touches a device and something else. Whether it belongs to a device must be decided by all its \
+         bytes, on the scalar and the bulk path alike; such a mixed access is refused before any device sees it."
     }
 }

@@ -55,8 +55,8 @@ impl Export for GuestMemory {
 fn support(ops: &[Op]) -> String {
     let is_called = |kinds: &[OpKind]| ops.iter().any(|op| kinds.contains(&op.kind()));
     let mut text = String::from(
-        "/// Bulk and scalar access to guest memory; every error is `Err(())`. `owner` is the virtual CPU.\n\
-         trait GuestMemory {\n    /// A memory of zeros. With `strict_alignment` scalars must be aligned to their size.\n    \
+        "/// Bulk and scalar access to guest memory; every error is `Err(())`. `owner` is the virtual CPU.\ntrait \
+         GuestMemory {\n    /// A memory of zeros. With `strict_alignment` scalars must be aligned to their size.\n    \
          fn new(memory_size: u64, strict_alignment: bool) -> Self;\n",
     );
     let methods: [(&[OpKind], &str); 11] = [

@@ -58,14 +58,14 @@ fn diagnose_fault(ops: &[Op], address: u64) -> Option<String> {
         let touches = matches!(last, Op::Write { .. } | Op::Verify { .. } | Op::Forge { .. });
         return Some(if touches {
             format!(
-                "The program touched its own block at {address:#x}, and nothing is mapped there. Probably the allocator \
-                 handed out memory beyond what it has. Look at how many blocks it takes a slab to hold, and at what each \
-                 takes with its header."
+                "The program touched its own block at {address:#x}, and nothing is mapped there. Probably the \
+                 allocator handed out memory beyond what it has. Look at how many blocks it takes a slab to hold, and \
+                 at what each takes with its header."
             )
         } else {
             format!(
-                "The allocator touched {address:#x}, where nothing is mapped, in {}: probably while it wrote a header or \
-                 copied a block, or in the free at the end of a reallocation.",
+                "The allocator touched {address:#x}, where nothing is mapped, in {}: probably while it wrote a header \
+                 or copied a block, or in the free at the end of a reallocation.",
                 OpKind::NAMES[last.kind() as usize]
             )
         });
@@ -82,22 +82,22 @@ fn diagnose_fault(ops: &[Op], address: u64) -> Option<String> {
     let forged = ops.iter().any(|op| matches!(op, Op::Forge { .. }));
     if address.is_multiple_of(1 << 20) {
         return Some(format!(
-            "{address:#x} is a multiple of 1 MiB. Probably the pointer was masked to where a SuperSlab would begin, and \
-             read there. It is {what}, and lies in no SuperSlab. Only the registry can say where one is."
+            "{address:#x} is a multiple of 1 MiB. Probably the pointer was masked to where a SuperSlab would begin, \
+             and read there. It is {what}, and lies in no SuperSlab. Only the registry can say where one is."
         ));
     }
     if from_page_start && forged {
         return Some(format!(
             "A header of {HEADER_BYTES} bytes that begins on one page ends on the next. Probably the first page was \
-             checked, and the read went on to {address:#x} on the second. The bytes that looked like a header were the \
-             program's own. The pointer is {what}."
+             checked, and the read went on to {address:#x} on the second. The bytes that looked like a header were \
+             the program's own. The pointer is {what}."
         ));
     }
     let in_header = address % PAGE_BYTES >= PAGE_BYTES - HEADER_BYTES;
     if in_header && address % PAGE_BYTES == PAGE_BYTES - 1 {
         return Some(format!(
-            "The byte before the pointer was touched, at {address:#x}: it is on another page, which need not be there. \
-             The pointer is {what}."
+            "The byte before the pointer was touched, at {address:#x}: it is on another page, which need not be \
+             there. The pointer is {what}."
         ));
     }
     let cause = if protected {
@@ -107,8 +107,8 @@ fn diagnose_fault(ops: &[Op], address: u64) -> Option<String> {
     };
     Some(format!(
         "The fault address {address:#x} lies in the {HEADER_BYTES} bytes before the pointer. Probably the header of a \
-         headerless block was read. The pointer is {what}.{cause} Ask books of your own who owns it, before you read a \
-         byte of it."
+         headerless block was read. The pointer is {what}.{cause} Ask books of your own who owns it, before you read \
+         a byte of it."
     ))
 }
 
@@ -125,8 +125,8 @@ fn diagnose_invalid(ops: &[Op]) -> &'static str {
     let forged = ops.iter().any(|op| matches!(op, Op::Forge { .. }));
     let is_stale = matches!(ops.last(), Some(Op::Free { delta: 0, .. }));
     if forged {
-        "Probably bytes of the program's own that looked like a header were believed: a magic is no proof. Only books that \
-         lie outside of the program's reach can say what a pointer is."
+        "Probably bytes of the program's own that looked like a header were believed: a magic is no proof. Only books \
+         that lie outside of the program's reach can say what a pointer is."
     } else if is_stale {
         "The block was freed before, and was freed again. Probably its header, or its entry, still called it a block."
     } else {
@@ -139,14 +139,15 @@ fn diagnose_leak(setup: &Setup, ops: &[Op], field: &str, place: Option<u64>) -> 
     let freed = ops.iter().any(|op| matches!(op, Op::Free { .. }));
     if freed && setup.mode == Mode::Direct1 && matches!(kind, "mmap" | "big_cache" | "malloc") {
         return format!(
-            "A {kind} block was freed, and is not in the books as freed. In this mode unknown pointers are ignored without \
-             an error. Probably the block was judged unreadable although it is the allocator's own: if mincore is given an \
-             unaligned address (the header's own, not its page's), it answers EINVAL for every page."
+            "A {kind} block was freed, and is not in the books as freed. In this mode unknown pointers are ignored \
+             without an error. Probably the block was judged unreadable although it is the allocator's own: if \
+             mincore is given an unaligned address (the header's own, not its page's), it answers EINVAL for every \
+             page."
         );
     }
     format!(
-        "What was allocated less what was freed is not what lives ({kind}, {field}). Probably a block was freed without \
-         effect, or never counted."
+        "What was allocated less what was freed is not what lives ({kind}, {field}). Probably a block was freed \
+         without effect, or never counted."
     )
 }
 
@@ -163,42 +164,42 @@ fn diagnose_route(setup: &Setup, ops: &[Op]) -> String {
     );
     let reused = ops.iter().filter(|op| matches!(op, Op::Free { .. })).count() > 1;
     if superslabs_matter && retired {
-        "The SuperSlab of a live tiny block is not found after another one was given back. Probably a probe of the registry \
-         stops at the place of the one that is gone. A tombstone is no end."
+        "The SuperSlab of a live tiny block is not found after another one was given back. Probably a probe of the \
+         registry stops at the place of the one that is gone. A tombstone is no end."
             .to_owned()
     } else if superslabs_matter && reused && setup.tiny_header {
-        "A tiny block that was handed out again after a free is not known. Probably a list of free blocks mixes pointers of \
-         the program with the blocks' beginnings, one header apart."
+        "A tiny block that was handed out again after a free is not known. Probably a list of free blocks mixes \
+         pointers of the program with the blocks' beginnings, one header apart."
             .to_owned()
     } else if superslabs_matter {
-        "The SuperSlab of a live tiny block is not found. Probably it was never entered, or was lost to another one. A full \
-         registry must refuse, or grow."
+        "The SuperSlab of a live tiny block is not found. Probably it was never entered, or was lost to another one. A \
+         full registry must refuse, or grow."
             .to_owned()
     } else if raw && setup.mincore != MincorePlan::None {
         format!(
-            "The pointer is {what}. Probably a valid block was judged unmapped because mincore failed. EAGAIN and ENOSYS \
-             say nothing about an address; only ENOMEM does."
+            "The pointer is {what}. Probably a valid block was judged unmapped because mincore failed. EAGAIN and \
+             ENOSYS say nothing about an address; only ENOMEM does."
         )
     } else if raw && setup.mode == Mode::Direct0 {
         format!(
-            "The pointer is {what}, the allocator's own, and went to libc. Probably, with invalid-free mode 0, the question \
-             whether it is invalid comes before the question who owns it."
+            "The pointer is {what}, the allocator's own, and went to libc. Probably, with invalid-free mode 0, the \
+             question whether it is invalid comes before the question who owns it."
         )
     } else if raw && reused {
         format!(
-            "The pointer is {what}. Probably nobody entered it into the books when it was handed out again: each path of \
-             allocation has to."
+            "The pointer is {what}. Probably nobody entered it into the books when it was handed out again: each path \
+             of allocation has to."
         )
     } else if raw {
         format!(
             "The pointer is {what}. Probably a valid block was judged unreadable, and left to others: mincore answers \
-             EINVAL for every unaligned address (man 2 mincore), such as the header's own instead of its page's. Rounded \
-             down, it would still not say that the page can be read: keep books instead."
+             EINVAL for every unaligned address (man 2 mincore), such as the header's own instead of its page's. \
+             Rounded down, it would still not say that the page can be read: keep books instead."
         )
     } else {
         format!(
-            "The pointer is {what}, and did not take the route of its owner. Probably routing asked something other than \
-             who owns it."
+            "The pointer is {what}, and did not take the route of its owner. Probably routing asked something other \
+             than who owns it."
         )
     }
 }

@@ -98,8 +98,8 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
             (&["side", "protection"], "Each alike."),
             (
                 &["forge"],
-                "One header in four lies at the end of a page; else `offset` is a multiple of 16 below 512. `method` is \
-                 any kind.",
+                "One header in four lies at the end of a page; else `offset` is a multiple of 16 below 512. `method` \
+                 is any kind.",
             ),
         ],
     };

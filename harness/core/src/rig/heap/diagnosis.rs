@@ -42,8 +42,8 @@ fn diagnose_law(law: &Law, field: &str, ops: &[Op], place: u64) -> Option<String
     if *law == laws::REFUSAL {
         if size.is_none() && matches!(last, Op::Calloc { .. } | Op::Reallocarray { .. }) {
             return Some(
-                "The product of count and size is larger than any number. Probably it is computed without looking at the \
-                 overflow, and a far smaller block is given."
+                "The product of count and size is larger than any number. Probably it is computed without looking at \
+                 the overflow, and a far smaller block is given."
                     .to_owned(),
             );
         }
@@ -58,11 +58,11 @@ fn diagnose_law(law: &Law, field: &str, ops: &[Op], place: u64) -> Option<String
             "A larger block than the largest that is found would fit. Probably neighbours that are free are not \
              joined, or the end of a gap is not used."
         } else if is_freed(ops) {
-            "There is room, and null was answered. Probably memory that was freed is not found again, or not joined with \
-             its neighbours."
+            "There is room, and null was answered. Probably memory that was freed is not found again, or not joined \
+             with its neighbours."
         } else {
-            "There is room, and nothing was freed before. Probably a block or a region needs more room than the contract \
-             says, or the end of a gap is not used."
+            "There is room, and nothing was freed before. Probably a block or a region needs more room than the \
+             contract says, or the end of a gap is not used."
         };
         return Some(format!("{words} {}", claims(ops)));
     }
@@ -131,8 +131,8 @@ fn claims(ops: &[Op]) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
     format!(
-        "If an arena's documentation says so, null is right under {} or {last}, claimed or claimed larger: `list --json` \
-         explains each.",
+        "If an arena's documentation says so, null is right under {} or {last}, claimed or claimed larger: `list \
+         --json` explains each.",
         others.join(", ")
     )
 }

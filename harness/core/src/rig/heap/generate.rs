@@ -84,8 +84,8 @@ impl Generator<Heap> for HeapGenerator {
             (&["push_string", "push_vec"], "`length` is below 256, halved 0 to 7 times."),
             (
                 &["fill", "drain"],
-                "Up to 15 slots, and up to 255 in one `fill` of 16 and one `drain` of four; `every` is below 4. Blocks \
-                 of a fill have at most 8 KiB, or are too large for any heap.",
+                "Up to 15 slots, and up to 255 in one `fill` of 16 and one `drain` of four; `every` is below 4. \
+                 Blocks of a fill have at most 8 KiB, or are too large for any heap.",
             ),
             (
                 &["order"],

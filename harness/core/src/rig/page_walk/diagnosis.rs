@@ -38,23 +38,25 @@ fn diagnose_fault(setup: &Setup, ops: &[Op], address: u64) -> String {
             let region = model.regions().iter().find(touching);
             let region = region.map_or(String::new(), |region| format!(" By the model the region is {region}."));
             return format!(
-                "A region is longer than its backing: {place}. Probably a length was cut to the backing's end, or joined \
-                 with its neighbour's, for the guest and not for the host.{region}"
+                "A region is longer than its backing: {place}. Probably a length was cut to the backing's end, or \
+                 joined with its neighbour's, for the guest and not for the host.{region}"
             );
         }
         return format!(
-            "An access runs past its backing: {place}. Probably a length came from the guest unchecked, or a sum wrapped."
+            "An access runs past its backing: {place}. Probably a length came from the guest unchecked, or a sum \
+             wrapped."
         );
     }
     let before = backings(setup).find(|(_, start, _)| address < *start && in_slot(*start));
     match before {
         Some((backing, start, _)) => format!(
-            "{address:#x} lies {} bytes before {backing}. Probably an offset wrapped below zero, or around the end of the \
-             address space.",
+            "{address:#x} lies {} bytes before {backing}. Probably an offset wrapped below zero, or around the end of \
+             the address space.",
             start - address
         ),
         None => format!(
-            "{address:#x} lies in no backing and near none. Probably an offset that nobody checked was added to a base."
+            "{address:#x} lies in no backing and near none. Probably an offset that nobody checked was added to a \
+             base."
         ),
     }
 }
@@ -71,8 +73,8 @@ fn diagnose_panic(ops: &[Op]) -> Option<String> {
     }
     if let Op::ReadEntry { address } | Op::WriteEntry { address, .. } | Op::FillEntries { address, .. } = *op {
         return Some(format!(
-            "The op names an entry at {address:#x}. Probably an entry's address is turned into an index without looking \
-             whether it lies in the table buffer."
+            "The op names an entry at {address:#x}. Probably an entry's address is turned into an index without \
+             looking whether it lies in the table buffer."
         ));
     }
     None
@@ -83,14 +85,14 @@ fn diagnose_law(setup: &Setup, ops: &[Op], law: &Law, field: &str) -> Option<&'s
     match (*law, field) {
         (laws::WORK, _) if after(setup, ops).has_table_cycle() => Some(
             "A table can be reached from itself: without a bound on leaves and visits a walk goes through 512^4 of \
-                 them.",
+             them.",
         ),
         (laws::REGIONS, "kind") => {
             Some("Probably regions of different types became one. A type follows the kind of the page, not its flags.")
         }
         (laws::BUFFER, _) if !guest_wrote() => Some(
-            "Only push and pop wrote to the buffer, and they disagree. What push takes pop must give back, whatever its \
-             length, and elements shorter than a prefix as well.",
+            "Only push and pop wrote to the buffer, and they disagree. What push takes pop must give back, whatever \
+             its length, and elements shorter than a prefix as well.",
         ),
         (laws::MEMORY, "stray") => {
             Some("A byte before the beginning of a backing was written. Probably an offset wrapped below zero.")

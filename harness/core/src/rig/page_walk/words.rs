@@ -10,7 +10,8 @@ const SHOWN: usize = 8;
 impl Words for PageWalk {
     fn setup_words(setup: &Setup) -> String {
         let mut text = format!(
-            "{}; snapshot {:#x} bytes at 0x1000{}; scratch {:#x} bytes at {:#x} with a buffer of {:#x}; tables at {:#x}",
+            "{}; snapshot {:#x} bytes at 0x1000{}; scratch {:#x} bytes at {:#x} with a buffer of {:#x}; tables at \
+             {:#x}",
             if setup.paging { "paging" } else { "no paging" },
             setup.snapshot_bytes,
             if setup.tail_pages == 0 { String::new() } else { format!(" and {} pages of tables", setup.tail_pages) },

@@ -16,13 +16,14 @@ pub(super) fn diagnose(incident: &Incident<'_, TempMap>) -> Option<String> {
     };
     match (*incident.law?, field.as_str()) {
         (laws::KERNEL_FAULT | laws::TEMP, "directory") => Some(format!(
-            "{at} is mapped in a directory that is not the active one: the kernel's own directory has the window's table, \
-             the directory in CR3 has not. Probably a directory copies the kernel's entries once, when it is created, and \
-             a table that is made later never reaches it. Make the table before the first process, and share it."
+            "{at} is mapped in a directory that is not the active one: the kernel's own directory has the window's \
+             table, the directory in CR3 has not. Probably a directory copies the kernel's entries once, when it is \
+             created, and a table that is made later never reaches it. Make the table before the first process, and \
+             share it."
         )),
         (laws::COPY_ON_WRITE, "mixed_frame") => Some(format!(
-            "{at} is, bit by bit, the old frame or the new one. Probably the flags were not masked, and the old frame's \
-             address leaked into the entry."
+            "{at} is, bit by bit, the old frame or the new one. Probably the flags were not masked, and the old \
+             frame's address leaked into the entry."
         )),
         (laws::COPY_ON_WRITE, _) => Some(cow_words(field, &at)),
         (laws::REFUSAL, _) => Some(refusal_words(last?)),
@@ -40,8 +41,8 @@ fn cow_words(field: &str, at: &str) -> String {
             format!("The copied page's entry has wrong flags ({odd:#x}){more}.")
         }
         "shared" => format!(
-            "The store went through and {at} still shares its frame. Probably a processor kept the right to write from \
-             before the fork."
+            "The store went through and {at} still shares its frame. Probably a processor kept the right to write \
+             from before the fork."
         ),
         _ => format!("The entry names the frame {at}, which was not handed out for the copy."),
     }

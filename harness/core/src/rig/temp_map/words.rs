@@ -13,8 +13,9 @@ impl Words for TempMap {
             let _ = write!(text, "; the first {} of 256 slots are allocated to drivers", setup.taken_slots);
         }
         text.push_str(
-        "; entries are shown as frame/flags: w writable, u the user's, a accessed, d dirty, s shared (copy-on-write)",
-    );
+            "; entries are shown as frame/flags: w writable, u the user's, a accessed, d dirty, s shared \
+             (copy-on-write)",
+        );
         text
     }
 

@@ -27,7 +27,8 @@ pub struct Hf04;
 impl Deviation for Hf04 {
     const HEALTH: Health = Health::defect(
         "HF-04",
-        "linked, mode 1: mincore is given the header's unaligned address, and the block is freed into a path that ignores it",
+        "linked, mode 1: mincore is given the header's unaligned address, and the block is freed into a path that \
+         ignores it",
     );
 
     fn takes_for_own(memory: &mut Memory, mode: Mode, block: &Block) -> bool {

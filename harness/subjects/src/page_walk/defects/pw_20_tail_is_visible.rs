@@ -13,7 +13,8 @@ pub struct Pw20;
 impl Deviation for Pw20 {
     const HEALTH: Health = Health::defect(
         "PW-20",
-        "guest addresses past the snapshot's guest-visible part reach its page-table tail, and hide a file mapping there",
+        "guest addresses past the snapshot's guest-visible part reach its page-table tail, and hide a file mapping \
+         there",
     );
 
     fn visible_bytes(placed: &Placed) -> u64 {
