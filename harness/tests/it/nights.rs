@@ -1,5 +1,5 @@
-//! `memtwin nightly` and `memtwin afl`, as far as no engine but memtwin's own is needed: what a night leaves behind, and
-//! one line for whatever is wrong or missing. What other engines find is for the steps of CI.
+//! `memtwin nightly` and `memtwin afl`, as far as no engine but memtwin's own is needed: what a night leaves behind,
+//! and one line for whatever is wrong or missing. What other engines find is for the steps of CI.
 
 use crate::command_line::Room;
 use std::fs;

@@ -460,14 +460,7 @@ fn compare_spans(want: &[Span], seen: &[Span]) -> Judged {
     let differs = (0_u64..).zip(want.iter().zip(seen)).find(|(_, (want, seen))| want != seen);
     match differs {
         Some((index, (want, seen))) if place(want) == place(seen) && want.access != seen.access => {
-            let field = if want.access.writable != seen.access.writable {
-                "writable"
-            } else if want.access.executable != seen.access.executable {
-                "executable"
-            } else {
-                "copy_on_write"
-            };
-            Err(Verdict::diverge_at(&ACCESS, field, index))
+            Err(Verdict::diverge_at(&ACCESS, want.access.first_difference(seen.access), index))
         }
         Some((index, _)) => Err(Verdict::diverge_at(&WALK, "pages", index)),
         None => Err(Verdict::diverge_at(&WALK, "pages", want.len().min(seen.len()) as u64)),

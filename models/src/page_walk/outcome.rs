@@ -57,6 +57,19 @@ pub struct Access {
     pub copy_on_write: bool,
 }
 
+impl Access {
+    /// The first right that another access has and this one has not, or the reverse.
+    pub(super) fn first_difference(self, other: Access) -> &'static str {
+        if self.writable != other.writable {
+            "writable"
+        } else if self.executable != other.executable {
+            "executable"
+        } else {
+            "copy_on_write"
+        }
+    }
+}
+
 /// Pages in a row that lead to pages in a row with the same access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
 pub struct Span {

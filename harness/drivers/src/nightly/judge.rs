@@ -1,5 +1,5 @@
-//! What a hunt was worth: the corpus minimised, committed traces replayed, and all that engines counted as one run file.
-//! Does not look for anything new.
+//! What a hunt was worth: the corpus minimised, committed traces replayed, and all that engines counted as one run
+//! file. Does not look for anything new.
 
 use super::Night;
 use super::engines::Engine;
