@@ -60,7 +60,8 @@ pub const COPY_ON_WRITE: Law = Law::new(
 pub const COUNT: Law = Law::new(
     "count",
     "sys_read and sys_write move the capped count if all of it lies in pages that the program may use so, up to the \
-     first bad page else, and answer -1 for nothing and for ranges that leave the user half",
+     first bad page else, and answer -1 if they move nothing of it and for ranges that leave the user half; of no \
+     bytes they answer 0 or -1",
 )
 .hint(
     "The call moved another number of bytes than lie in pages that the program may use so: at {place} it should have \
@@ -71,9 +72,12 @@ pub const PHYSICAL: Law =
     Law::new("physical", "get_phys_addr gives the physical address behind a mapped page, frame 0 as well");
 
 /// The page map.
-pub const PAGE_MAP: Law =
-    Law::new("page_map", "each directory maps what was mapped in it, to that frame with those flags, and nothing else")
-        .hint("{place} is not mapped as was asked for: look at which frame and flags the entry was made of.");
+pub const PAGE_MAP: Law = Law::new(
+    "page_map",
+    "each directory maps what was mapped in it, to that frame with those flags, and nothing else; bits 10 and 11 of \
+     an entry are the kernel's own",
+)
+.hint("{place} is not mapped as was asked for: look at which frame and flags the entry was made of.");
 /// Reference counts.
 pub const REFERENCES: Law = Law::new(
     "references",

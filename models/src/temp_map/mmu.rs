@@ -22,6 +22,10 @@ crate::numbers! {
     pub const DIRTY: u32 = 1 << 6;
     /// The bit of the entry, free for software, that marks copy-on-write.
     pub const COPY_ON_WRITE: u32 = 1 << 9;
+    /// The other bits of an entry that the processor leaves to the kernel, which may use them as it likes.
+    pub const SOFTWARE: u32 = 0b11 << 10;
+    /// The bits of an entry that no law names: what the processor sets, and what is the kernel's own.
+    pub const OPEN: u32 = ACCESSED | DIRTY | SOFTWARE;
     /// The bits of an entry below the frame's number.
     pub const FLAGS: u32 = 0xfff;
 }

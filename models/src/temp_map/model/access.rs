@@ -1,7 +1,7 @@
 //! Loads, stores, and what a store to a shared page leaves behind.
 
 use super::super::laws::{ACCESS, ANSWER, BYTES, COPY_ON_WRITE, TEMP};
-use super::super::mmu::{ACCESSED, Access, DIRTY, FLAGS, PRESENT, PageFault};
+use super::super::mmu::{Access, FLAGS, OPEN, PRESENT, PageFault};
 use super::super::operands::{Cpu, Mode};
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE};
 use super::super::{Outcome, PageShown, Seen, VirtualAddress};
@@ -133,7 +133,7 @@ impl TempMapModel {
                 (false, false) => Verdict::diverge_at(&COPY_ON_WRITE, "frame", physical(frame)),
             });
         }
-        if shown.now & FLAGS & !(ACCESSED | DIRTY) != PRESENT | page.unshared_flags() {
+        if shown.now & FLAGS & !OPEN != PRESENT | page.unshared_flags() {
             return Err(Verdict::diverge_at(&COPY_ON_WRITE, "flags", shown.now.into()));
         }
         if let Some(page) = self.spaces[space].page_mut(shown.page) {

@@ -1,7 +1,7 @@
 //! State laws: the slots, the page map, the reference counts, the look-aside buffers, the bytes of memory.
 
 use super::super::laws::{BYTES, IN_FORCE, LEAK, PAGE_MAP, REFERENCES, SLOT_TABLE, STALE, TEMP};
-use super::super::mmu::{self, ACCESSED, Access, DIRTY, FLAGS, PRESENT, USER, WRITABLE};
+use super::super::mmu::{self, Access, FLAGS, OPEN, PRESENT, USER, WRITABLE};
 use super::super::operands::Mode;
 use super::super::outcome::SLOT_WORDS;
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE, MAX_FRAMES, PAGE_BYTES, SLOTS, WINDOW_BASE};
@@ -10,7 +10,6 @@ use super::frames::Frames;
 use super::{Judged, TempMapModel, entry, physical};
 use crate::{Depth, Verdict};
 
-const PROCESSOR_BITS: u32 = ACCESSED | DIRTY;
 const KERNEL_ENTRY: u32 = KERNEL_HALF >> 22;
 const WINDOW_ENTRY: u32 = WINDOW_BASE >> 22;
 
@@ -38,7 +37,7 @@ pub(super) fn judge(model: &TempMapModel, view: &View) -> Judged {
     }
     for wanted in &view.wanted {
         let page = model.spaces[wanted.space].page(wanted.page);
-        if page.is_none_or(|page| wanted.entry & !PROCESSOR_BITS != entry(page.frame, page.flags)) {
+        if page.is_none_or(|page| wanted.entry & !OPEN != entry(page.frame, page.flags)) {
             return Err(Verdict::diverge_at(&PAGE_MAP, "state", wanted.page.into()));
         }
     }
@@ -148,7 +147,7 @@ fn judge_memory(model: &TempMapModel, view: &View, directories: &[Option<u32>]) 
         let page = memory.entry(table, 0);
         own(table);
         own(page >> 12);
-        if page & FLAGS & !PROCESSOR_BITS != PRESENT | WRITABLE {
+        if page & FLAGS & !OPEN != PRESENT | WRITABLE {
             return Err(Verdict::diverge_at(&PAGE_MAP, "kernel_half", KERNEL_PAGE.into()));
         }
         judge_bytes(model, &memory, page >> 12, Frames::kernel_page())?;
@@ -170,7 +169,7 @@ fn judge_window(model: &TempMapModel, memory: &Memory<'_>, space: usize, window:
         let shown = if is_there { memory.entry(window >> 12, slot) } else { 0 };
         let mapping = model.slots.mapping(slot as usize).filter(|mapping| model.is_visible(*mapping, space));
         let expected = mapping.map(|mapping| entry(mapping.frame, WRITABLE));
-        let shown = (shown & PRESENT != 0).then_some(shown & !PROCESSOR_BITS);
+        let shown = (shown & PRESENT != 0).then_some(shown & !OPEN);
         if shown != expected {
             return Err(Verdict::diverge_at(&TEMP, "state", u64::from(WINDOW_BASE + slot * PAGE_BYTES)));
         }

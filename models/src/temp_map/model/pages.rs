@@ -1,7 +1,7 @@
 //! Pages of the user half: mapped, unmapped, looked up.
 
 use super::super::laws::{ANSWER, FRESH, PAGE_MAP, PHYSICAL};
-use super::super::mmu::{ACCESSED, DIRTY, FLAGS, PRESENT};
+use super::super::mmu::{FLAGS, OPEN, PRESENT};
 use super::super::operands::{Cpu, Hold, PageSource};
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE};
 use super::super::{Outcome, PageShown, Seen, VirtualAddress};
@@ -49,7 +49,7 @@ impl TempMapModel {
                 self.window_is_there(space);
             }
             Some(frame) => {
-                if shown.page != address.0 || shown.now & !(ACCESSED | DIRTY) != entry(frame, flags) {
+                if shown.page != address.0 || shown.now & !OPEN != entry(frame, flags) {
                     return Err(Verdict::diverge_at(&PAGE_MAP, "entry", shown.now.into()));
                 }
                 self.spaces[space].insert(Page { address: address.0, frame, flags });
@@ -71,7 +71,7 @@ impl TempMapModel {
         seen: &Outcome,
     ) -> Result<FrameIndex, Verdict> {
         let frame = shown.now >> 12;
-        if shown.page != address || shown.now & FLAGS & !(ACCESSED | DIRTY) != PRESENT | flags {
+        if shown.page != address || shown.now & FLAGS & !OPEN != PRESENT | flags {
             return Err(Verdict::diverge_at(&PAGE_MAP, "entry", address.into()));
         }
         let index =

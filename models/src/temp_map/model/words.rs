@@ -66,7 +66,7 @@ pub(super) fn allowed(model: &TempMapModel, op: &Op) -> String {
         },
         Op::Load { cpu, mode, address } => access(model, cpu, mode, address, false),
         Op::Store { cpu, mode, address, .. } => access(model, cpu, mode, address, true),
-        Op::SysWrite { count: 0, .. } | Op::SysRead { count: 0, .. } => "0".to_owned(),
+        Op::SysWrite { count: 0, .. } | Op::SysRead { count: 0, .. } => "0 or -1".to_owned(),
         Op::SysWrite { address, count, .. } | Op::SysRead { address, count, .. } => {
             let count = count.min(super::super::SYSTEM_CALL_LIMIT_BYTES);
             if address.0.checked_add(count).is_none_or(|end| KERNEL_HALF < end) {

@@ -4,7 +4,7 @@
 use super::words;
 use crate::finding::{Cause, Step};
 use crate::rig::Incident;
-use memtwin_models::temp_map::mmu::{ACCESSED, COPY_ON_WRITE, DIRTY, FLAGS, PRESENT};
+use memtwin_models::temp_map::mmu::{COPY_ON_WRITE, FLAGS, OPEN, PRESENT};
 use memtwin_models::temp_map::{Op, TempMap, laws};
 
 pub(super) fn diagnose(incident: &Incident<'_, TempMap>) -> Option<String> {
@@ -36,7 +36,7 @@ fn cow_words(field: &str, at: &str) -> String {
     match field {
         "flags" => {
             let entry = at.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
-            let odd = entry & FLAGS & !(ACCESSED | DIRTY | PRESENT);
+            let odd = entry & FLAGS & !(OPEN | PRESENT);
             let more = if odd & COPY_ON_WRITE == 0 { "" } else { "; the mark of shared pages is still set" };
             format!("The copied page's entry has wrong flags ({odd:#x}){more}.")
         }

@@ -1,6 +1,6 @@
 //! Laws by hand: what a right kernel may answer is agreed to, what breaks a law is seen to break that one.
 
-use super::super::super::mmu::{COPY_ON_WRITE, PRESENT, PageFault, USER, WRITABLE};
+use super::super::super::mmu::{COPY_ON_WRITE, PRESENT, PageFault, SOFTWARE, USER, WRITABLE};
 use super::super::super::{
     Cpu, Hold, Mode, Op, Outcome, PageFlags, PageShown, PageSource, PhysicalAddress, Process, Seen, Setup, Space,
     TempFrame, TempMapContract, VirtualAddress,
@@ -197,7 +197,6 @@ fn system_calls_move_what_they_may() {
     let write = |address: u32, count| Op::SysWrite { cpu: CPU, address: VirtualAddress(address), count };
     let read = |address: u32, count| Op::SysRead { cpu: CPU, address: VirtualAddress(address), count, seed: 0 };
     with_page().agrees(&write(0xffff_ffff, 0), Seen::Count(0));
-    with_page().breaks("count", &write(PAGE.0, 0), Seen::Refused);
     for address in [0xbfff_f001, 0xffff_f000, 0xdead_beef, 0x4000_0000] {
         with_page().agrees(&write(address, 4096), Seen::Refused);
         with_page().breaks("count", &read(address, 4096), Seen::Count(4095));
@@ -246,4 +245,26 @@ fn a_mapping_of_a_freed_frame_says_nothing_any_more() {
     bench.agrees(&LOAD_WINDOW, Seen::Word(1));
     let store = Op::Store { cpu: CPU, mode: Mode::Kernel, address: WINDOW, value: 0 };
     assert!(matches!(bench.see(&store, Seen::Done, &[], None), Verdict::Moot(_)));
+}
+
+#[test]
+fn bits_that_the_processor_leaves_to_the_kernel_are_the_kernels() {
+    for (bits, agrees) in [(0, true), (SOFTWARE, true), (1 << 10, true), (1 << 7, false), (COPY_ON_WRITE, false)] {
+        let mut bench = strict();
+        assert_eq!(bench.see(&Op::Create { process: A }, Seen::Done, &[1], None), Verdict::Agree);
+        bench.agrees(&ENTER_A, Seen::Done);
+        let entry = PAGE_FRAME << 12 | OPEN | bits;
+        let verdict = bench.see(&MAP, Seen::Done, &[2, PAGE_FRAME], Some((0, entry)));
+        assert_eq!(verdict.is_agree(), agrees, "{bits:#x}");
+    }
+}
+
+#[test]
+fn a_system_call_of_no_bytes_may_say_so_in_two_ways() {
+    for result in [Seen::Count(0), Seen::Refused] {
+        let mut bench = with_page();
+        bench.agrees(&Op::SysWrite { cpu: CPU, address: PAGE, count: 0 }, result);
+        bench.agrees(&Op::SysRead { cpu: CPU, address: PAGE, count: 0, seed: 1 }, result);
+    }
+    with_page().breaks("count", &Op::SysWrite { cpu: CPU, address: PAGE, count: 0 }, Seen::Count(1));
 }
