@@ -52,7 +52,7 @@ impl Template {
             Run::cargo(folder, ["fmt", "--check", "--manifest-path", manifest]).pass()?;
             std::fs::copy(room.root.join(lock), folder.join(lock))?;
         }
-        let features: &[&str] = if self.with_drivers { &[] } else { &["--no-default-features"] };
+        let features: &[&str] = if self.with_drivers { &["--features", "nightly"] } else { &[] };
         let bare = |arguments: &[&str]| {
             let run = Run::cargo(folder, arguments);
             run.with(["--release", "--quiet", "--target-dir"]).with([room.target()])
