@@ -190,7 +190,8 @@ impl New {
         )?;
         screen.line("  cargo test                                 # a short campaign")?;
         screen.line("  cargo run --release -- fuzz --time 5m      # looks for bugs in the sound one")?;
-        screen.line("  cargo run --release -F nightly -- nightly --time 1h # every fuzzing engine that is installed")?;
+        screen
+            .line("  cargo run --release -F nightly -- nightly --time 1h # every fuzzing engine that is installed")?;
         if let Source::Path(_) = memtwin {
             screen.line(
                 "\nIts Cargo.toml takes memtwin by its path on this machine; README.md says what to write for others.",
