@@ -175,10 +175,8 @@ fn a_divergence_in_bytes_shows_them() {
 fn of_a_long_trace_the_last_ops_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.jsonl");
-    let mut trace = String::from(
-        "{\"memtwin\":1,\"component\":\"guest_memory\",\"setup\":{\"memory_size\":\"0x10000\"},\"subject\":\"GM-01\"}\\
-         n",
-    );
+    let header = r#"{"memtwin":1,"component":"guest_memory","setup":{"memory_size":"0x10000"},"subject":"GM-01"}"#;
+    let mut trace = format!("{header}\n");
     for address in 0..1000 {
         trace += &format!("{{\"op\":\"read\",\"owner\":0,\"address\":\"{address:#x}\",\"size\":1}}\n");
     }
