@@ -6,7 +6,7 @@ use super::queue::round_end;
 use super::result::{EpochResult, Found};
 use super::run_file::{Finding, RunFile, SubjectRun, Verdict, outcome_table, shortfalls};
 use super::tally::Sum;
-use super::{CampaignError, Plan, Shard, Task};
+use super::{Budget, CampaignError, Plan, Shard, Task};
 use crate::feedback::{Kept, Reach};
 use crate::finding::Signature;
 use crate::isolate::kept_bytes;
@@ -82,7 +82,8 @@ impl Ledger {
     pub(super) fn new(registry: &Registry, plan: &Plan) -> Self {
         let book = |&target: &usize| {
             let is_sound = registry.get(target).is_some_and(crate::target::Target::is_sound);
-            let (epochs, summed, keep) = (BTreeMap::new(), Sum::new(), Keep::default());
+            let (epochs, summed, keep) =
+                (BTreeMap::new(), Sum::new(!matches!(plan.budget, Budget::Ops(_))), Keep::default());
             (target, Book { is_sound, epochs, next: 0, summed, keep, told: Vec::new() })
         };
         Ledger { books: plan.targets.iter().map(book).collect() }

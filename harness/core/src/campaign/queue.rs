@@ -14,6 +14,8 @@ const SOUND_EPOCH_OPS: u64 = 4_000_000;
 /// Ops of an epoch of a Broken subject: it ends at the first catch anyway.
 const BROKEN_EPOCH_OPS: u64 = 1_000_000;
 /// The length of an epoch with a time budget in the first round; doubled with each round, for ever less is new, up to
+/// The least that the first epoch of a sound subject has, also if the time is up then.
+const LEAST_TURN: Duration = Duration::from_millis(100);
 /// the longest.
 const TIMED_EPOCH: Duration = Duration::from_millis(400);
 const LONGEST_TIMED_EPOCH: Duration = Duration::from_secs(6);
@@ -127,10 +129,15 @@ impl Queue {
     }
 
     /// The next epoch; `None` when there is none left, the time is up, or the campaign was interrupted. Waits where a
-    /// subject that is being run may still need another.
+    /// subject that is being run may still need another. A sound subject that had no turn before the time was up has a
+    /// short one after it: what was asked for is never passed over.
     pub(super) fn next(&self, interrupted: &AtomicBool) -> Option<Task> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while !interrupted.load(Ordering::Relaxed) && monotonic_nanoseconds() < self.deadline_nanoseconds {
+        while !interrupted.load(Ordering::Relaxed) {
+            if self.deadline_nanoseconds <= monotonic_nanoseconds() {
+                let index = state.lines.iter().position(|line| line.has_had_no_turn() && self.has_epoch(line))?;
+                return self.take(&mut state.lines[index]);
+            }
             if let Some(index) = state.choose(self) {
                 return self.take(&mut state.lines[index]);
             }
@@ -171,8 +178,10 @@ impl Queue {
         let deadline_nanoseconds = if self.ops.is_some() {
             u64::MAX
         } else {
-            let end = monotonic_nanoseconds().saturating_add(nanoseconds(timed_epoch(line.next)));
-            end.min(self.deadline_nanoseconds)
+            let now = monotonic_nanoseconds();
+            let end = now.saturating_add(nanoseconds(timed_epoch(line.next))).min(self.deadline_nanoseconds);
+            let least = if line.has_had_no_turn() { LEAST_TURN } else { Duration::ZERO };
+            end.max(now.saturating_add(nanoseconds(least)))
         };
         let latest_nanoseconds = self.latest_nanoseconds;
         let (target, own) = (line.target, line.next);
@@ -196,6 +205,11 @@ impl Queue {
 }
 
 impl Line {
+    /// Whether it is a sound subject's and no epoch of it was begun, in this run or an earlier one.
+    fn has_had_no_turn(&self) -> bool {
+        self.is_sound && self.next == 0 && self.past.is_empty() && self.first_left == 0
+    }
+
     fn pass_done(&mut self) {
         while self.done.remove(&self.first_left) {
             self.first_left += 1;
@@ -283,5 +297,20 @@ mod tests {
             rest.push(task.own);
         }
         assert_eq!(rest, (30..56).collect::<Vec<_>>());
+    }
+
+    /// On a slow machine the time may be up before each subject had a turn.
+    #[test]
+    fn a_sound_subject_that_had_no_turn_has_a_short_one_when_the_time_is_up() {
+        let row = || Row { name: "other", ..Row::<GuestMemory>::of::<Silent>() };
+        let registry = Registry::new().with(Row::<GuestMemory>::of::<Silent>()).with(row());
+        let plan = Plan::new(vec![0, 1], 1, Budget::Time(Duration::ZERO), Path::new("."));
+        let past = BTreeSet::from([(0, 0)]);
+        let queue = Queue::new(&registry, &plan, &past, Duration::ZERO);
+        let next = || queue.next(&AtomicBool::new(false));
+        let late = next().unwrap();
+        let left = Duration::from_nanos(late.deadline_nanoseconds.saturating_sub(monotonic_nanoseconds()));
+        assert!((late.target, late.own) == (1, 0) && left <= LEAST_TURN, "{late:?}");
+        assert!(next().is_none(), "the other one had its turn in an earlier run");
     }
 }

@@ -66,6 +66,7 @@ impl Tally {
 /// The sum of a target's epochs, in their order.
 #[derive(Debug)]
 pub(super) struct Sum {
+    prefers_short: bool,
     pub(super) traces: u64,
     pub(super) ops: u64,
     pub(super) moot: u64,
@@ -84,8 +85,10 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    pub(super) fn new() -> Self {
+    /// Of findings with one signature the shorter trace is kept, if that is asked for, and the first otherwise.
+    pub(super) fn new(prefers_short: bool) -> Self {
         Sum {
+            prefers_short,
             traces: 0,
             ops: 0,
             moot: 0,
@@ -154,8 +157,12 @@ impl Sum {
     }
 
     pub(super) fn find(&mut self, found: Found) {
-        if self.found.iter().all(|known| known.signature != found.signature) {
-            self.found.push(found);
+        match self.found.iter_mut().find(|known| known.signature == found.signature) {
+            None => self.found.push(found),
+            Some(known) if self.prefers_short && found.filed.ops < known.filed.ops => {
+                (known.filed, known.shapes, known.earlier_traces) = (found.filed, found.shapes, found.earlier_traces);
+            }
+            Some(_) => {}
         }
     }
 }
@@ -166,7 +173,7 @@ mod tests {
 
     #[test]
     fn growth_is_thinned_and_keeps_its_end() {
-        let mut sum = Sum::new();
+        let mut sum = Sum::new(false);
         for number in 1..=1000 {
             let tally = Tally { traces: 1, ops: 10, seconds: 0.5, features: vec![number], ..Tally::default() };
             sum.add(EpochResult { tally, ..EpochResult::default() });
@@ -176,5 +183,25 @@ mod tests {
         }
         assert!(MOST_GROWTH_POINTS / 4 < sum.growth.len());
         assert!(sum.growth.is_sorted_by_key(|point| point.ops));
+    }
+
+    #[test]
+    fn where_time_counts_the_shorter_trace_of_a_finding_is_kept() {
+        let cause = crate::finding::Cause::Law { law: "l".to_owned(), field: "f".to_owned(), place: None };
+        let found = |ops: usize| Found {
+            signature: crate::finding::Signature::new("c", "op", &cause),
+            executions: ops as u64,
+            ops: 0,
+            seconds: 0.0,
+            filed: super::super::files::Filed { path: "t".into(), wire: vec![0; ops], ops, known: Vec::new() },
+            shapes: Vec::new(),
+            earlier_traces: 0,
+        };
+        for (prefers_short, kept) in [(true, 4), (false, 98)] {
+            let mut sum = Sum::new(prefers_short);
+            [98, 4, 7].into_iter().for_each(|ops| sum.find(found(ops)));
+            let [only] = &sum.found[..] else { panic!("{:?}", sum.found) };
+            assert_eq!((only.filed.ops, only.executions), (kept, 98), "it was found when it was found first");
+        }
     }
 }

@@ -40,8 +40,12 @@ impl Check {
         let known = self.known.load()?;
         let registry = context.registry;
         let screen = Screen::new(false);
+        let libraries = registry.libraries();
         let of_health = |sound: bool| {
-            let targets = registry.targets().enumerate().filter(move |(_, target)| target.is_sound() == sound);
+            // Whoever names a library means it alone.
+            let is_meant = |index: usize| libraries.is_empty() || libraries.contains(&index);
+            let targets = registry.targets().enumerate();
+            let targets = targets.filter(|(index, target)| target.is_sound() == sound && is_meant(*index));
             targets.map(|(index, _)| index).collect::<Vec<_>>()
         };
         let components: Vec<_> = registry.dialects().map(crate::target::Dialect::name).collect();

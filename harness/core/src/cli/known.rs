@@ -52,6 +52,10 @@ pub(super) fn show(screen: &Screen, known: &KnownFindings, run: &RunFile) -> std
             screen.line(&text::line(&line))?;
         }
     }
+    for entry in known.unmet_in(run) {
+        let line = format!("not met: {} on {}; if it is mended, its entry can go", entry.signature, entry.subject);
+        screen.line(&text::line(&line))?;
+    }
     for entry in known.expired_in(run) {
         let line = format!(
             "{} on {} was accepted until {} and counts again: {}",

@@ -118,6 +118,18 @@ impl KnownFindings {
         run.totals = Totals::of(&run.subjects, &run.traces);
     }
 
+    /// The entries for subjects of a run that did not meet them.
+    pub fn unmet_in<'a>(&'a self, run: &'a RunFile) -> impl Iterator<Item = &'a KnownFinding> {
+        self.entries.iter().filter(|entry| {
+            let of_subject = run.subjects.iter().find(|subject| subject.name() == entry.subject);
+            of_subject.is_some_and(|subject| {
+                let steps = subject.known_steps.iter().map(|known| &known.signature);
+                let mut met = subject.findings.iter().map(|finding| &finding.signature).chain(steps);
+                met.all(|signature| *signature != entry.signature)
+            })
+        })
+    }
+
     /// The findings of sound subjects whose entries are out of date: they count again.
     pub fn expired_in<'a>(&'a self, run: &'a RunFile) -> impl Iterator<Item = &'a KnownFinding> {
         let sound = run.findings().filter(|(subject, _)| subject.is_sound());

@@ -80,9 +80,20 @@ impl Simplify for GuestMemory {
                 simpler.extend(sizes(size).map(|size| Op::InvalidateReservation { owner, address, size }));
             }
             Op::ReadBulk { owner, address, length } => {
+                simpler.extend(with_the_same_end(address, length).map(|(address, length)| Op::ReadBulk {
+                    owner,
+                    address,
+                    length,
+                }));
                 simpler.extend(lengths(length).map(|length| Op::ReadBulk { owner, address, length }));
             }
             Op::WriteBulk { owner, address, seed, length } => {
+                simpler.extend(with_the_same_end(address, length).map(|(address, length)| Op::WriteBulk {
+                    owner,
+                    address,
+                    seed,
+                    length,
+                }));
                 simpler.extend(lengths(length).map(|length| Op::WriteBulk { owner, address, seed, length }));
                 if seed != 0 {
                     simpler.push(Op::WriteBulk { owner, address, seed: 0, length });
@@ -199,6 +210,17 @@ fn lengths(length: TransferLength) -> impl Iterator<Item = TransferLength> {
     let plain = (bytes > 16).then_some(16);
     let shorter = halves(bytes).filter(move |_| bytes != 16);
     plain.into_iter().chain(shorter).map(TransferLength::new_folded)
+}
+
+/// Shorter transfers that end where this one does, for what happens at an end.
+fn with_the_same_end(
+    address: GuestAddress,
+    length: TransferLength,
+) -> impl Iterator<Item = (GuestAddress, TransferLength)> {
+    lengths(length).map(move |shorter| {
+        let moved = address.0.wrapping_add(u64::from(length.bytes()) - u64::from(shorter.bytes()));
+        (GuestAddress(moved), shorter)
+    })
 }
 
 fn with_owner(op: &Op, owner: Owner) -> Op {
