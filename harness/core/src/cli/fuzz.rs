@@ -33,7 +33,8 @@ pub struct Fuzz {
     /// Run this long, e.g. 90s, 5m, 1h; 0 means until Ctrl-C
     #[arg(long, value_name = "D", value_parser = parse_time, default_value = "60s", conflicts_with = "ops")]
     time: Duration,
-    /// Run this many ops on each sound subject, and at most on each Broken one, e.g. 200M: same seed, same findings
+    /// Run this many ops on each sound subject, fewer if it keeps failing, and at most on each Broken one, e.g. 200M:
+    /// same seed, same findings
     #[arg(long, value_name = "N", value_parser = parse_count)]
     ops: Option<u64>,
     /// The seed; drawn and printed if left out
