@@ -7,7 +7,7 @@ use crate::accepted::Accepted;
 use crate::campaign::run_file::{RunFile, SubjectRun, Verdict};
 use crate::campaign::{Budget, Campaign, Damage, Event, Plan, Shard};
 use crate::engines::Engine;
-use crate::finding::{Ending, Signature};
+use crate::finding::{Ending, FaultClass, Signature};
 use crate::isolate::Isolation;
 use crate::library;
 use crate::lockstep::Audits;
@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Up to so few ops a trace is as small as anybody needs it.
+const SMALL_OPS: usize = 4;
 /// How many lines of a log are named that do not count.
 const SHOWN_LINES: usize = 3;
 
@@ -179,6 +181,15 @@ pub(super) fn run_campaign(
                 if ops == 1 { "" } else { "s" },
                 screen::path(trace)
             ));
+            let is_hang = signature.as_str().split('/').nth(1) == Some(FaultClass::Hang.name());
+            if is_hang && SMALL_OPS < ops {
+                let (program, path) = (program::called(), as_argument(&screen::path(trace)));
+                let command = format!("{program} shrink {path} -o FILE{}", library::options(target.origin()));
+                let _ = screen.line(&format!(
+                    "    each run of a hang takes a second, so it may become smaller yet: {}",
+                    line(&command)
+                ));
+            }
             if 0 < earlier_traces {
                 let (traces, are) = if earlier_traces == 1 { ("trace", "it is") } else { ("traces", "they are") };
                 let _ = screen.line(&format!(
