@@ -289,7 +289,7 @@ impl<'a> EpochRunner<'a> {
 }
 
 /// The known findings that a trace goes on behind.
-pub(super) fn met(
+pub(crate) fn met(
     isolation: &mut Isolation,
     index: usize,
     wire: &[u8],

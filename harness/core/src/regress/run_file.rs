@@ -3,7 +3,7 @@
 use super::judge::{Judged, Seen, judge};
 use super::work::Job;
 use super::{Event, Plan, RegressError};
-use crate::campaign::{CampaignError, Patience, file_finding, shrink_wire};
+use crate::campaign::{CampaignError, Patience, file_finding, met, shrink_wire};
 use crate::finding::{Cause, Ending};
 use crate::isolate::{Isolation, IsolationError};
 use crate::lockstep::Audits;
@@ -144,7 +144,8 @@ fn shrink_and_file(
     file_finding(&plan.out, job.target, wire, &signature, isolation.met())?;
     let small = shrink_wire(isolation, job.index, job.target, wire, &signature, Patience::with(class), Audits::Full)
         .map_err(failed)?;
-    let filed = file_finding(&plan.out, job.target, &small, &signature, isolation.met())?;
+    let known = met(isolation, job.index, &small, Audits::Full).map_err(failed)?;
+    let filed = file_finding(&plan.out, job.target, &small, &signature, known)?;
     Ok(Some((filed.path.display().to_string(), filed.ops)))
 }
 

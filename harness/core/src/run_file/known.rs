@@ -84,10 +84,10 @@ impl KnownFindings {
         Some(format!("{} (until {})", accepted.reason, accepted.until))
     }
 
-    /// What traces of a target go on behind today.
+    /// What traces of a target go on behind today: of a sound one, for a Broken one must be caught.
     #[must_use]
     pub fn accepted(&self, registry: &Registry, index: usize) -> Accepted {
-        let target = registry.get(index).filter(|_| !registry.is_held_to_contract(index));
+        let target = registry.get(index).filter(|target| target.is_sound() && !registry.is_held_to_contract(index));
         let Some(name) = target.map(Target::name) else { return Accepted::default() };
         let of_target = self.entries.iter().filter(|entry| entry.subject == name && self.today <= entry.until);
         Accepted::new(of_target.map(|entry| entry.signature.as_str()))
