@@ -46,7 +46,9 @@ pub(super) fn components(room: &Room) -> Result<(), Trouble> {
         let check = ["check", "--package", "memtwin", "--locked", "--no-default-features", "--features", feature];
         let printed = Run::cargo(&room.root, check).keep()?;
         if printed.code != Some(0) || printed.err.contains("warning:") {
-            return Err(Trouble::Failed(format!("with the feature {feature:?} alone: {}", printed.err)));
+            let first = printed.err.lines().find(|line| line.starts_with("warning") || line.starts_with("error"));
+            let first = first.unwrap_or("cargo check failed");
+            return Err(Trouble::Failed(format!("with the feature {feature:?} alone: {first}\n{}", printed.err)));
         }
     }
     let examples = ["docs/own-component", "docs/own-heap", "docs/own-subject"];

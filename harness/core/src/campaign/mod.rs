@@ -18,7 +18,9 @@ pub mod run_file;
 mod shapes;
 mod tally;
 
-pub(crate) use epoch::{met, shrink_wire};
+#[cfg(feature = "collection")]
+pub(crate) use epoch::met;
+pub(crate) use epoch::shrink_wire;
 pub use exhaustive::{Exhausted, exhaust};
 pub(crate) use files::file_finding;
 pub use files::{Filed, must_be_folder};
