@@ -21,6 +21,33 @@ impl Version {
     }
 }
 
+/// From this tag on, in version 2, a second tag byte follows.
+pub const LONG_TAG: u8 = 240;
+/// The tags of ops that version 1 does not know begin here: 240 and the second tag byte.
+pub const LATER_TAG: u16 = 256;
+
+/// Reads an op: its tag as this version writes it, then the rest by `read`, which answers `None` for a tag that no op
+/// has. A second tag that no op has been given reads as its low four bits do. `None` at the end.
+#[inline]
+pub fn read_tagged<Op>(
+    version: Version,
+    reader: &mut Reader<'_>,
+    mut read: impl FnMut(u16, &mut Reader<'_>) -> Option<Op>,
+) -> Option<Op> {
+    let first = reader.next_byte()?;
+    if version == Version::One || first < LONG_TAG {
+        let op = read(first.into(), reader);
+        if op.is_some() {
+            return op;
+        }
+    }
+    let second = reader.byte();
+    let low = second & 0x0f;
+    read(u16::from(LONG_TAG) + u16::from(second), reader)
+        .or_else(|| read((LONG_TAG | low).into(), reader))
+        .or_else(|| read(low.into(), reader))
+}
+
 /// The longest trace, in wire bytes.
 pub const MAX_WIRE_BYTES: usize = 1 << 20;
 
@@ -153,6 +180,7 @@ impl<'a> Reader<'a> {
 #[derive(Debug)]
 #[must_use = "the last bytes are written by `finish`"]
 pub struct Writer<'a> {
+    version: Version,
     bytes: &'a mut Vec<u8>,
     piece: [u8; PIECE_BYTES],
     length: usize,
@@ -162,9 +190,14 @@ pub struct Writer<'a> {
 const PIECE_BYTES: usize = 1024;
 
 impl<'a> Writer<'a> {
-    /// A writer that appends to `bytes`.
+    /// A writer that appends to `bytes`; tags as version 1 has them.
     pub fn new(bytes: &'a mut Vec<u8>) -> Self {
-        Writer { bytes, piece: [0; PIECE_BYTES], length: 0 }
+        Self::of(Version::One, bytes)
+    }
+
+    /// A writer that appends to `bytes`; tags as this version has them.
+    pub fn of(version: Version, bytes: &'a mut Vec<u8>) -> Self {
+        Writer { version, bytes, piece: [0; PIECE_BYTES], length: 0 }
     }
 
     /// Writes the first `length` of 16 bytes.
@@ -193,6 +226,19 @@ impl<'a> Writer<'a> {
     #[inline]
     pub fn byte(&mut self, byte: u8) {
         self.put(u128::from(byte).to_le_bytes(), 1);
+    }
+
+    /// The tag of an op: one byte, or, in version 2 from [`LONG_TAG`] on, two.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // below 496
+    pub fn tag(&mut self, tag: u16) {
+        let is_short = tag < u16::from(LONG_TAG);
+        if is_short || self.version == Version::One {
+            debug_assert!(tag < LATER_TAG, "version 1 has no tag {tag}");
+            return self.byte(tag as u8);
+        }
+        self.byte(LONG_TAG);
+        self.byte((tag - u16::from(LONG_TAG)) as u8);
     }
 
     /// Two bytes, little-endian.

@@ -251,24 +251,25 @@ impl Wire for Ring {
         writer.byte(setup.capacity - 1);
     }
 
-    fn read_op(_edges: &(), reader: &mut Reader<'_>) -> Option<Op> {
-        Some(match reader.next_byte()? {
+    fn read_op(tag: u16, _edges: &(), reader: &mut Reader<'_>) -> Option<Op> {
+        Some(match tag {
             0..128 => Op::Push { byte: reader.byte() },
             128..192 => Op::Pop,
             192..224 => Op::Length,
-            224.. => Op::Clear,
+            224..256 => Op::Clear,
+            _ => return None,
         })
     }
 
     fn write_op(_edges: &(), op: &Op, writer: &mut Writer<'_>) {
         match op {
             Op::Push { byte } => {
-                writer.byte(0);
+                writer.tag(0);
                 writer.byte(*byte);
             }
-            Op::Pop => writer.byte(128),
-            Op::Length => writer.byte(192),
-            Op::Clear => writer.byte(224),
+            Op::Pop => writer.tag(128),
+            Op::Length => writer.tag(192),
+            Op::Clear => writer.tag(224),
         }
     }
 }

@@ -37,6 +37,7 @@ fn any_op() -> impl Strategy<Value = Op> {
         any::<u8>().prop_map(|number| Op::Add { number }),
         any::<u8>().prop_map(|how| Op::Misbehave { how }),
         any::<u8>().prop_map(|number| Op::Long { number }),
+        any::<u8>().prop_map(|number| Op::Later { number }),
     ]
 }
 
@@ -67,7 +68,8 @@ proptest! {
         let wire = trace.to_wire();
         prop_assert_eq!(&TallyTrace::from_wire(&wire), &trace);
         // Version 1 wherever it suffices.
-        let needs_two = trace.has_lanes() || trace.setup.start != 0;
+        let has_later = trace.ops().iter().any(Tally::is_later);
+        let needs_two = trace.has_lanes() || has_later || trace.setup.start != 0;
         prop_assert_eq!(wire[0], 1 + u8::from(needs_two));
         let text = json(&trace);
         let head = if needs_two { "{\"memtwin\":2," } else { "{\"memtwin\":1," };
@@ -112,6 +114,11 @@ fn version_two_is_as_it_is_laid_down() {
             trace(ONE, &[(1, Op::Long { number: 0x2c }), (0, Op::Count)])
         );
     }
+    // One that an op has been given is that op, in version 2 alone.
+    let later = trace(ONE, &[(0, Op::Later { number: 0xc5 })]);
+    assert_eq!(later.to_wire(), [2, 3, 0, 0, 240, 19, 5]);
+    assert_eq!(read(&[2, 3, 0, 0, 244, 19, 0x45]), later);
+    assert_eq!(read(&[1, 3, 240, 19, 5]), trace(ONE, &[(0, Op::Long { number: 3 }), (0, Op::Count)]));
     // What the end cuts off reads as zero; a lane without a tag is no op.
     assert_eq!(read(&[2, 3, 0, 1, 245]), trace(ONE, &[(1, Op::Long { number: 0 })]));
     assert_eq!(read(&[2, 3, 0, 1]), trace(ONE, &[]));

@@ -20,7 +20,7 @@ pub(crate) struct Variant {
     pub(crate) name: Ident,
     pub(crate) fields: Vec<Ident>,
     types: Vec<Tokens>,
-    tag: Option<u8>,
+    tag: Option<u16>,
     /// The functions that read and write it, where these are not derived.
     pub(crate) by_hand: Vec<Ident>,
     pub(crate) low: Vec<Ident>,
@@ -107,7 +107,7 @@ impl Variant {
         if is_operand { Ok(()) } else { Err(self.error("`simpler` names operands")) }
     }
 
-    pub(crate) fn tag(&self) -> Result<u8> {
+    pub(crate) fn tag(&self) -> Result<u16> {
         self.tag.ok_or_else(|| self.error("`#[form(tag = …)]` is missing"))
     }
 

@@ -69,18 +69,30 @@ pub(crate) fn wire(Whole { op, edges, free, .. }: &Whole, variants: &[Variant]) 
     let no_edges = || Error::new(op.span(), "`#[forms(edges = …)]` is missing: the number of edges");
     let edges = edges.as_ref().ok_or_else(no_edges)?;
     let tags = variants.iter().map(Variant::tag).collect::<Result<Vec<_>>>()?;
-    let (mut checks, mut reads, mut writes) = (Vec::new(), Vec::new(), Vec::new());
-    let beyond = free.map_or(256, u16::from);
+    let (mut checks, mut reads, mut writes, mut later) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, variant) in variants.iter().enumerate() {
         let Variant { name, fields, low, wire, .. } = variant;
-        let next = tags.get(index + 1).map_or(beyond, |next| u16::from(*next));
-        let (tag, end) = (tags[index], next.saturating_sub(1).to_le_bytes()[0]);
+        let tag = tags[index];
+        // The tags of version 1 end before those of later ops, or before those that are kept free.
+        let is_later = LATER_TAG <= tag;
+        let limit = if is_later { TAGS } else { free.map_or(LATER_TAG, u16::from) };
+        let end = tags.get(index + 1).map_or(limit, |next| limit.min(*next)).saturating_sub(1);
         if end < tag || (index == 0) != (tag == 0) {
             return Err(variant.error("tags begin with 0 and ascend, in the order of declaration"));
         }
+        if is_later {
+            if end - tag + 1 < FEWEST_LATER_TAGS {
+                return Err(variant.error("an op that version 1 does not know has at least four tags"));
+            }
+            later.push(quote!(#op::#name { .. }));
+        }
         if let [read, write] = variant.by_hand.as_slice() {
-            reads.push(quote!(#tag..=#end => #read(tag - #tag, edges, reader),));
-            writes.push(quote!(#op::#name { #(#fields),* } => #write(#tag, #(*#fields,)* edges, writer),));
+            if is_later {
+                return Err(variant.error("`by_hand` is for ops of version 1"));
+            }
+            let first = tag.to_le_bytes()[0];
+            reads.push(quote!(#tag..=#end => #read((tag - #tag) as u8, edges, reader),));
+            writes.push(quote!(#op::#name { #(#fields),* } => #write(#first, #(*#fields,)* edges, writer),));
             continue;
         }
         let bits = variant.low_types().into_iter().map(|of| quote!(<#of as crate::operand::Low<{ #edges }>>::BITS));
@@ -94,35 +106,41 @@ pub(crate) fn wire(Whole { op, edges, free, .. }: &Whole, variants: &[Variant]) 
         });
         reads.push(quote! {
             #tag..=#end => #op::#name {
-                #(#low: crate::operand::Low::read_low(((tag - #tag) >> (#shifts)) & ((1 << #bits) - 1), edges, reader),)*
+                #(#low: crate::operand::Low::read_low(
+                    ((tag - #tag) >> (#shifts)) as u8 & ((1 << #bits) - 1), edges, reader
+                ),)*
                 #(#wire: crate::operand::Operand::read(edges, reader),)*
             },
         });
         writes.push(quote! {
             #op::#name { #(#fields),* } => {
-                writer.byte(#tag #(+ (crate::operand::Low::<{ #edges }>::low(#low) << (#shifts)))*);
+                writer.tag(#tag #(+ (u16::from(crate::operand::Low::<{ #edges }>::low(#low)) << (#shifts)))*);
                 #(crate::operand::Low::write_rest(#low, edges, writer);)*
                 #(crate::operand::Operand::write(#wire, edges, writer);)*
             }
         });
     }
-    // A second tag that no op has been given reads as its low four bits do.
-    let tag = match free {
-        Some(free) => quote!(match reader.next_byte()? { #free.. => reader.byte() & 0x0f, tag => tag }),
-        None => quote!(reader.next_byte()?),
-    };
-    if free.is_some() {
-        reads.push(quote!(_ => return None,));
-    }
+    let later = if later.is_empty() { quote!(false) } else { quote!(matches!(self, #(#later)|*)) };
     Ok(quote! {
         const _: () = { #(#checks)* };
 
         impl #op {
-            /// Reads an op from any bytes; `None` at the end.
+            /// Whether version 1 of the wire format does not know the op.
             #[inline]
-            pub fn read(edges: &crate::wire::Edges<{ #edges }>, reader: &mut crate::wire::Reader<'_>) -> Option<Self> {
-                let tag = #tag;
-                Some(match tag { #(#reads)* })
+            #[must_use]
+            pub const fn is_later(&self) -> bool {
+                #later
+            }
+
+            /// Reads the op with this tag; `None` where no op has it.
+            #[inline]
+            #[allow(clippy::cast_possible_truncation)] // an op has fewer than 256 tags
+            pub fn read(
+                tag: u16,
+                edges: &crate::wire::Edges<{ #edges }>,
+                reader: &mut crate::wire::Reader<'_>,
+            ) -> Option<Self> {
+                Some(match tag { #(#reads)* _ => return None })
             }
 
             /// Writes an op in at least one byte.
@@ -133,6 +151,11 @@ pub(crate) fn wire(Whole { op, edges, free, .. }: &Whole, variants: &[Variant]) 
         }
     })
 }
+
+/// The tags of ops that version 1 does not know begin here, and end before [`TAGS`]; each has so many.
+const LATER_TAG: u16 = 256;
+const TAGS: u16 = 496;
+const FEWEST_LATER_TAGS: u16 = 4;
 
 pub(crate) fn simpler(Whole { op, .. }: &Whole, variants: &[Variant]) -> Result<Tokens> {
     let arms = variants.iter().map(|Variant { name, fields, simpler, .. }| {

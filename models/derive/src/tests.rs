@@ -59,6 +59,22 @@ fn what_is_missing_or_wrong_is_said_of_the_variant() {
         )),
         by_hand
     );
+    let few = "Next: an op that version 1 does not know has at least four tags";
+    assert_eq!(
+        wire(parse_quote!(
+            #[form(tag = 493)]
+            Next
+        )),
+        few
+    );
+    let by_hand_later = "Next: `by_hand` is for ops of version 1";
+    assert_eq!(
+        wire(parse_quote!(
+            #[form(tag = 256, by_hand(read, write))]
+            Next
+        )),
+        by_hand_later
+    );
     let simpler = says(
         parse_quote!(
             #[form(simpler(b))]

@@ -19,7 +19,7 @@ pub(super) fn read_create(tag: u8, _edges: &Edges<EDGES>, _reader: &mut Reader<'
 
 #[inline]
 pub(super) fn write_create(first: u8, process: Process, _edges: &Edges<EDGES>, writer: &mut Writer<'_>) {
-    writer.byte(first + (u8::from(process) << 1));
+    writer.tag((first + (u8::from(process) << 1)).into());
 }
 
 #[inline]
@@ -37,7 +37,7 @@ pub(super) fn write_fork(
     _edges: &Edges<EDGES>,
     writer: &mut Writer<'_>,
 ) {
-    writer.byte(first + u8::from(cpu));
+    writer.tag((first + u8::from(cpu)).into());
     writer.byte(u8::from(parent) | u8::from(child) << 2);
 }
 
@@ -64,7 +64,7 @@ pub(super) fn write_map_page(
         PageSource::New => (0, 0),
         PageSource::Hold(hold) => (2 * ROW, u8::from(hold)),
     };
-    writer.byte(first + row + u8::from(cpu));
+    writer.tag((first + row + u8::from(cpu)).into());
     writer.byte(flags.bits() | hold << 4);
     address.write(edges, writer);
 }
@@ -92,15 +92,15 @@ pub(super) fn write_map_temp(
     let first = first + u8::from(cpu);
     match frame {
         TempFrame::Hold(hold) => {
-            writer.byte(first);
+            writer.tag(first.into());
             hold.write(edges, writer);
         }
         TempFrame::Behind(address) => {
-            writer.byte(first + ROW);
+            writer.tag((first + ROW).into());
             address.write(edges, writer);
         }
         TempFrame::At(address) => {
-            writer.byte(first + 2 * ROW);
+            writer.tag((first + 2 * ROW).into());
             address.write(edges, writer);
         }
     }
@@ -135,7 +135,7 @@ pub(super) fn write_elf_load(
     edges: &Edges<EDGES>,
     writer: &mut Writer<'_>,
 ) {
-    writer.byte(first + u8::from(cpu) + segments.count() * 2);
+    writer.tag((first + u8::from(cpu) + segments.count() * 2).into());
     writer.u16(seed);
     writer.u16(length);
     for Segment { address, offset, file_bytes, memory_bytes, writable } in segments.as_slice() {

@@ -7,6 +7,7 @@ use super::TraceSource;
 use crate::rig::{Rig, Small, Start};
 use crate::trace::{Head, Trace, write_op};
 use memtwin_models::Lane;
+use memtwin_models::wire::Writer;
 
 /// The traces, in order: by start, then by length, then as the ops are listed.
 #[derive(Debug, Clone)]
@@ -30,16 +31,19 @@ impl SmallTraces {
         let asked = |ops: &[C::Op]| ops.iter().filter(|op| C::asks(contract, op)).cloned().collect::<Vec<_>>();
         let ops = asked(&small.ops);
         let encode = |start: &Start<C>| {
-            let head = Trace::<C>::new(start.setup.clone(), asked(&start.opening)).to_wire();
+            let opening = Trace::<C>::new(start.setup.clone(), asked(&start.opening));
             let edges = C::edges(&start.setup);
-            // As the head's version has it: what has parts is of version 2 with all its ops.
-            let version = Head::of::<C>(&start.setup).version(false);
+            // One version for all: what has parts, or an op that came later, is of version 2 with all its ops.
+            let needs_two = opening.needs_two() || ops.iter().any(C::is_later);
+            let version = Head::of::<C>(&start.setup).version(needs_two);
             let encode_op = |op: &C::Op| {
                 let mut bytes = Vec::new();
-                write_op::<C>(version, &edges, Lane::FIRST, op, &mut bytes);
+                let mut writer = Writer::of(version, &mut bytes);
+                write_op::<C>(&edges, Lane::FIRST, op, version, &mut writer);
+                writer.finish();
                 bytes
             };
-            EncodedStart { head, ops: ops.iter().map(encode_op).collect() }
+            EncodedStart { head: opening.to_wire_in(version), ops: ops.iter().map(encode_op).collect() }
         };
         SmallTraces {
             starts: small.starts.iter().filter(is_served).map(encode).collect(),

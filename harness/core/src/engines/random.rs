@@ -84,20 +84,20 @@ impl<C: Rig> TraceSource for Generated<C> {
             draw_lanes(group.lanes, ops, &mut random, lanes);
         }
         let has_lanes = lanes.iter().any(|lane| *lane != Lane::FIRST);
-        let version = group.head.version(has_lanes);
+        let version = group.head.version(has_lanes || generator.draws_later());
         group.head.write(version, wire);
+        let mut writer = Writer::of(version, wire);
         if version == Version::One {
-            let mut writer = Writer::new(wire);
             for _ in 0..ops {
                 C::write_op(&group.edges, &generator.op(&mut random), &mut writer);
             }
-            writer.finish();
-            return;
+        } else {
+            for index in 0..ops as usize {
+                let lane = lanes.get(index).copied().unwrap_or(Lane::FIRST);
+                write_op::<C>(&group.edges, lane, &generator.op(&mut random), version, &mut writer);
+            }
         }
-        for index in 0..ops as usize {
-            let lane = lanes.get(index).copied().unwrap_or(Lane::FIRST);
-            write_op::<C>(version, &group.edges, lane, &generator.op(&mut random), wire);
-        }
+        writer.finish();
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::MAX_OPS;
 use crate::rig::{Generator as _, Rig};
-use crate::trace::{Head, Ops, copy_op_of, read_head, write_op};
+use crate::trace::{Head, Ops, copy_op_of, read_head, read_op};
 use memtwin_models::Lane;
-use memtwin_models::wire::{Reader, Version};
+use memtwin_models::wire::{Reader, Version, Writer};
 
 /// Where the ops of a trace begin, and how they are written.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Start {
 }
 
 /// Knows where the ops of a component's traces begin and end, and which setups and ops are within a contract. The bytes
-/// of one op are those of version 1, whatever the trace is written in: its lane stands beside them.
+/// of one op are those of version 2, whatever the trace is written in: its lane stands beside them.
 pub trait Cutter {
     /// Reads the head of a trace, under whose setup ops are read from now on, and returns where the ops begin.
     fn set_head(&mut self, wire: &[u8], head: &mut Head) -> Start;
@@ -45,7 +45,13 @@ impl<C: Rig> ComponentCutter<C> {
     }
 
     fn read(&self, op: &[u8]) -> Option<C::Op> {
-        C::read_op(self.edges.as_ref()?, &mut Reader::new(op))
+        read_op::<C>(Version::Two, self.edges.as_ref()?, &mut Reader::new(op))
+    }
+
+    fn write(edges: &C::Edges, op: &C::Op, wire: &mut Vec<u8>) {
+        let mut writer = Writer::of(Version::Two, wire);
+        C::write_op(edges, op, &mut writer);
+        writer.finish();
     }
 }
 
@@ -79,11 +85,10 @@ impl<C: Rig> Cutter for ComponentCutter<C> {
             && let Some((lane, op)) = steps.next()
         {
             let to = steps.position();
-            if to < wire.len() {
-                copy_op_of(start.version, &wire[from..to], ops);
-            } else {
-                // What the end of the input cut off read as zero: the next op must not be taken for it.
-                write_op::<C>(Version::One, edges, lane, &op, ops);
+            // What the end of the input cut off read as zero: the next op must not be taken for it.
+            let is_whole = to < wire.len();
+            if !is_whole || copy_op_of(start.version, &wire[from..to], ops).is_none() {
+                Self::write(edges, &op, ops);
             }
             cuts.push((lane, ops.len() as u32));
             from = to;
@@ -96,7 +101,7 @@ impl<C: Rig> Cutter for ComponentCutter<C> {
 
     fn recode(&self, op: &[u8], wire: &mut Vec<u8>) {
         if let (Some(edges), Some(op)) = (&self.edges, self.read(op)) {
-            write_op::<C>(Version::One, edges, Lane::FIRST, &op, wire);
+            Self::write(edges, &op, wire);
         }
     }
 }

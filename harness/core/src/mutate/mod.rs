@@ -9,7 +9,7 @@ pub(crate) use cutter::ComponentCutter;
 pub use cutter::{Cutter, Start, any_of};
 
 use crate::random::Random;
-use crate::trace::{Head, copy_op};
+use crate::trace::{Head, came_later, copy_op};
 use memtwin_models::Lane;
 use memtwin_models::wire::{MAX_WIRE_BYTES, Version};
 
@@ -171,14 +171,17 @@ impl Mutator {
 
     fn write(&mut self, most_bytes: usize, wire: &mut Vec<u8>) {
         self.mutant.truncate(MAX_OPS);
-        let has_lanes = |pieces: &[Piece]| pieces.iter().any(|piece| piece.lane != Lane::FIRST);
-        let version = self.head.version(has_lanes(&self.mutant));
+        let version = self.head.version(self.need_two(&self.mutant));
         let written = self.write_in(version, most_bytes, wire);
-        // The ops that needed lanes may be those that there was no room for.
-        let needed = self.head.version(has_lanes(&self.mutant[..written]));
+        // The ops that needed version 2 may be those that there was no room for.
+        let needed = self.head.version(self.need_two(&self.mutant[..written]));
         if needed != version {
             self.write_in(needed, most_bytes, wire);
         }
+    }
+
+    fn need_two(&self, pieces: &[Piece]) -> bool {
+        pieces.iter().any(|piece| piece.lane != Lane::FIRST || came_later(self.bytes(*piece)))
     }
 
     /// Writes as many ops as there is room for; says how many.

@@ -55,14 +55,19 @@ pub trait Wire: Component {
     fn read_setup(reader: &mut Reader<'_>) -> Self::Setup;
     /// Writes a setup.
     fn write_setup(setup: &Self::Setup, writer: &mut Writer<'_>);
-    /// Reads an op from any bytes; `None` at the end.
-    fn read_op(edges: &Self::Edges, reader: &mut Reader<'_>) -> Option<Self::Op>;
+    /// Reads the op with this tag: 0 to 255 are the tags of version 1, those up to 495 of ops that came later. `None`
+    /// where no op has it.
+    fn read_op(tag: u16, edges: &Self::Edges, reader: &mut Reader<'_>) -> Option<Self::Op>;
+    /// Whether the op came later than version 1: its tags are from 256 on, at least four.
+    fn is_later(_op: &Self::Op) -> bool {
+        false
+    }
     /// Reads the optional part with this name into a setup that has none of that name yet, or an earlier one. An
     /// unknown name changes nothing. [`Wire::edges`] are those of what comes of it.
     fn read_part(_setup: &mut Self::Setup, _name: u8, _part: &mut Reader<'_>) {}
     /// Adds the optional parts of a setup: those that say something else than their absence.
     fn write_parts(_setup: &Self::Setup, _parts: &mut Parts) {}
-    /// Writes an op in at least one byte.
+    /// Writes an op: its tag, then its operands.
     fn write_op(edges: &Self::Edges, op: &Self::Op, writer: &mut Writer<'_>);
 }
 
@@ -227,6 +232,10 @@ pub trait Generator<C: Component> {
     /// the engine.
     fn lanes(_setup: &C::Setup) -> u8 {
         1
+    }
+    /// Whether ops that came later than version 1 may be drawn in the trace that was begun.
+    fn draws_later(&self) -> bool {
+        false
     }
     /// Begins a trace: draws its swarm weights.
     fn begin(&mut self, setup: &C::Setup, random: &mut Random);

@@ -134,7 +134,7 @@ pub(crate) fn parse<C: Rig>(path: &std::path::Path, header: &Header, text: &str)
 
 /// Writes a JSON trace.
 pub(crate) fn print<C: Rig>(trace: &Trace<C>, header: &Header) -> String {
-    let version = match Head::of::<C>(&trace.setup).version(trace.has_lanes()) {
+    let version = match Head::of::<C>(&trace.setup).version(trace.needs_two()) {
         Version::One if header.library.is_none() && header.known.is_empty() => VERSION,
         Version::One | Version::Two => VERSION_2,
     };

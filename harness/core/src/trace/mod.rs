@@ -9,11 +9,11 @@ mod wire;
 pub use jsonl::{Header, JSON_PREFIX, TraceError};
 pub(crate) use jsonl::{parse, parse_header, print};
 pub use wire::Head;
-pub(crate) use wire::{Ops, copy_op, copy_op_of, read_head, write_op};
+pub(crate) use wire::{Ops, came_later, copy_op, copy_op_of, read_head, read_op, write_op};
 
 use crate::rig::Rig;
 use memtwin_models::Lane;
-use memtwin_models::wire::{Reader, Version};
+use memtwin_models::wire::{Reader, Version, Writer};
 use std::fmt;
 
 /// A setup and the ops that follow.
@@ -136,14 +136,26 @@ impl<C: Rig> Trace<C> {
         }
     }
 
+    /// Whether its ops need version 2: for their lanes, or because version 1 does not know them.
+    pub(crate) fn needs_two(&self) -> bool {
+        self.has_lanes() || self.ops.iter().any(C::is_later)
+    }
+
     /// The canonical wire bytes.
     #[must_use]
     pub fn to_wire(&self) -> Vec<u8> {
         let head = Head::of::<C>(&self.setup);
+        self.to_wire_in(head.version(self.needs_two()))
+    }
+
+    /// The wire bytes in a version that has room for it.
+    pub(crate) fn to_wire_in(&self, version: Version) -> Vec<u8> {
         let edges = C::edges(&self.setup);
-        let (mut wire, version) = (Vec::new(), head.version(self.has_lanes()));
-        head.write(version, &mut wire);
-        self.steps().for_each(|(lane, op)| write_op::<C>(version, &edges, lane, op, &mut wire));
+        let mut wire = Vec::new();
+        Head::of::<C>(&self.setup).write(version, &mut wire);
+        let mut writer = Writer::of(version, &mut wire);
+        self.steps().for_each(|(lane, op)| write_op::<C>(&edges, lane, op, version, &mut writer));
+        writer.finish();
         wire
     }
 }

@@ -3,16 +3,11 @@
 
 use crate::rig::Rig;
 use memtwin_models::Lane;
-use memtwin_models::wire::{Parts, Reader, Version, Writer};
+use memtwin_models::wire::{LATER_TAG, LONG_TAG, Parts, Reader, Version, Writer, read_tagged};
 use std::fmt;
 
 /// The bits of a lane byte that are the lane.
 const LANE_BITS: u8 = 3;
-/// From this tag on, in version 2, a second tag byte follows.
-const LONG_TAG: u8 = 240;
-/// No op with such a tag is longer, in bytes.
-const LONGEST_OP_BYTES: usize = 256;
-
 /// All of a trace before its ops, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
@@ -37,9 +32,10 @@ impl Head {
         C::write_parts(setup, &mut self.parts);
     }
 
-    /// The version that a trace is written in: the first that has room for it.
-    pub(crate) fn version(&self, has_lanes: bool) -> Version {
-        if has_lanes || !self.parts.is_empty() { Version::Two } else { Version::One }
+    /// The version that a trace is written in: the first that has room for it. `needs_two` says whether its ops need
+    /// version 2, for their lanes or for their tags.
+    pub(crate) fn version(&self, needs_two: bool) -> Version {
+        if needs_two || !self.parts.is_empty() { Version::Two } else { Version::One }
     }
 
     pub(crate) fn write(&self, version: Version, wire: &mut Vec<u8>) {
@@ -63,53 +59,49 @@ pub(crate) fn read_head<C: Rig>(reader: &mut Reader<'_>) -> (Version, C::Setup, 
 }
 
 /// Appends one op. Version 1 has no room for its lane.
-pub(crate) fn write_op<C: Rig>(version: Version, edges: &C::Edges, lane: Lane, op: &C::Op, wire: &mut Vec<u8>) {
-    begin_op(version, lane, wire);
-    let tag = wire.len();
-    let mut writer = Writer::new(wire);
-    C::write_op(edges, op, &mut writer);
-    writer.finish();
-    finish_op(version, tag, wire);
-}
-
-/// Appends an op whose bytes in version 1 are these.
-pub(crate) fn copy_op(version: Version, lane: Lane, op: &[u8], wire: &mut Vec<u8>) {
-    begin_op(version, lane, wire);
-    let tag = wire.len();
-    wire.extend_from_slice(op);
-    finish_op(version, tag, wire);
-}
-
-fn begin_op(version: Version, lane: Lane, wire: &mut Vec<u8>) {
+#[inline]
+pub(crate) fn write_op<C: Rig>(edges: &C::Edges, lane: Lane, op: &C::Op, version: Version, writer: &mut Writer<'_>) {
     if version == Version::Two {
-        wire.push(lane.into());
+        writer.byte(lane.into());
     }
+    C::write_op(edges, op, writer);
 }
 
-/// What one tag says in version 1, two do in version 2.
-fn finish_op(version: Version, tag: usize, wire: &mut Vec<u8>) {
-    if let (Version::Two, Some(long @ LONG_TAG..)) = (version, wire.get(tag).copied()) {
-        wire[tag] = LONG_TAG;
-        wire.insert(tag + 1, long - LONG_TAG);
-    }
-}
-
-/// Appends what these bytes of one op are in version 1: without its lane and its preemptions.
-pub(crate) fn copy_op_of(version: Version, op: &[u8], wire: &mut Vec<u8>) {
-    if version == Version::One {
-        return wire.extend_from_slice(op);
-    }
-    let mut reader = Reader::new(op);
-    read_lane(&mut reader);
-    let tag = wire.len();
-    wire.extend_from_slice(reader.rest());
-    if wire.get(tag).is_some_and(|first| LONG_TAG <= *first) {
-        wire.remove(tag);
-        match wire.get_mut(tag) {
-            Some(second) => *second = short_tag(*second),
-            None => wire.push(LONG_TAG),
+/// Appends an op whose bytes are those of version 2 without its lane. For version 1, it is none that came later.
+pub(crate) fn copy_op(version: Version, lane: Lane, op: &[u8], wire: &mut Vec<u8>) {
+    match (version, op) {
+        (Version::One, [LONG_TAG, second, rest @ ..]) => {
+            wire.push(LONG_TAG | second);
+            wire.extend_from_slice(rest);
+        }
+        (Version::One, op) => wire.extend_from_slice(op),
+        (Version::Two, op) => {
+            wire.push(lane.into());
+            wire.extend_from_slice(op);
         }
     }
+}
+
+/// Whether an op whose bytes are those of version 2 without its lane came later than version 1.
+pub(crate) fn came_later(op: &[u8]) -> bool {
+    matches!(op, [LONG_TAG, second, ..] if LATER_TAG <= u16::from(LONG_TAG) + u16::from(*second))
+}
+
+/// Appends the bytes of an op in version 2 without its lane, written or read where these are. `None` where they are to
+/// be written anew: no other form of a tag is the same in both versions.
+pub(crate) fn copy_op_of(version: Version, op: &[u8], wire: &mut Vec<u8>) -> Option<()> {
+    let mut reader = Reader::new(op);
+    if version == Version::Two {
+        read_lane(&mut reader);
+    }
+    let op = reader.rest();
+    op.first().is_some_and(|first| *first < LONG_TAG).then(|| wire.extend_from_slice(op))
+}
+
+/// Reads an op that is written in this version, without its lane.
+#[inline]
+pub(crate) fn read_op<C: Rig>(version: Version, edges: &C::Edges, reader: &mut Reader<'_>) -> Option<C::Op> {
+    read_tagged(version, reader, |tag, reader| C::read_op(tag, edges, reader))
 }
 
 /// Reads a lane byte and what belongs to it; `None` at the end. Preemptions are read, and nothing comes of them.
@@ -121,11 +113,6 @@ fn read_lane(reader: &mut Reader<'_>) -> Option<u8> {
         reader.byte();
     }
     Some(byte & LANE_BITS)
-}
-
-/// The tag of version 1 that a second tag byte stands for. Those that nobody has been given read as their low bits.
-const fn short_tag(second: u8) -> u8 {
-    LONG_TAG | second & 15
 }
 
 /// The ops of a trace with their lanes, straight from its bytes.
@@ -149,24 +136,7 @@ impl<'a, C: Rig> Ops<'a, C> {
 
     fn next_of_two(&mut self) -> Option<(Lane, C::Op)> {
         let lane = Lane::new_folded(read_lane(&mut self.reader)?, C::LANES);
-        let op = match self.reader.peek()? {
-            LONG_TAG.. => self.read_long(),
-            _ => C::read_op(self.edges, &mut self.reader),
-        };
-        Some((lane, op?))
-    }
-
-    /// Reads an op with two tag bytes: as what it is in version 1.
-    fn read_long(&mut self) -> Option<C::Op> {
-        let after = self.reader.rest().get(1..).unwrap_or_default();
-        let mut op = [0; LONGEST_OP_BYTES];
-        let length = after.len().clamp(1, LONGEST_OP_BYTES);
-        op[..after.len().min(length)].copy_from_slice(&after[..after.len().min(length)]);
-        op[0] = short_tag(op[0]);
-        let mut reader = Reader::new(&op[..length]);
-        let read = C::read_op(self.edges, &mut reader);
-        self.reader.take(1 + reader.position());
-        read
+        Some((lane, read_op::<C>(Version::Two, self.edges, &mut self.reader)?))
     }
 }
 
@@ -176,7 +146,7 @@ impl<C: Rig> Iterator for Ops<'_, C> {
     #[inline]
     fn next(&mut self) -> Option<(Lane, C::Op)> {
         match self.version {
-            Version::One => Some((Lane::FIRST, C::read_op(self.edges, &mut self.reader)?)),
+            Version::One => Some((Lane::FIRST, read_op::<C>(Version::One, self.edges, &mut self.reader)?)),
             Version::Two => self.next_of_two(),
         }
     }

@@ -43,9 +43,11 @@ pub(crate) enum Op {
     Misbehave { how: u8 },
     /// An op whose tag takes two bytes in version 2.
     Long { number: u8 },
+    /// An op that version 1 does not know.
+    Later { number: u8 },
 }
 
-pub(crate) const KINDS: [&str; 5] = ["count", "add", "exit", "misbehave", "long"];
+pub(crate) const KINDS: [&str; 6] = ["count", "add", "exit", "misbehave", "long", "later"];
 
 impl Op {
     pub(crate) fn kind(&self) -> usize {
@@ -55,6 +57,7 @@ impl Op {
             Op::Exit => 2,
             Op::Misbehave { .. } => 3,
             Op::Long { .. } => 4,
+            Op::Later { .. } => 5,
         }
     }
 }
@@ -140,7 +143,7 @@ impl Model<Tally> for TallyModel {
                 *count += 1;
                 (*count, &COUNT)
             }
-            Op::Add { number } | Op::Long { number } => {
+            Op::Add { number } | Op::Long { number } | Op::Later { number } => {
                 self.sum += u64::from(*number);
                 (self.sum, &SUM)
             }
@@ -241,7 +244,7 @@ impl<M: Misdeed> Subject<Tally> for Counter<M> {
                 here.count += 1;
                 seen.number = here.count;
             }),
-            Op::Add { number } | Op::Long { number } => {
+            Op::Add { number } | Op::Long { number } | Op::Later { number } => {
                 self.sum += u64::from(*number);
                 seen.number = self.sum;
             }

@@ -42,31 +42,41 @@ impl Wire for Tally {
         }
     }
 
-    fn read_op(_edges: &(), reader: &mut Reader<'_>) -> Option<Op> {
-        Some(match reader.next_byte()? {
+    fn read_op(tag: u16, _edges: &(), reader: &mut Reader<'_>) -> Option<Op> {
+        Some(match tag {
             0..64 => Op::Count,
             64..128 => Op::Exit,
             128..192 => Op::Add { number: reader.byte() },
             192..240 => Op::Misbehave { how: reader.byte() },
-            tag @ 240.. => Op::Long { number: (tag & 15) << 4 | reader.byte() & 15 },
+            240..256 => Op::Long { number: (tag & 15).to_le_bytes()[0] << 4 | reader.byte() & 15 },
+            256..260 => Op::Later { number: (tag & 3).to_le_bytes()[0] << 6 | reader.byte() & 63 },
+            _ => return None,
         })
+    }
+
+    fn is_later(op: &Op) -> bool {
+        matches!(op, Op::Later { .. })
     }
 
     fn write_op(_edges: &(), op: &Op, writer: &mut Writer<'_>) {
         match op {
-            Op::Count => writer.byte(0),
-            Op::Exit => writer.byte(64),
+            Op::Count => writer.tag(0),
+            Op::Exit => writer.tag(64),
             Op::Add { number } => {
-                writer.byte(128);
+                writer.tag(128);
                 writer.byte(*number);
             }
             Op::Misbehave { how } => {
-                writer.byte(192);
+                writer.tag(192);
                 writer.byte(*how);
             }
             Op::Long { number } => {
-                writer.byte(240 | number >> 4);
+                writer.tag((240 | number >> 4).into());
                 writer.byte(number & 15);
+            }
+            Op::Later { number } => {
+                writer.tag(256 + u16::from(number >> 6));
+                writer.byte(number & 63);
             }
         }
     }
@@ -77,7 +87,9 @@ impl Simplify for Tally {
         match op {
             Op::Add { number: 1.. } => vec![Op::Add { number: 0 }],
             Op::Long { number: 1.. } => vec![Op::Long { number: 0 }],
-            Op::Count | Op::Add { .. } | Op::Exit | Op::Misbehave { .. } | Op::Long { .. } => Vec::new(),
+            Op::Count | Op::Add { .. } | Op::Exit | Op::Misbehave { .. } | Op::Long { .. } | Op::Later { .. } => {
+                Vec::new()
+            }
         }
     }
 }

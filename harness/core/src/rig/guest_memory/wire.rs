@@ -123,8 +123,8 @@ impl Wire for GuestMemory {
     }
 
     #[inline]
-    fn read_op(edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
-        let tag = TAGS[usize::from(reader.next_byte()?)];
+    fn read_op(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+        let tag = TAGS.get(usize::from(tag))?;
         let owner = Owner::new_folded(tag.owner);
         let scalar = |reader: &mut Reader<'_>| {
             let size = SIZES.get(usize::from(tag.size)).copied().unwrap_or_else(|| reader.byte());
@@ -177,7 +177,7 @@ impl Wire for GuestMemory {
         let tag = TAG_OF[op.kind() as usize][op.owner().index()];
         let scalar = |size: u8, address: GuestAddress, writer: &mut Writer<'_>| {
             let index = SIZE_INDEX[usize::from(size)];
-            writer.byte(tag[usize::from(index)]);
+            writer.tag(tag[usize::from(index)].into());
             if index == OTHER_SIZE {
                 writer.byte(size);
             }
@@ -190,28 +190,28 @@ impl Wire for GuestMemory {
                 writer.u64(value);
             }
             Op::FetchInstruction { address, .. } => {
-                writer.byte(tag[0]);
+                writer.tag(tag[0].into());
                 edges.write(address.0, writer);
             }
             Op::InvalidateReservation { address, size, .. } => {
-                writer.byte(tag[0]);
+                writer.tag(tag[0].into());
                 writer.byte(size);
                 edges.write(address.0, writer);
             }
             Op::ReadBulk { address, length, .. } => {
-                writer.byte(tag[0]);
+                writer.tag(tag[0].into());
                 edges.write(address.0, writer);
                 writer.varint(u64::from(length.bytes()));
             }
             Op::WriteBulk { address, seed, length, .. } => {
-                writer.byte(tag[0]);
+                writer.tag(tag[0].into());
                 edges.write(address.0, writer);
                 writer.varint(u64::from(length.bytes()));
                 writer.u16(seed);
             }
-            Op::MemorySize { .. } | Op::Dump { .. } | Op::RestoreDump { .. } => writer.byte(tag[0]),
+            Op::MemorySize { .. } | Op::Dump { .. } | Op::RestoreDump { .. } => writer.tag(tag[0].into()),
             Op::Restore { payload, .. } => {
-                writer.byte(tag[0]);
+                writer.tag(tag[0].into());
                 writer.varint(u64::from(payload.length));
                 writer.u16(payload.seed);
             }

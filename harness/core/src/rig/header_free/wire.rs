@@ -100,8 +100,8 @@ impl Wire for HeaderFree {
     }
 
     #[inline]
-    fn read_op(edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
-        let tag = reader.next_byte()?;
+    fn read_op(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+        let tag = u8::try_from(tag).ok()?;
         let more = reader.byte();
         let slot = Slot::new_folded(tag & 0xf | (more & 3) << 4);
         let operand = more >> 2;
@@ -157,7 +157,7 @@ impl Wire for HeaderFree {
     fn write_op(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
         let slot = op.slot().map_or(0, u8::from);
         let mut head = |row: u8, operand: u8| {
-            writer.byte(row << 4 | slot & 0xf);
+            writer.tag((row << 4 | slot & 0xf).into());
             writer.byte(operand << 2 | slot >> 4);
         };
         match *op {

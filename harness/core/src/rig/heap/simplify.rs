@@ -4,7 +4,7 @@
 use crate::rig::{Simplify, Wire as _};
 use memtwin_models::heap::{Alignment, Fault, Fill, Heap, Op, SecondRegion, Setup, Size, Slot};
 use memtwin_models::operand::Simpler as _;
-use memtwin_models::wire::{Reader, Writer};
+use memtwin_models::wire::{Reader, Version, Writer, read_tagged};
 
 /// Sizes of a region that a reader knows by sight, the plainest first.
 const PLAIN_REGIONS: [u32; 4] = [4096, 1024, 256, 0x1_0000];
@@ -109,12 +109,13 @@ fn plainer_calls(op: &Op) -> Vec<Op> {
 /// The ops as their bytes read under another setup.
 fn under(setup: &Setup, other: &Setup, ops: &[Op]) -> Vec<Op> {
     let mut wire = Vec::new();
-    let mut writer = Writer::new(&mut wire);
+    let mut writer = Writer::of(Version::Two, &mut wire);
     let (edges, other_edges) = (Heap::edges(setup), Heap::edges(other));
     ops.iter().for_each(|op| op.write(&edges, &mut writer));
     writer.finish();
     let mut reader = Reader::new(&wire);
-    std::iter::from_fn(|| Op::read(&other_edges, &mut reader)).collect()
+    let next = || read_tagged(Version::Two, &mut reader, |tag, reader| Op::read(tag, &other_edges, reader));
+    std::iter::from_fn(next).collect()
 }
 
 /// The slots in the order of their first use, if they are not.

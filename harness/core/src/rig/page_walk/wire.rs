@@ -173,8 +173,8 @@ impl Wire for PageWalk {
     }
 
     #[inline]
-    fn read_op(edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
-        let tag = reader.next_byte()?;
+    fn read_op(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+        let tag = u8::try_from(tag).ok()?;
         let bit = |index: u8| tag >> index & 1 != 0;
         Some(match ROWS[usize::from(tag / 8)] {
             Row::MapBasic => read_map(edges, reader, MappingKind::Basic { r: bit(0), w: bit(1), x: bit(2) }),
@@ -216,17 +216,18 @@ impl Wire for PageWalk {
     fn write_op(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
         #[allow(clippy::cast_possible_truncation)] // three bits
         let head = |address: u64, writer: &mut Writer<'_>| {
-            writer.byte(addressed(op.kind()).unwrap_or(0) | (address & 7) as u8);
+            writer.tag((addressed(op.kind()).unwrap_or(0) | (address & 7) as u8).into());
             edges.write(address & !7, writer);
         };
         match *op {
             Op::Map { phys, virt, length, kind } => {
                 let bit = |set: bool, index: u8| u8::from(set) << index;
-                writer.byte(match kind {
+                let tag = match kind {
                     MappingKind::Basic { r, w, x } => MAP_BASIC | bit(r, 0) | bit(w, 1) | bit(x, 2),
                     MappingKind::Cow { r, x } => MAP_OTHER | bit(r, 0) | bit(x, 1),
                     MappingKind::Unmapped => UNMAPPED,
-                });
+                };
+                writer.tag(tag.into());
                 for number in [phys, virt, length] {
                     edges.write(number, writer);
                 }
@@ -252,18 +253,17 @@ impl Wire for PageWalk {
             }
             Op::SharedRead { backing, offset, length } => {
                 #[allow(clippy::cast_possible_truncation)] // below five
-                writer.byte(SHARED_READ | backing.index() as u8);
+                writer.tag((SHARED_READ | backing.index() as u8).into());
                 edges.write(offset, writer);
                 edges.write(length, writer);
             }
             Op::Push { seed, length, prefix } => {
-                writer.byte(
-                    PUSH | match prefix {
-                        Prefix::None => 0,
-                        Prefix::Right => 1,
-                        Prefix::Number(_) => 2,
-                    },
-                );
+                let prefixed = match prefix {
+                    Prefix::None => 0,
+                    Prefix::Right => 1,
+                    Prefix::Number(_) => 2,
+                };
+                writer.tag((PUSH | prefixed).into());
                 writer.u16(seed);
                 writer.u16(length);
                 if let Prefix::Number(number) = prefix {
@@ -272,16 +272,16 @@ impl Wire for PageWalk {
                     writer.u16(u16::from_le_bytes([c, d]));
                 }
             }
-            Op::AllocTable => writer.byte(PLAIN),
-            Op::Regions => writer.byte(PLAIN + 1),
-            Op::Clear => writer.byte(PLAIN + 3),
-            Op::Build => writer.byte(PLAIN + 4),
-            Op::Pop => writer.byte(PLAIN + 5),
-            Op::PopPrefixed => writer.byte(PLAIN + 6),
+            Op::AllocTable => writer.tag(PLAIN.into()),
+            Op::Regions => writer.tag((PLAIN + 1).into()),
+            Op::Clear => writer.tag((PLAIN + 3).into()),
+            Op::Build => writer.tag((PLAIN + 4).into()),
+            Op::Pop => writer.tag((PLAIN + 5).into()),
+            Op::PopPrefixed => writer.tag((PLAIN + 6).into()),
             #[allow(clippy::cast_possible_truncation)] // below four
-            Op::Snapshot { slot } => writer.byte(KEPT | slot.index() as u8),
+            Op::Snapshot { slot } => writer.tag((KEPT | slot.index() as u8).into()),
             #[allow(clippy::cast_possible_truncation)] // below four
-            Op::Restore { slot } => writer.byte(KEPT | 4 | slot.index() as u8),
+            Op::Restore { slot } => writer.tag((KEPT | 4 | slot.index() as u8).into()),
         }
     }
 }

@@ -33,8 +33,12 @@ impl Wire for TempMap {
     }
 
     #[inline]
-    fn read_op(edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
-        Op::read(edges, reader)
+    fn read_op(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+        Op::read(tag, edges, reader)
+    }
+
+    fn is_later(op: &Op) -> bool {
+        op.is_later()
     }
 
     #[inline]
