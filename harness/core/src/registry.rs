@@ -104,7 +104,8 @@ impl Registry {
     pub fn with_library(&self, request: &Request) -> Result<Self, String> {
         let found = request.find()?;
         let loader = self.loaders.iter().find(|loader| loader.is_for(&found)).or(self.loaders.last());
-        let loader = loader.ok_or("this program makes no subjects of libraries")?;
+        let loader = loader
+            .ok_or("this program makes no subjects of libraries: give its registry a loader (Registry::with_loader)")?;
         let mut more = loader.add(self.clone(), &found)?;
         more.libraries.extend(self.targets.len()..more.targets.len());
         library::tell_zygotes(&found);

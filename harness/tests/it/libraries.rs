@@ -80,6 +80,19 @@ fn a_wrong_library_is_caught_and_its_trace_finds_it_again() {
     assert!(found.status.code() == Some(2) && said.contains("is here with build id"), "{said}");
 }
 
+#[test]
+fn where_a_library_died_is_told_by_its_own_functions() {
+    let room = Room::new();
+    let Some(library) = library(&room, "libtiny.so") else { return };
+    let fatal = named(&library, "fatal_");
+    let fuzz = ["fuzz", "heap", "--library", &fatal, "--seed", "1", "--ops", "30k", "--out", "found"];
+    assert_eq!(room.run(&fuzz).status.code(), Some(1));
+    let trace = "found/heap/libtiny.so-segfault-malloc.jsonl";
+    let told = room.run(&["explain", trace, "--library", &fatal]);
+    let told = String::from_utf8_lossy(&told.stdout);
+    assert!(told.contains("frames   fatal_get") && told.contains("fatal_malloc"), "{told}");
+}
+
 /// A line a signature, and how often it was found at the end; not a line an epoch.
 #[test]
 fn what_every_epoch_finds_is_told_once_and_counted() {

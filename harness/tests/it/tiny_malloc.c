@@ -1,4 +1,4 @@
-/* Malloc families for tests of loading: one that is right, one that forgets alignments, one that grows tired in the
+/* Malloc families for tests of loading: one that is right, one that forgets alignments, one that dies of large blocks, one that grows tired in the
  * course of many traces, and an initialiser that asks for what the sandbox refuses. The calls of the first go to the
  * host's libc. Three more map each block: one is right, one never looks whether it got a mapping, one gives the old block up
  * before it has a new one. */
@@ -15,6 +15,15 @@ void right_free(void *block) { free(block); }
 void *right_calloc(size_t count, size_t size) { return calloc(count, size); }
 void *right_realloc(void *block, size_t size) { return realloc(block, size); }
 int right_posix_memalign(void **block, size_t align, size_t size) { return posix_memalign(block, align, size); }
+
+/* Dies of large blocks, in a function of its own. */
+__attribute__((noinline)) static void *fatal_get(size_t size) {
+    if (size > 4096) *(volatile char *)16 = 1;
+    return malloc(size);
+}
+
+void *fatal_malloc(size_t size) { return fatal_get(size); }
+void fatal_free(void *block) { free(block); }
 
 void *wrong_malloc(size_t size) { return malloc(size); }
 void wrong_free(void *block) { free(block); }

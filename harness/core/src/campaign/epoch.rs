@@ -3,7 +3,7 @@
 
 use super::before::FiledBefore;
 use super::earlier::Judged;
-use super::files::{Filed, file_finding, file_not_judged, file_shape, file_unconfirmed};
+use super::files::{Filed, file_finding, file_not_judged, file_unconfirmed, shape_to_file};
 use super::ledger::Ledger;
 use super::log::Log;
 use super::patience::Patience;
@@ -120,7 +120,7 @@ impl<'a> EpochRunner<'a> {
                 Confirmed::Finding(signature, class) => {
                     if let Some(known) = found.iter_mut().find(|known| known.signature == signature) {
                         if !is_slow && shapes.wants(&signature) {
-                            self.file_other_shape(task, target, &wire, known, class)?;
+                            self.keep_other_shape(task, target, &wire, known, class)?;
                         }
                     } else {
                         let (filed, is_new) = self.file(task, target, &wire, &signature, class, ledger)?;
@@ -228,8 +228,9 @@ impl<'a> EpochRunner<'a> {
         Ok((self.file_and_shrink(task.target, target, wire, signature, patience)?, true))
     }
 
-    /// Shrinks another trace with a signature that is filed already, and files it too if it has another shape.
-    fn file_other_shape(
+    /// Shrinks another trace with a signature that is filed already, and keeps it too if it has another shape: it is
+    /// filed at the end, for only then it is known which epoch's count.
+    fn keep_other_shape(
         &mut self,
         task: &Task,
         target: &dyn Target,
@@ -246,7 +247,7 @@ impl<'a> EpochRunner<'a> {
         if others.all(|other| shapes::shape(target.dialect(), &other.wire) != shape) {
             let known = met(&mut self.isolation, index, &small, audits)?;
             let number = found.shapes.len() + 2;
-            found.shapes.push(file_shape(&self.plan.out, target, &small, (signature, number), known)?);
+            found.shapes.push(shape_to_file(&self.plan.out, target, small, (signature, number), known));
         }
         Ok(())
     }

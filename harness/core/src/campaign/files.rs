@@ -32,6 +32,11 @@ impl Filed {
     pub(super) fn again(&self, out: &Path, target: &dyn Target, signature: &Signature) -> Result<Self, CampaignError> {
         file_finding(out, target, &self.wire, signature, self.known.clone())
     }
+
+    /// Writes the trace where it is to be filed.
+    pub(super) fn write(&self, target: &dyn Target, signature: &Signature) -> Result<(), CampaignError> {
+        write(&self.path, target, &self.wire, &header(target, signature, self.known.clone()))
+    }
 }
 
 fn as_digits<S: Serializer>(wire: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -59,16 +64,16 @@ pub(crate) fn file_finding(
     file(out, target, wire, &signature.file_stem(), &header(target, signature, known))
 }
 
-/// Files a trace of another shape, by its number, beside the one that [`file_finding`] files.
-pub(super) fn file_shape(
+/// A trace of another shape, to be filed by its number beside the one that [`file_finding`] files.
+pub(super) fn shape_to_file(
     out: &Path,
     target: &dyn Target,
-    wire: &[u8],
+    wire: Vec<u8>,
     (signature, number): (&Signature, usize),
     known: Vec<String>,
-) -> Result<Filed, CampaignError> {
-    let stem = format!("{}-shape-{number}", signature.file_stem());
-    file(out, target, wire, &stem, &header(target, signature, known))
+) -> Filed {
+    let path = path_of(out, target, &format!("{}-shape-{number}", signature.file_stem()));
+    Filed { path, ops: target.dialect().op_count(&wire), wire, known }
 }
 
 /// The header of a finding's trace.
@@ -125,9 +130,12 @@ pub(super) fn path_of(out: &Path, target: &dyn Target, stem: &str) -> PathBuf {
 }
 
 fn file(out: &Path, target: &dyn Target, wire: &[u8], stem: &str, header: &Header) -> Result<Filed, CampaignError> {
-    let dialect = target.dialect();
     let path = path_of(out, target, stem);
-    let text = dialect.print(wire, header);
-    write_atomically(&path, text.as_bytes()).map_err(|source| CampaignError::Write { path: path.clone(), source })?;
-    Ok(Filed { path, ops: dialect.op_count(wire), wire: wire.to_vec(), known: header.known.clone() })
+    write(&path, target, wire, header)?;
+    Ok(Filed { path, ops: target.dialect().op_count(wire), wire: wire.to_vec(), known: header.known.clone() })
+}
+
+fn write(path: &Path, target: &dyn Target, wire: &[u8], header: &Header) -> Result<(), CampaignError> {
+    let text = target.dialect().print(wire, header);
+    write_atomically(path, text.as_bytes()).map_err(|source| CampaignError::Write { path: path.to_owned(), source })
 }

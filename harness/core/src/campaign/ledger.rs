@@ -172,10 +172,7 @@ impl Ledger {
             let sum = book.summed;
             for found in &sum.found {
                 found.filed.again(&plan.out, target, &found.signature)?;
-                for (number, shape) in (2..).zip(&found.shapes) {
-                    let known = shape.known.clone();
-                    super::files::file_shape(&plan.out, target, &shape.wire, (&found.signature, number), known)?;
-                }
+                found.shapes.iter().try_for_each(|shape| shape.write(target, &found.signature))?;
             }
             let (health, defect) = match target.health() {
                 Health::Sound => ("sound", None),

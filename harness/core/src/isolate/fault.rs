@@ -170,6 +170,10 @@ fn is_from_elsewhere(info: &libc::siginfo_t) -> bool {
 /// watch ends the worker.
 fn note_frames(shared: &mut Shared) {
     let record = &mut shared.fault;
+    if let Some((name, addresses)) = wild::library::loaded() {
+        record.library.set(name.to_bytes());
+        (record.library_start, record.library_end) = (addresses.start, addresses.end);
+    }
     let mut count = 0;
     // SAFETY: the process has one thread that still matters, so nobody else uses the unwinder's tables.
     unsafe {

@@ -335,11 +335,13 @@ impl Isolation {
     pub fn symbolise(&mut self, frames: &[u64]) -> Result<Vec<String>, IsolationError> {
         // The instruction of the fault is still in the record: the symbolising process needs it.
         let instruction = self.shared.get().fault.instruction;
+        let library = self.shared.get().fault.library.get();
         self.shared.get_mut().job = job(JobKind::Symbolise, 0, Audits::Full);
         self.clear_report();
         let record = &mut self.shared.get_mut().fault;
         let count = frames.len().min(MAX_FRAMES);
         record.instruction = instruction;
+        record.library.set(&library);
         record.frames[..count].copy_from_slice(&frames[..count]);
         #[allow(clippy::cast_possible_truncation)] // at most MAX_FRAMES
         record.frame_count.store(count as u32, Ordering::Release);
@@ -376,11 +378,12 @@ impl Isolation {
         shared.fault.instruction = 0;
         shared.fault.is_stack_overflow = 0;
         shared.fault.is_from_elsewhere = 0;
+        shared.fault.library.set("");
         shared.output_length.store(0, Ordering::Relaxed);
         shared.skipped.store(0, Ordering::Relaxed);
         shared.met.store(0, Ordering::Relaxed);
         shared.is_large.store(0, Ordering::Relaxed);
-        shared.accepted.set(&self.accepted.text());
+        shared.accepted.set(self.accepted.text());
         shared.message.set("");
     }
 }

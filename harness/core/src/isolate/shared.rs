@@ -33,9 +33,10 @@ pub(super) struct Text<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
-    pub(super) fn set(&mut self, text: &str) {
+    pub(super) fn set(&mut self, text: impl AsRef<[u8]>) {
+        let text = text.as_ref();
         let length = text.len().min(N);
-        self.bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+        self.bytes[..length].copy_from_slice(&text[..length]);
         #[allow(clippy::cast_possible_truncation)] // N is small
         {
             self.length = length as u32;
@@ -102,6 +103,10 @@ pub(super) struct FaultRecord {
     pub is_from_elsewhere: u32,
     pub frame_count: AtomicU32,
     pub frames: [u64; MAX_FRAMES],
+    /// The shared library that the process had loaded, if it had; and where.
+    pub library: Text<TEXT_BYTES>,
+    pub library_start: u64,
+    pub library_end: u64,
 }
 
 /// The shared memory.

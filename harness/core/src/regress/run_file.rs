@@ -164,24 +164,12 @@ fn subject(target: &dyn Target, rows: &[&Row<'_>], findings: Vec<Finding>) -> Su
         (false, _) => Verdict::Missed,
     };
     SubjectRun {
-        component: target.dialect().name().to_owned(),
-        subject: target.subject().to_owned(),
-        health: health.to_owned(),
         defect,
-        verdict,
         traces: rows.len() as u64,
         ops: rows.iter().map(|row| row.judged.ops as u64).sum(),
         moot: count(|seen| matches!(seen, Seen::Moot(_))),
         unsupported: count(|seen| matches!(seen, Seen::Unjudged(_))),
-        rebuilt: None,
-        unconfirmed: 0,
-        not_judged: 0,
-        seconds: 0.0,
-        features: 0,
-        outcomes: BTreeMap::new(),
-        shortfalls: Vec::new(),
-        known_steps: Vec::new(),
         findings,
-        growth: Vec::new(),
+        ..SubjectRun::uncounted(target.dialect().name(), target.subject(), health, verdict)
     }
 }

@@ -105,6 +105,34 @@ pub struct SubjectRun {
     pub growth: Vec<GrowthPoint>,
 }
 
+impl SubjectRun {
+    /// A subject of which nothing was counted yet.
+    #[must_use]
+    pub fn uncounted(component: &str, subject: &str, health: &str, verdict: Verdict) -> Self {
+        SubjectRun {
+            component: component.to_owned(),
+            subject: subject.to_owned(),
+            health: health.to_owned(),
+            defect: None,
+            verdict,
+            traces: 0,
+            ops: 0,
+            moot: 0,
+            unsupported: 0,
+            rebuilt: None,
+            unconfirmed: 0,
+            not_judged: 0,
+            seconds: 0.0,
+            features: 0,
+            outcomes: BTreeMap::new(),
+            shortfalls: Vec::new(),
+            known_steps: Vec::new(),
+            findings: Vec::new(),
+            growth: Vec::new(),
+        }
+    }
+}
+
 /// How often a known finding was met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]

@@ -132,27 +132,8 @@ fn stem(signature: &str) -> String {
 
 /// A subject with findings and without counts.
 pub(super) fn uncounted(component: &str, subject: &str, is_sound: bool) -> SubjectRun {
-    SubjectRun {
-        component: component.to_owned(),
-        subject: subject.to_owned(),
-        health: if is_sound { "sound" } else { "broken" }.to_owned(),
-        defect: None,
-        verdict: if is_sound { Verdict::Known } else { Verdict::Caught },
-        traces: 0,
-        ops: 0,
-        moot: 0,
-        unsupported: 0,
-        rebuilt: None,
-        unconfirmed: 0,
-        not_judged: 0,
-        seconds: 0.0,
-        features: 0,
-        outcomes: BTreeMap::new(),
-        shortfalls: Vec::new(),
-        known_steps: Vec::new(),
-        findings: Vec::new(),
-        growth: Vec::new(),
-    }
+    let (health, verdict) = if is_sound { ("sound", Verdict::Known) } else { ("broken", Verdict::Caught) };
+    SubjectRun::uncounted(component, subject, health, verdict)
 }
 
 /// The JSON traces below a folder.
