@@ -44,6 +44,12 @@ impl Room {
         memtwin(&self.root)
     }
 
+    /// The variants that are no part of the catalogue, built for release.
+    pub(crate) fn variants(&self) -> Run {
+        let run = Run::cargo(&self.root, ["run", "--release", "--quiet", "--locked", "--package", "memtwin-variants"]);
+        run.with(["--"])
+    }
+
     /// memtwin itself, for the drivers of fuzzing engines.
     pub(crate) fn project(&self) -> Project {
         Project { root: self.root.clone(), fuzz: self.root.join("fuzz"), program: memtwin }

@@ -74,6 +74,7 @@ pub(crate) const STEPS: &[Step] = &[
     full("libraries", "malloc libraries of the distribution agree with the model of heap", libraries::libraries),
     full("campaign", "every defect is caught, 200 M ops of each sound subject agree", campaign::campaign),
     full("seeds", "every defect is caught within 2 s at three seeds", campaign::seeds),
+    full("variants", "right code of other kinds agrees, defects beyond the catalogue are caught", campaign::variants),
     full("exhaustive", "every trace of at most three ops over the small worlds agrees", campaign::exhaustive),
     full("workers", "one worker and two find the same, byte for byte", campaign::workers),
     full("witness", "KVM and the x86_64 crate translate as the model of page_walk does", witness::built_in),

@@ -1,0 +1,13 @@
+//! Implementations that are no part of the catalogue, with memtwin's command line. An *equivalent* is right in another
+//! way than the hardened code: the model must agree. An *unseen* defect was in nobody's mind when the model was
+//! written: the model must catch it all the same. Each component has a module with both lists.
+//!
+//! Does not belong to memtwin: no trace, report or table names these subjects, and nothing is built of them by default.
+
+mod page_walk;
+
+use memtwin::Registry;
+
+memtwin::main!(
+    Registry::new().with_all(page_walk::equivalents::ROWS).with_all(page_walk::defects::ROWS).held_to_contract()
+);
