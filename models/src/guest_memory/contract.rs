@@ -19,6 +19,21 @@ freedoms! {
         "Setups with strict alignment are not served.";
     no_reservations: bool = false,
         "Load-reserved, store-conditional and invalidate are skipped.";
+    failed_sc_keeps: bool = false,
+        "A store-conditional that does not store may leave its owner's reservation live. Strictly each one ends it, as \
+         the RISC-V manual says of LR/SC: a later one succeeds only after another load-reserved.";
+    sc_may_fail: bool = false,
+        "A store-conditional may fail although its reservation is live, as cores do that let any store or a context \
+         switch end it; strictly it stores.";
+    sc_other_size: bool = false,
+        "A store-conditional may succeed with another size than its load-reserved had, at the same address; strictly \
+         it fails.";
+    sc_line_wide: bool = false,
+        "A store-conditional may succeed anywhere in the lines of 64 bytes that its load-reserved touched; strictly \
+         only at the same address.";
+    own_store_keeps: bool = false,
+        "A store by the owner of a reservation may leave it live; strictly each store to its lines ends it, whoever \
+         stores.";
     no_dump: bool = false,
         "Dump and restore are skipped.";
     largest_memory_bytes: u64 = u64::MAX,

@@ -37,7 +37,7 @@ pub const DEVICE_CALLS: Law = Law::new(
 pub const RESERVATION: Law = Law::new(
     "reservation",
     "a store-conditional succeeds exactly when its owner's reservation is live: same address, same size, no store to \
-     its lines since",
+     its lines and no other store-conditional of its owner since",
 );
 /// Dump and restore.
 pub const DUMP: Law = Law::new("dump", "a dump is the whole memory, byte for byte");

@@ -46,9 +46,9 @@ use reservations::{Lines, Reservations};
 ///   any class: the published interface has none for them. Only the failing device has seen calls.
 /// - A transfer of no bytes touches no device and kills no reservation; it succeeds up to and at the memory's end.
 /// - Values are truncated to the size of their store, before a device sees them too.
-/// - A reservation lives until a store of at least one byte to any of its 64-byte lines, by whichever owner; a write
-///   that a device takes is no store. Restoring stores every byte. A store-conditional that stores nothing changes
-///   nothing.
+/// - A reservation lives until a store of at least one byte to any of its 64-byte lines, by whichever owner, and until
+///   its owner's next store-conditional, which ends it also where it stores nothing. One that is refused with an error
+///   may end it or not. A write that a device takes is no store. Restoring stores every byte.
 /// - Dump and restore concern memory, also beneath devices. Above the dump limit they are skipped.
 ///
 /// An outcome is judged in this order: answer, device calls, values and bytes, bytes beyond the buffer. The place of a
@@ -62,6 +62,8 @@ pub struct GuestMemoryModel {
     reservations: Reservations,
     devices: DeviceTwins,
     history: History,
+    /// Whether a step that nobody saw may have stored or not.
+    is_left_open: bool,
 }
 
 impl Model<GuestMemory> for GuestMemoryModel {
@@ -72,6 +74,7 @@ impl Model<GuestMemory> for GuestMemoryModel {
             reservations: Reservations::default(),
             devices: DeviceTwins::new(&setup.devices),
             history: History::EMPTY,
+            is_left_open: false,
         }
     }
 
@@ -81,6 +84,7 @@ impl Model<GuestMemory> for GuestMemoryModel {
         self.reservations.kill_all();
         self.devices.reset(&setup.devices);
         self.history = History::EMPTY;
+        self.is_left_open = false;
     }
 
     #[inline]
@@ -268,21 +272,33 @@ impl GuestMemoryModel {
             return expect_calls(&[], seen);
         }
         if let Route::Refused(refusal) = self.layout.reserved(address, size) {
+            // A trap may end the reservation or not (RISC-V leaves both to the implementation).
+            self.reservations.doubt(owner);
             return self.refuse(refusal, Form::Stored, seen);
         }
-        let stores = self.reservations.matches(owner, address, size);
-        match seen.result {
-            Seen::Stored(stored) if stored == stores => {}
+        let answers = self.reservations.answers(&self.layout.contract, owner, address, size);
+        let stored = match seen.result {
+            Seen::Stored(stored) if stored && answers.may_store || !stored && answers.may_fail => stored,
             Seen::Stored(_) => return Err(Verdict::diverge(&RESERVATION, "result")),
             result @ (Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Error(_)) => return Err(unexpected(result)),
-        }
+        };
         expect_calls(&[], seen)?;
         let event = ReservationEvent::of_store_conditional(&self.reservations, owner, address, size);
-        if stores {
-            self.store(owner, address, value, size);
-        }
+        self.conclude(owner, address, value, size, stored);
         self.history.meet(event);
         Ok(())
+    }
+
+    /// What a store-conditional that answered does to memory and to reservations.
+    fn conclude(&mut self, owner: Owner, address: u64, value: u64, size: u8, stored: bool) {
+        if stored {
+            self.store(owner, address, value, size);
+        }
+        if stored || !self.layout.contract.failed_sc_keeps {
+            self.reservations.end(owner);
+        } else {
+            self.reservations.doubt(owner);
+        }
     }
 
     fn invalidate(&mut self, owner: Owner, address: u64, size: u8, seen: &Outcome) -> Judged {
@@ -415,7 +431,12 @@ impl GuestMemoryModel {
 
     #[inline]
     fn kill(&mut self, owner: Owner, lines: Option<Lines>) {
+        let own = self.reservations.of(owner).filter(|_| self.layout.contract.own_store_keeps);
         let killed = self.reservations.kill(lines);
+        if let Some(own) = own.filter(|_| killed.contains(owner)) {
+            self.reservations.reserve(owner, own.address, own.size);
+            self.reservations.doubt(owner);
+        }
         self.history.meet(ReservationEvent::of_kill(owner, killed, self.reservations.live()));
     }
 

@@ -154,6 +154,7 @@ impl<B: BulkPath> Vcpu for ReportedMmu<B> {
     const HEALTH: Health = Health::Broken { defect: None, story: B::STORY };
     const CONTRACT: GuestMemoryContract = GuestMemoryContract {
         range_error_is_page_fault: true,
+        failed_sc_keeps: true,
         torn_bulk: true,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
         ..GuestMemoryContract::STRICT
@@ -235,6 +236,10 @@ impl<B: BulkPath> MemoryAccess for ReportedMmu<B> {
         let size = self.route_reservable(pa, size)?;
         let range = GuestRange::of_scalar(pa, size)?;
         self.memory.check(range).map_err(page_fault)?;
+        // As the project has it: one that fails leaves the reservation.
+        if !self.memory.reservations.holds(self.owner, pa, size) {
+            return Ok(false);
+        }
         let store = || self.memory.copy_in(range, &value.to_le_bytes()[..usize::from(size.bytes())]);
         Ok(self.memory.reservations.store_if_live(self.owner, pa, size, Lines::of(range), store))
     }

@@ -24,8 +24,11 @@ pub enum Answer {
 
 impl GuestMemoryModel {
     /// Takes a step without judging it, and says what the answer must be; `None` where the contract leaves it open, or
-    /// a device is asked, and then no step is taken.
+    /// a device is asked, and then no step is taken. Behind a store that may have been done or not, all is open.
     pub fn follow(&mut self, op: &Op) -> Option<Answer> {
+        if self.is_left_open {
+            return None;
+        }
         Some(match *op {
             Op::Read { address, size, .. } => self.value(self.layout.scalar(address.0, size), address.0, size)?,
             Op::FetchInstruction { address, .. } => self.value(self.layout.scalar(address.0, 4), address.0, 4)?,
@@ -46,13 +49,16 @@ impl GuestMemoryModel {
             },
             Op::StoreConditional { owner, address, value, size } => {
                 if let Route::Refused(_) = self.layout.reserved(address.0, size) {
+                    self.reservations.doubt(owner);
                     return Some(Answer::Refused);
                 }
-                let stores = self.reservations.matches(owner, address.0, size);
-                if stores {
-                    self.store(owner, address.0, value, size);
+                let answers = self.reservations.answers(&self.layout.contract, owner, address.0, size);
+                if answers.may_store && answers.may_fail {
+                    self.is_left_open = true;
+                    return None;
                 }
-                Answer::Stored(stores)
+                self.conclude(owner, address.0, value, size, answers.may_store);
+                Answer::Stored(answers.may_store)
             }
             Op::InvalidateReservation { owner, address, size } => {
                 self.kill(owner, Lines::touched(address.0, u64::from(size)));

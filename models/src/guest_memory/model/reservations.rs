@@ -1,5 +1,6 @@
 //! The reservations that load-reserved leaves and stores kill. Does not know whether an access was allowed.
 
+use super::super::contract::GuestMemoryContract;
 use super::super::op::{OWNERS, Owner};
 
 const LINE_BYTES_LOG2: u32 = 6;
@@ -22,6 +23,11 @@ impl Lines {
     #[inline]
     fn meet(self, other: Lines) -> bool {
         self.first <= other.last && other.first <= self.last
+    }
+
+    #[inline]
+    fn contain(self, other: Lines) -> bool {
+        self.first <= other.first && other.last <= self.last
     }
 }
 
@@ -58,10 +64,21 @@ impl Owners {
     }
 }
 
+/// What a store-conditional may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answers {
+    /// It may say that it stored.
+    pub(super) may_store: bool,
+    /// It may say that it did not.
+    pub(super) may_fail: bool,
+}
+
 /// At most one live reservation for each owner.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reservations {
     live: Owners,
+    /// Those of the live that may have ended, because the contract does not say.
+    unsure: Owners,
     entries: [Reservation; OWNERS as usize],
 }
 
@@ -84,12 +101,31 @@ impl Reservations {
         let lines = Lines::touched(address, u64::from(size)).unwrap_or_default();
         self.entries[owner.index()] = Reservation { address, size, lines };
         self.live.0 |= bit(owner);
+        self.unsure.0 &= !bit(owner);
     }
 
-    /// Whether the owner's reservation is live and has this address and size.
+    /// What a store-conditional of the owner's may answer.
     #[inline]
-    pub(super) fn matches(&self, owner: Owner, address: u64, size: u8) -> bool {
-        self.of(owner).is_some_and(|held| held.address == address && held.size == size)
+    pub(super) fn answers(&self, contract: &GuestMemoryContract, owner: Owner, address: u64, size: u8) -> Answers {
+        let Some(held) = self.of(owner) else { return Answers { may_store: false, may_fail: true } };
+        let is_same = held.address == address && held.size == size;
+        let lines = Lines::touched(address, u64::from(size));
+        let may_store = is_same
+            || contract.sc_other_size && held.address == address
+            || contract.sc_line_wide && lines.is_some_and(|lines| held.lines.contain(lines));
+        Answers { may_store, may_fail: !is_same || contract.sc_may_fail || self.unsure.contains(owner) }
+    }
+
+    /// The owner's reservation is over.
+    #[inline]
+    pub(super) fn end(&mut self, owner: Owner) {
+        self.live.0 &= !bit(owner);
+    }
+
+    /// The owner's reservation, if it is live, may be over.
+    #[inline]
+    pub(super) fn doubt(&mut self, owner: Owner) {
+        self.unsure.0 |= bit(owner);
     }
 
     /// The owners that reserve any of these lines.
@@ -141,7 +177,7 @@ mod tests {
         assert_eq!(reservations.kill(Lines::touched(0x80, 8)), Owners::NONE);
         assert_eq!(reservations.kill(Lines::touched(0x3c, 0)), Owners::NONE);
         assert_eq!(reservations.kill(Lines::touched(0x3c, 8)).count(), 2);
-        assert!(!reservations.matches(first, 0x38, 8) && !reservations.matches(second, 0x40, 8));
+        assert_eq!(reservations.live(), Owners::NONE);
     }
 
     #[test]

@@ -77,15 +77,21 @@ fn store_conditional(model: &GuestMemoryModel, owner: Owner, address: u64, size:
     if let Route::Refused(refusal) = model.layout.reserved(address, size) {
         return refused(model, refusal, address, size.into());
     }
+    let answers = model.reservations.answers(&model.layout.contract, owner, address, size);
+    let answer = match (answers.may_store, answers.may_fail) {
+        (true, false) => "Ok(true)",
+        (true, true) => "Ok(true) or Ok(false)",
+        (false, _) => "Ok(false)",
+    };
     match model.reservations.of(owner) {
         Some(held) if held.address == address && held.size == size => {
-            format!("Ok(true): vCPU {cpu} holds a reservation of {address:#x} with size {size}")
+            format!("{answer}: vCPU {cpu} holds a reservation of {address:#x} with size {size}")
         }
         Some(held) => format!(
-            "Ok(false): vCPU {cpu} has no reservation of {address:#x} with size {size}, but one of {:#x} with size {}",
+            "{answer}: vCPU {cpu} has no reservation of {address:#x} with size {size}, but one of {:#x} with size {}",
             held.address, held.size
         ),
-        None => format!("Ok(false): vCPU {cpu} has no reservation of {address:#x} with size {size}"),
+        None => format!("{answer}: vCPU {cpu} has no reservation of {address:#x} with size {size}"),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Load-reserved and store-conditional: who has reserved what, and which stores end it.
 //!
 //! A reservation is an owner, an address and a size; it lives until a store touches one of its 64-byte lines, until an
-//! invalidation does, or until its owner makes another. Does not decide anything about the bytes themselves.
+//! invalidation does, or until its owner makes another or tries to store. Does not decide anything about the bytes
+//! themselves.
 //!
 //! # Why a store may look at the count of live reservations only
 //! A load-reserved registers while it holds the read locks of *all* shards in which its lines have a byte, and a store
@@ -75,6 +76,12 @@ struct Reservation {
     lines: Lines,
 }
 
+impl Reservation {
+    fn is(&self, owner: OwnerIndex, pa: GuestPhysAddr, size: AccessSize) -> bool {
+        (self.owner, self.pa, self.size) == (owner, pa, size)
+    }
+}
+
 /// The live reservations: at most one for each owner.
 #[derive(Debug)]
 pub(crate) struct Reservations {
@@ -97,8 +104,13 @@ impl Reservations {
         self.count(&table);
     }
 
+    /// Whether this owner's reservation of exactly these bytes is live.
+    pub(crate) fn holds(&self, owner: OwnerIndex, pa: GuestPhysAddr, size: AccessSize) -> bool {
+        self.lock().iter().any(|reservation| reservation.is(owner, pa, size))
+    }
+
     /// If this owner's reservation of exactly these bytes is live: stores, kills the reservations on `lines`, and says
-    /// true. The caller holds the write locks of the bytes.
+    /// true. The owner's reservation is over in any case. The caller holds the write locks of the bytes.
     pub(crate) fn store_if_live(
         &self,
         owner: OwnerIndex,
@@ -108,13 +120,13 @@ impl Reservations {
         store: impl FnOnce(),
     ) -> bool {
         let mut table = self.lock();
-        let is_live =
-            table.iter().any(|reservation| (reservation.owner, reservation.pa, reservation.size) == (owner, pa, size));
+        let is_live = table.iter().any(|reservation| reservation.is(owner, pa, size));
         if is_live {
             store();
             Self::retain_away_from(&mut table, lines);
-            self.count(&table);
         }
+        table.retain(|reservation| reservation.owner != owner);
+        self.count(&table);
         is_live
     }
 

@@ -204,6 +204,8 @@ fn reservation() {
         write_bulk(0, 1, 0x41),
         write_bulk(0x7f, 1, 1),
         store_conditional(CPU, 0x40, 4),
+        store_conditional(CPU, 0x40, 8),
+        store_conditional(CPU, 0x200, 4),
         restore(0x1000),
         Op::RestoreDump { owner: OTHER_CPU },
         Op::InvalidateReservation { owner: OTHER_CPU, address: GuestAddress(0x7f), size: 1 },
@@ -220,7 +222,6 @@ fn reservation() {
         write_bulk(0xfff, 1, 2),
         write(0x100, 1, 4),
         restore(5),
-        store_conditional(CPU, 0x40, 8),
         store_conditional(OTHER_CPU, 0x40, 4),
         load_reserved(OTHER_CPU, 0x40, 4),
         load_reserved(CPU, 0x100, 4),
@@ -231,6 +232,38 @@ fn reservation() {
         let mut bench = Bench::new(&with_devices()).after(&[load_reserved(CPU, 0x40, 4), bystander]);
         bench.diverges(&store_conditional(CPU, 0x40, 4), law, "result", None, answers(Seen::Stored(false)));
     }
+}
+
+/// What cores and emulators may do, and say that they do.
+#[test]
+fn freedoms_of_reservations() {
+    let strict = GuestMemoryContract::STRICT;
+    let (stored, failed) = (Seen::Stored(true), Seen::Stored(false));
+    let again = store_conditional(CPU, 0x40, 4);
+    let cases = [
+        (GuestMemoryContract { failed_sc_keeps: true, ..strict }, store_conditional(CPU, 0x200, 4), &again, stored),
+        (GuestMemoryContract { sc_may_fail: true, ..strict }, read(0, 4), &again, failed),
+        (GuestMemoryContract { sc_other_size: true, ..strict }, read(0, 4), &store_conditional(CPU, 0x40, 8), stored),
+        (GuestMemoryContract { sc_line_wide: true, ..strict }, read(0, 4), &store_conditional(CPU, 0x7c, 4), stored),
+        (GuestMemoryContract { own_store_keeps: true, ..strict }, write(0x40, 1, 4), &again, stored),
+    ];
+    for (contract, between, op, result) in cases {
+        let ops = [load_reserved(CPU, 0x40, 4), between];
+        let free = |result| Bench::with_contract(&with_devices(), &contract).after(&ops).verdict(op, answers(result));
+        assert!(free(stored).is_agree() && free(failed).is_agree(), "{op:?}");
+        let strictly = Bench::new(&with_devices()).after(&ops).verdict(op, answers(result));
+        assert!(!strictly.is_agree(), "{op:?} is {result:?}");
+    }
+    let contract = GuestMemoryContract { sc_line_wide: true, own_store_keeps: true, ..strict };
+    let foreign = Op::Write { owner: OTHER_CPU, address: GuestAddress(0x7c), value: 1, size: 4 };
+    for ops in [&[load_reserved(CPU, 0x40, 4), foreign][..], &[load_reserved(CPU, 0x40, 4), again.clone()]] {
+        let mut bench = Bench::with_contract(&with_devices(), &contract).after(ops);
+        bench.diverges(&again, &laws::RESERVATION, "result", None, answers(stored));
+    }
+    // A trap may end it or not.
+    let trapped = store_conditional(CPU, 0xf_ffff, 4);
+    let bench = || Bench::new(&with_devices()).after(&[load_reserved(CPU, 0x40, 4), trapped.clone()]);
+    assert!(bench().verdict(&again, answers(stored)).is_agree() && bench().verdict(&again, answers(failed)).is_agree());
 }
 
 #[test]

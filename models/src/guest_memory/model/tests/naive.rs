@@ -183,11 +183,14 @@ impl Naive {
         match self.target(address, u32::from(size), true) {
             Err(error) => Seen::Error(error),
             Ok(Target::Device(_)) => Seen::Error(Error::Other),
-            Ok(Target::Memory) if self.reservations.contains(&(owner, address, size)) => {
-                self.write(address, value, size, seen);
-                Seen::Stored(true)
+            Ok(Target::Memory) => {
+                let stores = self.reservations.contains(&(owner, address, size));
+                self.reservations.retain(|held| held.0 != owner);
+                if stores {
+                    self.write(address, value, size, seen);
+                }
+                Seen::Stored(stores)
             }
-            Ok(Target::Memory) => Seen::Stored(false),
         }
     }
 
