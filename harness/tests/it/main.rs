@@ -2,6 +2,7 @@
 //! would take longer than running them. Tests that need a main or an allocator of their own stand beside it.
 
 mod any_bytes;
+mod audits;
 mod bill;
 mod brk_heap_forms;
 mod brk_heap_subjects;
@@ -12,6 +13,7 @@ mod contracts;
 mod corpus_tools;
 mod crashes;
 mod determinism;
+mod drawn;
 mod exhaustive;
 mod export;
 mod export_to_c;

@@ -54,7 +54,7 @@ pub const FRESH: Law = Law::new("fresh", "a frame that is handed out lies in mem
 pub const COPY_ON_WRITE: Law = Law::new(
     "cow",
     "after a store to a shared page its entry names a new frame, or the old one for a last sharer, with the page's \
-     flags",
+     flags; no other page that shares a frame becomes writable",
 );
 /// System calls move what they may.
 pub const COUNT: Law = Law::new(

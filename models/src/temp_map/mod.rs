@@ -24,7 +24,7 @@ pub use operands::{
     Cpu, HOLDS, Hold, MAX_SEGMENTS, Mode, PROCESSES, PageFlags, PageSource, Process, Segment, Segments, Space,
     TempFrame,
 };
-pub use outcome::{Kept, Outcome, PageShown, SLOT_WORDS, SPACES, Seen, View, Wanted};
+pub use outcome::{Free, Kept, Outcome, PageShown, SLOT_WORDS, SPACES, Seen, View, Wanted};
 pub use setup::{
     BOOT_FRAMES, CPUS, EDGES, KERNEL_HALF, KERNEL_PAGE, MAX_FRAMES, MIN_FRAMES, PAGE_BYTES, SLOTS,
     SYSTEM_CALL_LIMIT_BYTES, Setup, WINDOW_BASE,

@@ -14,7 +14,7 @@ mod tests;
 mod window;
 mod words;
 
-use super::laws::{ANSWER, FRESH, KERNEL_FAULT, PHYSICAL, REFUSAL, SHORTAGE};
+use super::laws::{ANSWER, FRESH, KERNEL_FAULT, LEAK, PHYSICAL, REFUSAL, SHORTAGE, SLOT_TABLE};
 use super::mmu::PRESENT;
 use super::operands::{Cpu, Hold, Process, Space as SpaceName};
 use super::setup::{BOOT_FRAMES, CPUS};
@@ -24,7 +24,7 @@ use crate::vocabulary::DescribedHere;
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use frames::{FrameIndex, Frames};
 use slots::{Slots, TempMapping};
-use spaces::{Space, WindowTable};
+use spaces::{Space, Table};
 
 type Judged = Result<(), Verdict>;
 
@@ -39,8 +39,9 @@ const FOREIGN_STORE: Verdict =
 /// - `map_page` and `unmap_page` serve the user half of processes. Their addresses are those of pages. A page that is
 ///   in use is not mapped over. A directory that is in force on a processor, or in whose private window something is
 ///   mapped, is not destroyed.
-/// - A table is made on demand and stays as long as its directory. A new page is cleared through one slot. Copying a
-///   shared page takes a frame and at most two slots; the last sharer's page is made writable in place and takes
+/// - A table is made on demand, at the latest with the first page in it. How long one without pages stays, and whether
+///   a fork makes one where the parent's has no page, is the kernel's. A new page is cleared through one slot. Copying
+///   a shared page takes a frame and at most two slots; the last sharer's page is made writable in place and takes
 ///   nothing.
 /// - Read-only pages are shared by a fork as they are. Writable ones become copy-on-write in both processes.
 /// - `sys_read` and `sys_write` need one free slot. Without one, or without frames for copies, they stop at that page
@@ -203,7 +204,7 @@ impl TempMapModel {
     }
 
     /// Holds an answer against what is expected. `Ok(true)` when the op should have been done.
-    fn settle(expected: Expected, seen: &Outcome) -> Result<bool, Verdict> {
+    fn settle(&self, expected: Expected, seen: &Outcome) -> Result<bool, Verdict> {
         let wrong = |law: &'static Law| Err(Verdict::diverge(law, "result"));
         match seen.result {
             Seen::Skipped => wrong(&ANSWER),
@@ -211,7 +212,7 @@ impl TempMapModel {
             Seen::Vacant => wrong(&ANSWER),
             Seen::Refused if expected == Expected::Refused => Ok(false),
             Seen::Failed if expected == Expected::DoneOrFailed => Ok(false),
-            Seen::Failed if expected == Expected::Done => wrong(&SHORTAGE),
+            Seen::Failed if expected == Expected::Done => Err(self.short(seen, Verdict::diverge(&SHORTAGE, "result"))),
             Seen::Refused
             | Seen::Failed
             | Seen::Done
@@ -230,33 +231,58 @@ impl TempMapModel {
         }
     }
 
-    /// The frames that nobody uses. Tables of private windows are counted as soon as they may exist.
+    /// The verdict on an op that should not have been short of anything: where the kernel's own books have fewer frames
+    /// or slots free than nobody uses, the others were lost before.
+    fn short(&self, seen: &Outcome, verdict: Verdict) -> Verdict {
+        match seen.free {
+            Some(free) if free.frames < self.free_frames() => Verdict::diverge(&LEAK, "free"),
+            Some(free) if free.slots < self.slots.free_count() => Verdict::diverge(&SLOT_TABLE, "free"),
+            Some(_) | None => verdict,
+        }
+    }
+
+    /// The frames that nobody uses for sure. Tables count as soon as they may exist.
     fn free_frames(&self) -> u32 {
-        let spaces = self.spaces[1..].iter().filter(|space| space.is_live);
-        let tables: u32 = spaces.map(|space| 1 + space.table_count()).sum();
+        self.free_frames_without(0)
+    }
+
+    /// The same, were so many of the tables of user pages that may exist not there.
+    fn free_frames_without(&self, tables: u32) -> u32 {
+        let spaces = || self.spaces[1..].iter().filter(|space| space.is_live);
+        let fewest: u32 = spaces().map(|space| 1 + space.fewest_tables()).sum();
+        let most: u32 = spaces().map(|space| 1 + space.most_tables()).sum();
         let windows = if self.contract.private_window {
             // The kernel's own directory has none of the boot's either.
-            self.spaces.iter().map(|space| u32::from(space.window != WindowTable::Absent)).sum()
+            self.spaces.iter().map(|space| u32::from(space.window != Table::Absent)).sum()
         } else {
             1
         };
-        u32::from(self.setup.frames).saturating_sub(BOOT_FRAMES - 1 + windows + tables + self.frames.in_use())
+        let used = BOOT_FRAMES - 1 + windows + self.frames.in_use();
+        // What is known to be used leaves no room for more tables than that.
+        u32::from(self.setup.frames)
+            .saturating_sub(used + fewest)
+            .saturating_sub((most - fewest).saturating_sub(tables))
     }
 
     /// What is expected of an op that needs so many frames and slots in a directory.
     fn need(&mut self, space: usize, frames: u32, slots: u32) -> Expected {
+        self.need_with_tables(space, frames, 0, slots)
+    }
+
+    /// The same; so many of the frames are for tables that may be there already.
+    fn need_with_tables(&mut self, space: usize, frames: u32, possible_tables: u32, slots: u32) -> Expected {
         let uses_window = self.contract.private_window && slots != 0;
-        let table = u32::from(uses_window && self.spaces[space].window != WindowTable::Present);
-        let suffices = frames + table <= self.free_frames() && slots <= self.slots.free_count();
-        if uses_window && self.spaces[space].window == WindowTable::Absent {
-            self.spaces[space].window = WindowTable::Possible;
+        let table = u32::from(uses_window && self.spaces[space].window != Table::Present);
+        let suffices = frames + table <= self.free_frames_without(possible_tables) && slots <= self.slots.free_count();
+        if uses_window && self.spaces[space].window == Table::Absent {
+            self.spaces[space].window = Table::Possible;
         }
         if suffices { Expected::Done } else { Expected::DoneOrFailed }
     }
 
     /// The window was used in a directory.
     fn window_is_there(&mut self, space: usize) {
-        self.spaces[space].window = WindowTable::Present;
+        self.spaces[space].window = Table::Present;
     }
 
     #[inline]
@@ -280,7 +306,7 @@ impl TempMapModel {
     fn create(&mut self, process: Process, seen: &Outcome) -> Judged {
         let space = process.index() + 1;
         let expected = if self.spaces[space].is_live { Expected::Vacant } else { self.need(0, 1, 0) };
-        if Self::settle(expected, seen)? {
+        if self.settle(expected, seen)? {
             done(seen)?;
             self.spaces[space].clear();
             self.spaces[space].is_live = true;
@@ -291,9 +317,9 @@ impl TempMapModel {
     fn fork(&mut self, parent: Process, child: Process, seen: &Outcome) -> Judged {
         let (parent, child) = (parent.index() + 1, child.index() + 1);
         let is_possible = self.spaces[parent].is_live && !self.spaces[child].is_live;
-        let needed = 1 + self.spaces[parent].table_count();
+        let needed = 1 + self.spaces[parent].most_tables();
         let expected = if is_possible { self.need(0, needed, 0) } else { Expected::Vacant };
-        if !Self::settle(expected, seen)? {
+        if !self.settle(expected, seen)? {
             return Ok(());
         }
         done(seen)?;
@@ -321,7 +347,7 @@ impl TempMapModel {
         } else {
             Expected::Done
         };
-        if !Self::settle(expected, seen)? {
+        if !self.settle(expected, seen)? {
             return Ok(());
         }
         done(seen)?;
@@ -338,7 +364,7 @@ impl TempMapModel {
     fn switch(&mut self, cpu: Cpu, space: SpaceName, seen: &Outcome) -> Judged {
         let index = space.index();
         let expected = if self.spaces[index].is_live { Expected::Done } else { Expected::Vacant };
-        if Self::settle(expected, seen)? {
+        if self.settle(expected, seen)? {
             done(seen)?;
             self.current[cpu.index()] = u8::try_from(index).unwrap_or(0);
         }
@@ -348,7 +374,7 @@ impl TempMapModel {
     fn alloc_frame(&mut self, hold: Hold, seen: &Outcome) -> Judged {
         let is_empty = self.holds[hold.index()].is_none();
         let expected = if is_empty { self.need(0, 1, 0) } else { Expected::Vacant };
-        if !Self::settle(expected, seen)? {
+        if !self.settle(expected, seen)? {
             return Ok(());
         }
         let Seen::Physical(address) = seen.result else { return Err(Verdict::diverge(&ANSWER, "result")) };
@@ -367,7 +393,7 @@ impl TempMapModel {
     fn free_frame(&mut self, hold: Hold, seen: &Outcome) -> Judged {
         let held = self.holds[hold.index()].take();
         let expected = if held.is_some() { Expected::Done } else { Expected::Vacant };
-        if Self::settle(expected, seen)? {
+        if self.settle(expected, seen)? {
             done(seen)?;
             self.release(held.unwrap_or(u32::MAX));
         }

@@ -55,6 +55,15 @@ pub struct PageShown {
     pub now: u32,
 }
 
+/// What the kernel's own books say is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
+pub struct Free {
+    /// How many frames.
+    pub frames: u32,
+    /// How many slots.
+    pub slots: u32,
+}
+
 /// The outcome of one call.
 #[derive(Debug, DescribedHere)]
 pub struct Outcome {
@@ -68,6 +77,9 @@ pub struct Outcome {
     pub physical: Option<u32>,
     /// At a fault: the directory entries of its address, in the directory in force and in the kernel's own.
     pub directory_entries: Option<(u32, u32)>,
+    /// What is free after a call that did not do all of what was asked for; where a subject does not show it, a leak
+    /// is told as a shortage.
+    pub free: Option<Free>,
     /// How many bytes `sys_write` delivered.
     pub shown_bytes: u32,
     buffer: Box<[u8]>,
@@ -81,6 +93,7 @@ impl Default for Outcome {
             pages: Vec::with_capacity(2 * usize::from(MAX_FRAMES)),
             physical: None,
             directory_entries: None,
+            free: None,
             shown_bytes: 0,
             buffer: vec![0; SYSTEM_CALL_LIMIT_BYTES as usize].into(),
         }
@@ -109,6 +122,7 @@ impl Outcome {
         self.pages.clear();
         self.physical = None;
         self.directory_entries = None;
+        self.free = None;
         self.shown_bytes = 0;
     }
 }

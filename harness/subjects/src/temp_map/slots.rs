@@ -41,6 +41,12 @@ impl Slots {
         words.find(|(_, word)| *word != u64::MAX).map(|(first, word)| first + word.trailing_ones())
     }
 
+    /// How many slots have no owner.
+    #[must_use]
+    pub fn free_count(&self) -> u32 {
+        self.allocated.iter().map(|word| word.count_zeros()).sum()
+    }
+
     /// Hands a slot out.
     pub fn hand_out(&mut self, slot: u32) {
         self.allocated[(slot / 64) as usize] |= 1 << (slot % 64);

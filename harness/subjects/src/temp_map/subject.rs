@@ -4,8 +4,8 @@
 use super::deviation::Deviation;
 use super::kernel::{Failure, Kernel};
 use memtwin_models::temp_map::{
-    Cpu, HOLDS, KERNEL_HALF, Mode, Op, Outcome, PAGE_BYTES, PROCESSES, PageShown, PageSource, SYSTEM_CALL_LIMIT_BYTES,
-    Seen, Segment, Setup, Space, TempFrame, TempMap, TempMapContract, View, file_of,
+    Cpu, Free, HOLDS, KERNEL_HALF, Mode, Op, Outcome, PAGE_BYTES, PROCESSES, PageShown, PageSource,
+    SYSTEM_CALL_LIMIT_BYTES, Seen, Segment, Setup, Space, TempFrame, TempMap, TempMapContract, View, file_of,
 };
 use memtwin_models::{Health, Payload, Subject, Unsupported};
 
@@ -49,6 +49,9 @@ impl<D: Deviation> Subject<TempMap> for Program<D> {
         seen.taken.clear();
         seen.result = self.carry_out(op, seen);
         self.kernel.frames.drain_taken(&mut seen.taken);
+        let is_all = matches!(seen.result, Seen::Done | Seen::Slot(_) | Seen::Word(_) | Seen::Address(_));
+        seen.free =
+            (!is_all).then(|| Free { frames: self.kernel.frames.free_count(), slots: self.kernel.slots.free_count() });
         if let (Seen::Fault(fault) | Seen::KernelFault(fault), Some(cpu)) = (seen.result, op.cpu()) {
             let entry = |directory: u32| self.kernel.machine.entry(directory, fault.address >> 22);
             seen.directory_entries = Some((entry(self.kernel.machine.cr3(cpu)), entry(self.kernel.kernel_directory)));

@@ -94,7 +94,7 @@ impl TempMapModel {
                     return faults(seen, true, address, mode, Access::Store, law);
                 }
                 if seen.result != Seen::Done {
-                    return Err(not_allowed(seen, address, law));
+                    return Err(self.short(seen, not_allowed(seen, address, law)));
                 }
                 let [shown] = seen.pages[..] else { return Err(Verdict::diverge(&ANSWER, "pages")) };
                 self.unshare(space, shown, seen)?;

@@ -1,12 +1,13 @@
 //! State laws: the slots, the page map, the reference counts, the look-aside buffers, the bytes of memory.
 
-use super::super::laws::{BYTES, IN_FORCE, LEAK, PAGE_MAP, REFERENCES, SLOT_TABLE, STALE, TEMP};
+use super::super::laws::{BYTES, COPY_ON_WRITE, IN_FORCE, LEAK, PAGE_MAP, REFERENCES, SLOT_TABLE, STALE, TEMP};
 use super::super::mmu::{self, Access, FLAGS, OPEN, PRESENT, USER, WRITABLE};
 use super::super::operands::Mode;
 use super::super::outcome::SLOT_WORDS;
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE, MAX_FRAMES, PAGE_BYTES, SLOTS, WINDOW_BASE};
 use super::super::{View, Wanted};
 use super::frames::Frames;
+use super::spaces::Table;
 use super::{Judged, TempMapModel, entry, physical};
 use crate::{Depth, Verdict};
 
@@ -38,11 +39,16 @@ pub(super) fn judge(model: &TempMapModel, view: &View) -> Judged {
     for wanted in &view.wanted {
         let page = model.spaces[wanted.space].page(wanted.page);
         if page.is_none_or(|page| wanted.entry & !OPEN != entry(page.frame, page.flags)) {
-            return Err(Verdict::diverge_at(&PAGE_MAP, "state", wanted.page.into()));
+            // Its frame is not its own, so no store may go there.
+            let is_open = page.is_some_and(|page| page.is_shared() && wanted.entry & WRITABLE != 0);
+            let law = if is_open { &COPY_ON_WRITE } else { &PAGE_MAP };
+            return Err(Verdict::diverge_at(law, "state", wanted.page.into()));
         }
     }
+    // A look at all of memory says everything that one without it says.
+    judge_references(model, view, None)?;
     let is_full = view.memory.len() == usize::from(model.setup.frames) * PAGE_BYTES as usize;
-    if is_full { judge_memory(model, view, &directories) } else { judge_references(model, view, None) }
+    if is_full { judge_memory(model, view, &directories) } else { Ok(()) }
 }
 
 fn first_difference(left: &[u64; SLOT_WORDS], right: &[u64; SLOT_WORDS]) -> Option<u64> {
@@ -117,6 +123,10 @@ fn judge_memory(model: &TempMapModel, view: &View, directories: &[Option<u32>]) 
             }
             if !own(table >> 12) {
                 return wrong("table", at << 22);
+            }
+            // One that no page was ever in is nobody's.
+            if model.spaces[space].table(at << 22) == Table::Absent {
+                return Err(Verdict::diverge_at(&LEAK, "state", physical(table >> 12)));
             }
             pages += (0..1024).filter(|inner| memory.entry(table >> 12, *inner) & PRESENT != 0).count();
         }

@@ -5,6 +5,7 @@ use super::super::mmu::{USER, WRITABLE};
 use super::super::operands::{Cpu, Segment};
 use super::super::setup::{KERNEL_HALF, PAGE_BYTES};
 use super::super::{Outcome, Seen, VirtualAddress};
+use super::spaces::Table;
 use super::{Expected, Judged, TempMapModel, done};
 use crate::{Payload, Verdict};
 
@@ -46,21 +47,21 @@ impl TempMapModel {
             || segments.iter().any(|segment| !header_is_right(segment, file.length))
             || pairs.any(|(left, right)| meet(left, right));
         if is_wrong {
-            return Self::settle(Expected::Refused, seen).map(|_| ());
+            return self.settle(Expected::Refused, seen).map(|_| ());
         }
         let total: u64 = segments.iter().map(|segment| u64::from(page_range(segment).1)).sum();
         if u64::from(self.setup.frames) < total {
             // Whether a page in use is met, too, makes no difference to a file that can never fit.
             let expected = if seen.result == Seen::Refused { Expected::Refused } else { Expected::DoneOrFailed };
-            return if Self::settle(expected, seen)? { Err(Verdict::diverge(&ANSWER, "result")) } else { Ok(()) };
+            return if self.settle(expected, seen)? { Err(Verdict::diverge(&ANSWER, "result")) } else { Ok(()) };
         }
         let expected = self.need_of_pages(space, segments);
         let meets_page = segments.iter().flat_map(pages).any(|page| self.spaces[space].page(page).is_some());
         if meets_page {
             let is_short = expected == Expected::DoneOrFailed && seen.result == Seen::Failed;
-            return if is_short { Ok(()) } else { Self::settle(Expected::Refused, seen).map(|_| ()) };
+            return if is_short { Ok(()) } else { self.settle(Expected::Refused, seen).map(|_| ()) };
         }
-        if !Self::settle(expected, seen)? {
+        if !self.settle(expected, seen)? {
             return Ok(());
         }
         done(seen)?;
@@ -87,18 +88,20 @@ impl TempMapModel {
     fn need_of_pages(&mut self, space: usize, segments: &[Segment]) -> Expected {
         let mut frames = 0;
         let mut counted_tables = [u32::MAX; 8];
-        let mut tables = 0;
+        let (mut tables, mut possible_tables) = (0, 0);
         for page in segments.iter().flat_map(pages) {
             frames += 1;
             let directory_index = VirtualAddress(page).directory_index();
-            if !self.spaces[space].has_table(page) && !counted_tables[..tables].contains(&directory_index) {
+            let table = self.spaces[space].table(page);
+            if table != Table::Present && !counted_tables[..tables].contains(&directory_index) {
                 // Pages of at most 256 frames in three segments lie below at most six directory entries.
                 counted_tables[tables % 8] = directory_index;
                 tables += 1;
+                possible_tables += u32::from(table == Table::Possible);
             }
         }
         let tables = u32::try_from(tables).unwrap_or(0);
-        self.need(space, frames + tables, u32::from(frames != 0))
+        self.need_with_tables(space, frames + tables, possible_tables, u32::from(frames != 0))
     }
 
     /// The bytes of the file that lie in a page.

@@ -6,7 +6,7 @@ use super::super::operands::{Cpu, Hold, PageSource};
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE};
 use super::super::{Outcome, PageShown, Seen, VirtualAddress};
 use super::frames::FrameIndex;
-use super::spaces::Page;
+use super::spaces::{Page, Table};
 use super::{Expected, Judged, TempMapModel, done, entry, is_physical, physical, slots};
 use crate::Verdict;
 
@@ -34,10 +34,11 @@ impl TempMapModel {
         {
             Expected::Refused
         } else {
-            let table = u32::from(!self.spaces[space].has_table(address.0));
-            self.need(space, table + u32::from(is_new), u32::from(is_new))
+            let table = self.spaces[space].table(address.0);
+            let frames = u32::from(table != Table::Present) + u32::from(is_new);
+            self.need_with_tables(space, frames, u32::from(table == Table::Possible), u32::from(is_new))
         };
-        if !Self::settle(expected, seen)? {
+        if !self.settle(expected, seen)? {
             return Ok(());
         }
         done(seen)?;
@@ -98,7 +99,7 @@ impl TempMapModel {
         } else {
             Expected::Done
         };
-        if !Self::settle(expected, seen)? {
+        if !self.settle(expected, seen)? {
             return Ok(());
         }
         let frame = page.map_or(0, |page| page.frame);

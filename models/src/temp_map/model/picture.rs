@@ -181,7 +181,7 @@ fn directories(model: &TempMapModel, op: Option<&Op>) -> Panel {
         let pages = space.pages().len().to_string();
         Row::new(
             tone,
-            [NAMES[index].to_owned(), state.to_owned(), pages, space.table_count().to_string(), cpus.join(", ")],
+            [NAMES[index].to_owned(), state.to_owned(), pages, space.most_tables().to_string(), cpus.join(", ")],
         )
     });
     let columns = ["directory", "state", "user pages", "user tables", "in force on"];

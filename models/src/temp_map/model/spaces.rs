@@ -1,5 +1,5 @@
-//! What each directory maps in the user half, and how many tables that takes. Does not know frames beyond their
-//! numbers.
+//! What each directory maps in the user half, and how many tables that takes, at most and at least. Does not know
+//! frames beyond their numbers.
 
 use super::super::mmu::{COPY_ON_WRITE, USER, WRITABLE};
 use super::super::setup::KERNEL_HALF;
@@ -35,15 +35,16 @@ impl Page {
 
 const DIRECTORY_ENTRIES: usize = (KERNEL_HALF >> 22) as usize;
 
-/// What is known of the table of a window of its own.
+/// What is known of a table that is made on demand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum WindowTable {
+pub(super) enum Table {
     /// It was never needed.
     #[default]
     Absent,
-    /// An op that needs it has failed, before or after it was made.
+    /// Of a window of its own: an op that needs it has failed, before or after it was made. Of user pages: there is no
+    /// page below it any more, or a fork found none there.
     Possible,
-    /// An op that needs it was done.
+    /// Something is mapped in it, or was in a window of its own.
     Present,
 }
 
@@ -52,20 +53,36 @@ pub(super) enum WindowTable {
 pub(super) struct Space {
     pub(super) is_live: bool,
     /// Whether its own window has a table (private windows only).
-    pub(super) window: WindowTable,
+    pub(super) window: Table,
     /// In the order of their addresses.
     pages: Vec<Page>,
-    /// Directory entries that have a table: made on demand, kept as long as the directory.
-    tables: [u64; DIRECTORY_ENTRIES / 64],
+    /// Directory entries that may have a table: a page lies below them, or did once, or did so in the parent.
+    tables: Tables,
+    /// Those of them that must have one: a page lies below them.
+    full_tables: Tables,
+}
+
+/// Directory entries of the user half, a bit each.
+type Tables = [u64; DIRECTORY_ENTRIES / 64];
+
+const NO_TABLES: Tables = [0; DIRECTORY_ENTRIES / 64];
+
+fn count(tables: &Tables) -> u32 {
+    tables.iter().map(|word| word.count_ones()).sum()
+}
+
+fn is_in(tables: &Tables, address: u32) -> bool {
+    let index = (address >> 22) as usize;
+    tables.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 != 0)
 }
 
 impl Space {
     pub(super) fn clear(&mut self) {
         if self.is_live {
             self.pages.clear();
-            self.tables = [0; DIRECTORY_ENTRIES / 64];
+            (self.tables, self.full_tables) = (NO_TABLES, NO_TABLES);
         }
-        (self.is_live, self.window) = (false, WindowTable::Absent);
+        (self.is_live, self.window) = (false, Table::Absent);
     }
 
     pub(super) fn pages(&self) -> &[Page] {
@@ -83,19 +100,33 @@ impl Space {
         Some(&mut self.pages[at])
     }
 
-    pub(super) fn has_table(&self, address: u32) -> bool {
-        let index = (address >> 22) as usize;
-        self.tables.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 != 0)
+    /// Whether there is a table for this address, for all that is known.
+    pub(super) fn table(&self, address: u32) -> Table {
+        if is_in(&self.full_tables, address) {
+            Table::Present
+        } else if is_in(&self.tables, address) {
+            Table::Possible
+        } else {
+            Table::Absent
+        }
     }
 
-    pub(super) fn table_count(&self) -> u32 {
-        self.tables.iter().map(|word| word.count_ones()).sum()
+    /// The most tables that it has.
+    pub(super) fn most_tables(&self) -> u32 {
+        count(&self.tables)
+    }
+
+    /// The tables that it has for sure.
+    pub(super) fn fewest_tables(&self) -> u32 {
+        count(&self.full_tables)
     }
 
     pub(super) fn insert(&mut self, page: Page) {
         let index = (page.address >> 22) as usize;
-        if let Some(word) = self.tables.get_mut(index / 64) {
-            *word |= 1 << (index % 64);
+        for tables in [&mut self.tables, &mut self.full_tables] {
+            if let Some(word) = tables.get_mut(index / 64) {
+                *word |= 1 << (index % 64);
+            }
         }
         if let Err(at) = self.pages.binary_search_by_key(&page.address, |page| page.address) {
             self.pages.insert(at, page);
@@ -104,7 +135,14 @@ impl Space {
 
     pub(super) fn remove(&mut self, address: u32) -> Option<Page> {
         let at = self.pages.binary_search_by_key(&address, |page| page.address).ok()?;
-        Some(self.pages.remove(at))
+        let page = self.pages.remove(at);
+        // They lie in the order of their addresses: those of one table are neighbours.
+        let is_below = |page: Option<&Page>| page.is_some_and(|page| page.address >> 22 == address >> 22);
+        let index = (address >> 22) as usize;
+        if !is_below(self.pages.get(at)) && !is_below(at.checked_sub(1).and_then(|before| self.pages.get(before))) {
+            self.full_tables[index / 64] &= !(1 << (index % 64));
+        }
+        Some(page)
     }
 
     /// Becomes a process whose writable pages are shared with the parent, which marks its own as well.
@@ -115,6 +153,6 @@ impl Space {
         self.clear();
         self.is_live = true;
         self.pages.extend_from_slice(&parent.pages);
-        self.tables = parent.tables;
+        (self.tables, self.full_tables) = (parent.tables, parent.full_tables);
     }
 }

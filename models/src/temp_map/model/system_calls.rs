@@ -77,7 +77,7 @@ impl TempMapModel {
             let Some(page) = page else { return stops(piece, moved) };
             if moved == piece.from {
                 let suffices = self.need(space, 0, 1) == Expected::Done;
-                return if suffices { Err(wrong_count(piece.page)) } else { Ok(()) };
+                return if suffices { Err(self.short(seen, wrong_count(piece.page))) } else { Ok(()) };
             }
             if moved < piece.from + piece.length {
                 return Err(wrong_count(piece.page));
@@ -130,7 +130,7 @@ impl TempMapModel {
             }
             if moved == piece.from {
                 suffices &= self.need(space, 0, 1) == Expected::Done;
-                return if suffices { Err(wrong_count(piece.page)) } else { Ok(()) };
+                return if suffices { Err(self.short(seen, wrong_count(piece.page))) } else { Ok(()) };
             }
             if moved < piece.from + piece.length {
                 return Err(wrong_count(piece.page));

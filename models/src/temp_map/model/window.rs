@@ -26,7 +26,7 @@ impl TempMapModel {
         let index =
             slots::index(slot).filter(|index| self.slots.is_allocated(*index) && self.slots.mapping(*index).is_none());
         let expected = if index.is_some() { Expected::Done } else { Expected::Refused };
-        if Self::settle(expected, seen)? {
+        if self.settle(expected, seen)? {
             done(seen)?;
             self.slots.free(index.unwrap_or(0));
         }
@@ -59,7 +59,7 @@ impl TempMapModel {
         if address.is_some() && seen.physical != address {
             return Err(Verdict::diverge(&PHYSICAL, "argument"));
         }
-        if !Self::settle(expected, seen)? {
+        if !self.settle(expected, seen)? {
             return Ok(());
         }
         let (index, frame) = (index.unwrap_or(0), address.unwrap_or(0) >> 12);
@@ -78,7 +78,7 @@ impl TempMapModel {
     pub(super) fn unmap_temp(&mut self, slot: i32, seen: &Outcome) -> Judged {
         let mapped = slots::index(slot).and_then(|index| Some((index, self.slots.mapping(index)?)));
         let expected = if mapped.is_some() { Expected::Done } else { Expected::Refused };
-        if let (true, Some((index, mapping))) = (Self::settle(expected, seen)?, mapped) {
+        if let (true, Some((index, mapping))) = (self.settle(expected, seen)?, mapped) {
             done(seen)?;
             self.slots.unmap(index);
             if let Some(frame) = self.frames.index(mapping.frame) {

@@ -22,7 +22,7 @@ pub(super) fn allowed(model: &TempMapModel, op: &Op) -> String {
             format!(
                 "done, with {} pages shared, at the cost of {} frames; {free}",
                 space.pages().len(),
-                1 + space.table_count()
+                1 + space.most_tables()
             )
         }
         Op::Destroy { process, .. } if !is_live(model, process) => "nothing: there is no such process".to_owned(),

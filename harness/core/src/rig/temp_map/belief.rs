@@ -1,6 +1,7 @@
 //! What the generator believes of the state that its ops lead to, in order to aim at what is there. It sees
 //! no answer, so it may be wrong: frames may be short where it thinks a page was mapped.
 
+use crate::random::Random;
 use memtwin_models::temp_map::{CPUS, HOLDS, PROCESSES, SLOTS, Setup};
 
 /// Pages that are remembered of one process.
@@ -95,6 +96,8 @@ pub(super) struct Belief {
     taken: [u64; SLOTS as usize / 64],
     /// The slot that was unmapped last.
     pub(super) unmapped: i32,
+    /// The page that was mapped or used last.
+    pub(super) last_page: u32,
 }
 
 impl Belief {
@@ -107,17 +110,21 @@ impl Belief {
             slot_count: 0,
             taken: [0; SLOTS as usize / 64],
             unmapped: 0,
+            last_page: 0,
         }
     }
 
-    pub(super) fn begin(&mut self, setup: &Setup) {
+    pub(super) fn begin(&mut self, setup: &Setup, random: &mut Random) {
         *self = Self::new();
         for slot in 0..usize::from(setup.taken_slots) {
             self.taken[slot / 64] |= 1 << (slot % 64);
         }
-        // Some of the drivers' slots are used like one's own.
-        for slot in 0..setup.taken_slots.min(4) {
-            self.slots[usize::from(slot)] = SlotTwin { slot: slot.into(), pins: Pins::default() };
+        // Some of the drivers' slots, any four in a row, are used like one's own.
+        let used = setup.taken_slots.min(4);
+        let first = random.below(u32::from(setup.taken_slots - used) + 1);
+        for slot in first..first + u32::from(used) {
+            let slot = i32::try_from(slot).unwrap_or(0);
+            self.slots[self.slot_count] = SlotTwin { slot, pins: Pins::default() };
             self.slot_count += 1;
         }
     }

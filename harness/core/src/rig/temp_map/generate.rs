@@ -2,14 +2,15 @@
 //! out, accesses to what is mapped and to what just was, and numbers round the edges of the address space.
 
 use super::belief::{Belief, Pinned};
-use super::operands::{MODE, mode_for};
+use super::operands::{MODE, PAGES, mode_for};
+use super::repeat::{MOST_OPS, Repeat};
 use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::temp_map::{
-    CPUS, Cpu, EDGES, Hold, KERNEL_HALF, MAX_SEGMENTS, Mode, Op, OpKind, PAGE_BYTES, PageFlags, PageSource,
-    PhysicalAddress, Process, SLOTS, Segment, Segments, Setup, Space, TempFrame, TempMap, TempMapContract,
-    VirtualAddress, WINDOW_BASE,
+    CPUS, Cpu, EDGES, Hold, KERNEL_HALF, MAX_FILE_BYTES, MAX_FRAMES, MAX_SEGMENTS, MIN_FRAMES, Mode, Op, OpKind,
+    PAGE_BYTES, PageFlags, PageSource, PhysicalAddress, Process, SLOTS, Segment, Segments, Setup, Space, TempFrame,
+    TempMap, TempMapContract, VirtualAddress, WINDOW_BASE,
 };
 use memtwin_models::vocabulary::told;
 
@@ -32,6 +33,9 @@ pub struct TempMapGenerator {
     pub(super) page_count: u32,
     /// The ops that a trace begins with, so that there is something to see.
     opening: u32,
+    /// What is repeated next, and how many ops are still to be added to it.
+    repeat: Repeat,
+    to_repeat: u32,
     /// One in this many operands is wrong.
     pub(super) wrong_one_in: u32,
     cpus: u32,
@@ -70,6 +74,8 @@ impl Generator<TempMap> for TempMapGenerator {
             first_page: 0,
             page_count: 1,
             opening: 0,
+            repeat: Repeat::default(),
+            to_repeat: 0,
             wrong_one_in: 16,
             cpus: CPUS.into(),
         }
@@ -88,6 +94,12 @@ impl Generator<TempMap> for TempMapGenerator {
         if self.opening != 0 {
             self.opening -= 1;
             return self.opening_op(cpu, random);
+        }
+        if let Some(op) = self.repeat.next() {
+            return op;
+        }
+        if self.to_repeat != 0 {
+            return self.repeated_op(cpu, random);
         }
         if let Some(slot) = self.belief.loosely_pinned().filter(|_| random.one_in(4)) {
             return self.unmap_temp(cpu, slot);
@@ -130,19 +142,23 @@ impl TempMapGenerator {
     /// A trace uses two to six of twelve pages: neighbours, the ends of the user half and of directory entries. Seven
     /// in eight begin with a process that is put in force and gets pages. Each kind's weight is multiplied by 0, 1, 1,
     /// 2 or 4, but some ops map, load and store. One operand in 6, 16 or 48 of the trace is wrong. What would leave a
-    /// frame free while it is mapped temporarily is not asked for, and such a mapping is soon taken away.
+    /// frame free while it is mapped temporarily is not asked for, and such a mapping is soon taken away. One trace in
+    /// 32 repeats one to four of its first ops 200 to 600 times, a page further each time; every second one of these
+    /// maps the frame in a variable.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.edges = setup.edges();
         self.memory_start = setup.memory_start.0;
         self.frames = setup.frames.into();
         self.taken_slots = setup.taken_slots.into();
-        self.belief.begin(setup);
-        self.first_page = random.below(12);
+        self.belief.begin(setup, random);
+        self.first_page = random.below(u32::try_from(PAGES.len()).unwrap_or(1));
         self.page_count = random.choose(&[2, 3, 4, 6]);
         self.opening = if random.one_in(8) { 0 } else { 2 + random.below(4) };
         self.wrong_one_in = random.choose(&[6, 16, 48]);
-        self.cpus = random.choose(&[1, 1, 2]);
+        self.cpus = random.choose(&[1, 1, u32::from(CPUS)]);
+        self.repeat.clear();
+        self.to_repeat = if random.one_in(32) { 1 + random.below(u32::try_from(MOST_OPS).unwrap_or(1)) } else { 0 };
         let mut weights = WEIGHTS;
         for weight in &mut weights {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
@@ -164,6 +180,29 @@ impl TempMapGenerator {
             }
             Some(_) => self.draw(OpKind::MapPage, cpu, random),
         }
+    }
+
+    /// One of the ops that will be repeated.
+    fn repeated_op(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        self.to_repeat -= 1;
+        let held = self.belief.holds.iter().position(|is_full| *is_full);
+        let op = match held.filter(|_| self.to_repeat == 0 && random.one_in(2)) {
+            Some(hold) => Op::MapPage {
+                cpu,
+                address: VirtualAddress(self.any_page(random)),
+                source: PageSource::Hold(hold_of(hold)),
+                flags: PageFlags::from_bits_folded(0b11),
+            },
+            None => {
+                let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
+                self.draw(kind, cpu, random)
+            }
+        };
+        self.repeat.add(op.clone());
+        if self.to_repeat == 0 {
+            self.repeat.begin(200 + random.below(401));
+        }
+        op
     }
 
     fn draw(&mut self, kind: OpKind, cpu: Cpu, random: &mut Random) -> Op {
@@ -226,6 +265,7 @@ impl TempMapGenerator {
                 if self.belief.is_foreign(slot) {
                     return Op::Load { cpu, mode: Mode::Kernel, address };
                 }
+                self.belief.last_page = address.page();
                 let value = if random.one_in(8) { random.choose(&VALUES) } else { random.below(u32::MAX) };
                 Op::Store { cpu, mode: mode_for(address, random), address, value }
             }
@@ -299,6 +339,7 @@ impl TempMapGenerator {
         if self.belief.pages(cpu.index()).is_some_and(|pages| pages.has(address)) {
             address = self.any_page(random);
         }
+        self.belief.last_page = address;
         if let Some(pages) = self.belief.pages_mut(cpu.index()) {
             pages.add(address);
         }
@@ -346,7 +387,7 @@ impl TempMapGenerator {
     }
 
     fn elf_load(&mut self, cpu: Cpu, random: &mut Random) -> Op {
-        let length = 64 + random.below(0x2000);
+        let length = if random.one_in(16) { random.below(MAX_FILE_BYTES) + 1 } else { 64 + random.below(0x2000) };
         let mut list = [EMPTY; MAX_SEGMENTS];
         let count = 1 + random.below(2) as usize + usize::from(random.one_in(8));
         for segment in &mut list[..count] {
@@ -382,15 +423,15 @@ fn seed(random: &mut Random) -> u16 {
 }
 
 /// Half of the machines have 24 to 64 frames, a quarter 12 to 23, one in eight fewer and one more, up to 256. Memory
-/// begins at 0 in half of them, else at 4 MiB or 2 GiB, or it ends at 4 GiB. Half have all temporary slots free, the
-/// others none, one, or up to eleven.
+/// begins at 0 in half of them, else at 4 MiB or 2 GiB, or it ends at 4 GiB. In three of eight all temporary slots are
+/// free, in four none, one, or up to eleven, and in one any number.
 #[told(SETUP)]
 fn draw_setup(random: &mut Random) -> Setup {
     let frames = match random.below(8) {
-        0 => 6 + random.below(6),
+        0 => u32::from(MIN_FRAMES) + random.below(6),
         1 | 2 => 12 + random.below(12),
         3..=6 => random.choose(&[24, 32, 40, 48, 64]),
-        _ => 65 + random.below(192),
+        _ => 65 + random.below(u32::from(MAX_FRAMES) - 64),
     };
     let first_frame = match random.below(8) {
         0..=3 => 0,
@@ -399,7 +440,8 @@ fn draw_setup(random: &mut Random) -> Setup {
         _ => 0x400,
     };
     let taken_slots = match random.below(8) {
-        0..=3 => 0,
+        0..=2 => 0,
+        3 => random.below(SLOTS + 1),
         4 => SLOTS,
         5 => SLOTS - 1,
         _ => SLOTS - random.below(12),

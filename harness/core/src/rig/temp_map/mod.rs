@@ -4,6 +4,7 @@ mod belief;
 mod diagnosis;
 mod generate;
 mod operands;
+mod repeat;
 mod scene;
 mod simplify;
 mod small;

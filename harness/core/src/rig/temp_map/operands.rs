@@ -4,12 +4,13 @@
 use super::generate::TempMapGenerator;
 use crate::random::Random;
 use memtwin_models::temp_map::{
-    Cpu, EDGES, HOLDS, KERNEL_HALF, KERNEL_PAGE, Mode, PAGE_BYTES, PROCESSES, Segment, VirtualAddress, WINDOW_BASE,
+    Cpu, HOLDS, KERNEL_HALF, KERNEL_PAGE, Mode, PAGE_BYTES, PROCESSES, SYSTEM_CALL_LIMIT_BYTES, Segment,
+    VirtualAddress, WINDOW_BASE,
 };
 use memtwin_models::vocabulary::told;
 
 /// Pages that traces use: neighbours, the ends of the user half, and of directory entries.
-const PAGES: [u32; 12] = [
+pub(super) const PAGES: [u32; 12] = [
     0x40_0000,
     0x40_1000,
     0x40_2000,
@@ -77,17 +78,20 @@ impl TempMapGenerator {
 
     /// One of the trace's pages.
     pub(super) fn any_page(&self, random: &mut Random) -> u32 {
-        PAGES[((self.first_page + random.below(self.page_count)) % 12) as usize]
+        PAGES[(self.first_page + random.below(self.page_count)) as usize % PAGES.len()]
     }
 
-    /// A page of the process in force, if it has one. A wrong one is any page of the trace, in one of four with an odd
-    /// address.
+    /// A page of the process in force, if it has one, in one of four that of the op before. A wrong one is any page of
+    /// the trace, in one of four with an odd address.
     #[told(pub(super) PAGE)]
     pub(super) fn page(&self, cpu: Cpu, random: &mut Random) -> u32 {
         let pages = self.belief.pages(cpu.index()).map_or(&[][..], |pages| pages.as_slice());
         if pages.is_empty() || self.is_wrong(random) {
             let odd = if random.one_in(4) { random.choose(&[1, 4, 0x800]) } else { 0 };
             return self.any_page(random) | odd;
+        }
+        if pages.contains(&self.belief.last_page) && random.one_in(4) {
+            return self.belief.last_page;
         }
         random.choose(pages)
     }
@@ -120,7 +124,7 @@ impl TempMapGenerator {
             13 => window(self.belief.unmapped),
             14 => KERNEL_PAGE,
             _ => {
-                let edge = self.edges[random.below(16) as usize & (EDGES - 1)];
+                let edge = random.choose(&self.edges);
                 #[allow(clippy::cast_possible_truncation)] // any address is legal
                 return VirtualAddress((edge as u32).wrapping_sub(random.below(2)));
             }
@@ -129,8 +133,8 @@ impl TempMapGenerator {
     }
 
     /// In mapped pages, at 0, 1, 4, the middle or the end of a page. Counts are up to a page in one of four, up to 64
-    /// in one, else round a page, 0 to 100, or huge. A wrong `address` lies at the ends of the user half or in the
-    /// kernel's.
+    /// in one, else round a page, 0 to 100, or huge. Half of the buffers end where they do; the others end at the end
+    /// of a page or a byte beside it. A wrong `address` lies at the ends of the user half or in the kernel's.
     #[told(pub(super) BUFFER)]
     pub(super) fn buffer(&self, cpu: Cpu, random: &mut Random) -> (VirtualAddress, u32) {
         let count = match random.below(4) {
@@ -144,12 +148,18 @@ impl TempMapGenerator {
             return (VirtualAddress(random.choose(&odd)), count);
         }
         let page = self.page(cpu, random) & !(PAGE_BYTES - 1);
+        if random.one_in(2) {
+            let end = end_of_page(page, random);
+            return (VirtualAddress(end.wrapping_sub(count.min(SYSTEM_CALL_LIMIT_BYTES))), count);
+        }
         (VirtualAddress(page.wrapping_add(random.choose(&OFFSETS))), count)
     }
 
-    /// Files of 64 bytes to 8 KiB with one or two segments, three in one of eight, none in one of 64. Segments lie in a
-    /// page of the trace or from 256 MiB on, end anywhere in the file, and have up to 6 KiB more in memory. In a wrong
-    /// one a size, an offset or an address does not fit the file, the user half, or a number.
+    /// Files of 64 bytes to 8 KiB, one in 16 of any size, with one or two segments, three in one of eight, none in one
+    /// of 64. Segments lie in a page of the trace or from 256 MiB on, end anywhere in the file, and have up to 6 KiB
+    /// more in memory. Half begin at 0, 1, 4, the middle or the end of a page; in a quarter the bytes of the file end
+    /// at the end of a page or a byte beside it, and in a quarter the segment does. In a wrong one a size, an offset or
+    /// an address does not fit the file, the user half, or a number.
     #[told(pub(super) SEGMENT)]
     pub(super) fn segment(&self, length: u32, random: &mut Random) -> Segment {
         let offset = random.below(length);
@@ -160,7 +170,11 @@ impl TempMapGenerator {
         };
         let memory_bytes = file_bytes + if random.one_in(4) { 0 } else { random.below(0x1800) };
         let page = if random.one_in(2) { self.any_page(random) } else { 0x1000_0000 + (random.below(64) << 14) };
-        let address = VirtualAddress(page + random.choose(&OFFSETS) + random.below(64));
+        let address = VirtualAddress(match random.below(4) {
+            0 | 1 => page + random.choose(&OFFSETS) + random.below(64),
+            2 => end_of_page(page, random).saturating_sub(file_bytes),
+            _ => end_of_page(page, random).saturating_sub(memory_bytes),
+        });
         let segment = Segment { address, offset, file_bytes, memory_bytes, writable: random.one_in(2) };
         if !self.is_wrong(random) {
             return segment;
@@ -176,6 +190,11 @@ impl TempMapGenerator {
             _ => Segment { file_bytes: u32::MAX, memory_bytes: u32::MAX, ..segment },
         }
     }
+}
+
+/// Where a page ends, or the bytes beside it.
+fn end_of_page(page: u32, random: &mut Random) -> u32 {
+    page.wrapping_add(PAGE_BYTES).wrapping_add(random.below(3)).wrapping_sub(1)
 }
 
 /// Users for the user half, the kernel for its own; one in five the other way.

@@ -2,7 +2,7 @@
 
 use super::super::super::mmu::{COPY_ON_WRITE, PRESENT, PageFault, SOFTWARE, USER, WRITABLE};
 use super::super::super::{
-    Cpu, Hold, Mode, Op, Outcome, PageFlags, PageShown, PageSource, PhysicalAddress, Process, Seen, Setup, Space,
+    Cpu, Free, Hold, Mode, Op, Outcome, PageFlags, PageShown, PageSource, PhysicalAddress, Process, Seen, Setup, Space,
     TempFrame, TempMapContract, VirtualAddress,
 };
 use super::super::TempMapModel;
@@ -222,6 +222,44 @@ fn an_op_fails_only_when_frames_are_short() {
     }
     bench.agrees(&ENTER_A, Seen::Done);
     bench.agrees(&MAP, Seen::Failed);
+}
+
+#[test]
+fn a_fork_may_make_a_table_where_the_parents_has_no_page_or_none() {
+    for has_table in [false, true] {
+        let mut bench = with_page();
+        bench.agrees(&Op::UnmapPage { cpu: CPU, address: PAGE }, Seen::Done);
+        let taken: &[u32] = if has_table { &[3, 4] } else { &[3] };
+        assert_eq!(bench.see(&Op::Fork { cpu: CPU, parent: A, child: B }, Seen::Done, taken, None), Verdict::Agree);
+        // Of 16 frames four are the kernel's, four or three the processes', and eight go to variables.
+        for hold in 0..8 {
+            let frame = if has_table { 5 } else { 4 } + u32::from(hold);
+            let alloc = Op::AllocFrame { hold: Hold::new_folded(hold) };
+            assert_eq!(bench.see(&alloc, Seen::Physical(frame << 12), &[frame], None), Verdict::Agree);
+        }
+        let create = Op::Create { process: Process::new_folded(2) };
+        let (seen, taken): (_, &[u32]) = if has_table { (Seen::Failed, &[]) } else { (Seen::Done, &[12]) };
+        assert_eq!(bench.see(&create, seen, taken, None), Verdict::Agree);
+        // A page with the frame of a variable needs a table, which there is no frame for, or is there already.
+        bench.agrees(&Op::Switch { cpu: CPU, space: Space::Process(B) }, Seen::Done);
+        let held = PageSource::Hold(HELD);
+        let map = Op::MapPage { cpu: CPU, address: PAGE, source: held, flags: PageFlags::from_bits_folded(3) };
+        let (seen, entry) = if has_table { (Seen::Done, 5 << 12 | OPEN) } else { (Seen::Failed, 0) };
+        assert_eq!(bench.see(&map, seen, &[], Some((0, entry))), Verdict::Agree, "{has_table}");
+    }
+}
+
+#[test]
+fn what_was_lost_before_is_told_as_a_leak() {
+    let create = Op::Create { process: B };
+    for (frames, slots, law) in [(8, 256, "leak"), (9, 255, "slot_table"), (9, 256, "shortage")] {
+        let mut bench = with_page();
+        bench.model.arrange(&create, &mut bench.seen);
+        bench.seen.result = Seen::Failed;
+        bench.seen.free = Some(Free { frames, slots });
+        let verdict = bench.model.judge(&create, &bench.seen);
+        assert!(matches!(verdict, Verdict::Diverge(divergence) if divergence.law == law), "{law}: {verdict:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! What generators draw: each value of each small operand, and of each small part of a setup, as far as the component's
+//! own constants go. A constant that was typed twice would leave values out.
+
+use memtwin::Registry;
+use memtwin::models::Component;
+use memtwin::models::temp_map::{
+    CPUS, HOLDS, MAX_SEGMENTS, Mode, Op, PROCESSES, PageSource, SLOTS, Space, TempFrame, TempMap,
+};
+use memtwin::rig::Rig;
+use memtwin::trace::Trace;
+use std::collections::BTreeSet;
+
+/// The traces that are drawn for a sound subject, in groups of one setup.
+fn traces<C: Rig>(registry: &Registry, subject: &str, groups: u64) -> impl Iterator<Item = Trace<C>> {
+    let index = registry.index_of(<C as Component>::NAME, subject).unwrap();
+    let mut source = registry.get(index).unwrap().traces();
+    let mut wire = Vec::new();
+    (0..groups * 64).step_by(16).map(move |number| {
+        source.write(11, number, &mut wire);
+        Trace::from_wire(&wire)
+    })
+}
+
+#[track_caller]
+fn all_drawn<T: Ord + std::fmt::Debug>(what: &str, drawn: &BTreeSet<T>, all: impl IntoIterator<Item = T>) {
+    let missing: Vec<T> = all.into_iter().filter(|value| !drawn.contains(value)).collect();
+    assert!(missing.is_empty(), "{what}: {missing:?} is never drawn");
+}
+
+#[test]
+fn each_value_of_the_small_operands_of_temp_map_is_drawn() {
+    let registry = memtwin::built_in();
+    let (mut cpus, mut processes, mut holds, mut modes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), [0; 2]);
+    let (mut spaces, mut flags, mut slots, mut counts) =
+        <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
+    for trace in traces::<TempMap>(&registry, "hardened", 1200) {
+        for op in trace.ops() {
+            cpus.extend(op.cpu().map(u8::from));
+            match *op {
+                Op::Create { process } | Op::Destroy { process, .. } => _ = processes.insert(u8::from(process)),
+                Op::Fork { parent, child, .. } => processes.extend([parent, child].map(u8::from)),
+                Op::Switch { space, .. } => {
+                    spaces.insert(match space {
+                        Space::Kernel => 0,
+                        Space::Process(process) => 1 + u8::from(process),
+                    });
+                }
+                Op::MapPage { source, flags: drawn, .. } => {
+                    flags.insert(drawn.bits());
+                    if let PageSource::Hold(hold) = source {
+                        holds.insert(("map_page", u8::from(hold)));
+                    }
+                }
+                Op::UnmapPageNoFree { hold, .. } => _ = holds.insert(("unmap_page_no_free", u8::from(hold))),
+                Op::AllocFrame { hold } => _ = holds.insert(("alloc_frame", u8::from(hold))),
+                Op::FreeFrame { hold } => _ = holds.insert(("free_frame", u8::from(hold))),
+                Op::FreeSlot { slot } => _ = slots.insert(("free_slot", slot)),
+                Op::UnmapTemp { slot, .. } => _ = slots.insert(("unmap_temp", slot)),
+                Op::MapTemp { frame, slot, .. } => {
+                    slots.insert(("map_temp", slot));
+                    if let TempFrame::Hold(hold) = frame {
+                        holds.insert(("map_temp", u8::from(hold)));
+                    }
+                }
+                Op::Load { mode, .. } | Op::Store { mode, .. } => modes[usize::from(mode == Mode::Kernel)] += 1,
+                Op::ElfLoad { segments, .. } => _ = counts.insert(segments.count()),
+                Op::UnmapPage { .. }
+                | Op::GetPhysAddr { .. }
+                | Op::AllocSlot
+                | Op::SysWrite { .. }
+                | Op::SysRead { .. } => {}
+            }
+        }
+    }
+    all_drawn("cpu", &cpus, 0..CPUS);
+    all_drawn("process", &processes, 0..PROCESSES);
+    all_drawn("space", &spaces, 0..=PROCESSES);
+    all_drawn("flags", &flags, 0..16);
+    all_drawn("segments", &counts, 0..=u8::try_from(MAX_SEGMENTS).unwrap());
+    assert!(modes.iter().all(|count| *count != 0));
+    for op in ["map_page", "unmap_page_no_free", "alloc_frame", "free_frame", "map_temp"] {
+        all_drawn(op, &holds, (0..HOLDS).map(|hold| (op, hold)));
+    }
+    for op in ["free_slot", "map_temp", "unmap_temp"] {
+        all_drawn(op, &slots, (0..i32::try_from(SLOTS).unwrap()).map(|slot| (op, slot)));
+    }
+}
