@@ -11,7 +11,7 @@
 
 /* What is missing here, and how large a memory may be. */
 const char memtwin_guest_memory_contract[] =
-    "no_devices,no_strict_alignment,no_reservations,no_dump,largest_memory_bytes=1048576";
+    "flat_ram,no_devices,no_strict_alignment,no_reservations,no_dump,largest_memory_bytes=1048576";
 
 struct flat {
     uint64_t bytes;

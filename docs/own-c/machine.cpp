@@ -157,7 +157,7 @@ Machine &of(void *memory) { return *static_cast<Machine *>(memory); }
 
 extern "C" {
 
-extern const char memtwin_guest_memory_contract[] = "no_reservations,largest_memory_bytes=1048576";
+extern const char memtwin_guest_memory_contract[] = "flat_ram,no_reservations,largest_memory_bytes=1048576";
 
 // No exception may leave a function that C calls.
 static void *create(const memtwin_setup *setup)

@@ -45,6 +45,20 @@
 #define MEMTWIN_OTHER_ERROR 5
 
 /*
+ A range of RAM.
+ */
+struct memtwin_ram {
+  /*
+   The first guest physical address.
+   */
+  uint64_t base;
+  /*
+   The size in bytes.
+   */
+  uint64_t bytes;
+};
+
+/*
  A device region. Where it covers memory, the device answers.
  */
 struct memtwin_device {
@@ -63,9 +77,17 @@ struct memtwin_device {
  */
 struct memtwin_setup {
   /*
-   The memory's size in bytes.
+   The memory's size in bytes: the sum of all ranges of RAM.
    */
   uint64_t memory_bytes;
+  /*
+   Where RAM lies: ranges sorted by base, disjoint, which may meet. With `flat_ram` always one, from 0 on.
+   */
+  const struct memtwin_ram *ram;
+  /*
+   How many there are.
+   */
+  size_t ram_count;
   /*
    Whether scalar accesses must be aligned to their size.
    */
@@ -104,7 +126,7 @@ struct memtwin_setup {
 /*
  A guest memory. A shared library exports one under the name `memtwin_guest_memory`, and the freedoms that it claims
  as a string under the name `memtwin_guest_memory_contract` (see `memtwin list`), such as
- "no_devices,largest_memory_bytes=1048576".
+ "flat_ram,no_devices,largest_memory_bytes=1048576".
 
  All functions are called from one thread, one at a time. `owner` is the virtual CPU that makes the call, 0 to 3.
  Functions that answer do so with one of the constants above. A function that the contract says is missing may be

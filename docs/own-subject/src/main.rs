@@ -109,6 +109,7 @@ impl<B: Bound> Subject<GuestMemory> for OwnMemory<B> {
     const NAME: &'static str = B::NAME;
     const HEALTH: Health = B::HEALTH;
     const CONTRACT: GuestMemoryContract = GuestMemoryContract {
+        flat_ram: true,
         no_devices: true,
         no_strict_alignment: true,
         no_reservations: true,

@@ -55,8 +55,12 @@ pub(crate) const MIXES: [NamedMix; 4] = [
 
 impl NamedMix {
     /// The contract of the subject that is measured.
-    pub(crate) const CONTRACT: GuestMemoryContract =
-        GuestMemoryContract { no_devices: true, no_strict_alignment: true, ..GuestMemoryContract::STRICT };
+    pub(crate) const CONTRACT: GuestMemoryContract = GuestMemoryContract {
+        flat_ram: true,
+        no_devices: true,
+        no_strict_alignment: true,
+        ..GuestMemoryContract::STRICT
+    };
 
     /// The setup.
     pub(crate) fn setup(&self) -> Setup {

@@ -28,12 +28,26 @@ pub struct memtwin_device {
     pub bytes: u64,
 }
 
+/// A range of RAM.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct memtwin_ram {
+    /// The first guest physical address.
+    pub base: u64,
+    /// The size in bytes.
+    pub bytes: u64,
+}
+
 /// What a memory is built with. It lives as long as the memory that was created with it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct memtwin_setup {
-    /// The memory's size in bytes.
+    /// The memory's size in bytes: the sum of all ranges of RAM.
     pub memory_bytes: u64,
+    /// Where RAM lies: ranges sorted by base, disjoint, which may meet. With `flat_ram` always one, from 0 on.
+    pub ram: *const memtwin_ram,
+    /// How many there are.
+    pub ram_count: usize,
     /// Whether scalar accesses must be aligned to their size.
     pub strict_alignment: bool,
     /// The device regions: sorted by base, disjoint.
@@ -53,7 +67,7 @@ pub struct memtwin_setup {
 
 /// A guest memory. A shared library exports one under the name `memtwin_guest_memory`, and the freedoms that it claims
 /// as a string under the name `memtwin_guest_memory_contract` (see `memtwin list`), such as
-/// "no_devices,largest_memory_bytes=1048576".
+/// "flat_ram,no_devices,largest_memory_bytes=1048576".
 ///
 /// All functions are called from one thread, one at a time. `owner` is the virtual CPU that makes the call, 0 to 3.
 /// Functions that answer do so with one of the constants above. A function that the contract says is missing may be

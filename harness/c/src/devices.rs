@@ -1,6 +1,6 @@
 //! The devices of a setup as C code calls them: register files whose every call is on record.
 
-use crate::abi::{MEMTWIN_DONE, MEMTWIN_OTHER_ERROR, memtwin_device, memtwin_setup};
+use crate::abi::{MEMTWIN_DONE, MEMTWIN_OTHER_ERROR, memtwin_device, memtwin_ram, memtwin_setup};
 use memtwin_models::guest_memory::{DeviceCall, Direction, RegisterFile, Setup};
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -10,6 +10,7 @@ use std::ffi::c_void;
 pub(crate) struct Machine {
     setup: Box<memtwin_setup>,
     /// What the setup points to.
+    _ram: Box<[memtwin_ram]>,
     _regions: Box<[memtwin_device]>,
     devices: Box<Devices>,
 }
@@ -28,10 +29,15 @@ impl Machine {
             bytes: u64::from(device.size),
         };
         let regions: Box<[_]> = setup.devices.iter().map(region).collect();
+        let flat = setup.is_flat().then_some(memtwin_ram { base: 0, bytes: setup.memory_size });
+        let ranges = setup.ram.iter().map(|range| memtwin_ram { base: range.base, bytes: range.bytes });
+        let ram: Box<[_]> = flat.into_iter().chain(ranges).collect();
         let registers = (0..).zip(&setup.devices).map(|(index, device)| RegisterFile::new(index, device)).collect();
         let devices = Box::new(Devices { registers: RefCell::new(registers), record: RefCell::default() });
         let told = memtwin_setup {
             memory_bytes: setup.memory_size,
+            ram: ram.as_ptr(),
+            ram_count: ram.len(),
             strict_alignment: setup.strict_alignment,
             devices: regions.as_ptr(),
             device_count: regions.len(),
@@ -39,7 +45,7 @@ impl Machine {
             device_read: read,
             device_write: write,
         };
-        Machine { setup: Box::new(told), _regions: regions, devices }
+        Machine { setup: Box::new(told), _ram: ram, _regions: regions, devices }
     }
 
     pub(crate) fn setup(&self) -> *const memtwin_setup {

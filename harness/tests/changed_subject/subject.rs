@@ -16,7 +16,7 @@ struct Changed<const RARELY: bool>(SoftMmuSubject);
 impl<const RARELY: bool> Subject<GuestMemory> for Changed<RARELY> {
     const NAME: &'static str = "soft_mmu";
     const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
         SoftMmuSubject::new(setup).map(Changed)

@@ -15,7 +15,7 @@ struct Picky<S>(SoftMmuSubject, std::marker::PhantomData<S>);
 
 trait Serves: 'static {
     const NAME: &'static str;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
     const RESETS: bool = true;
     fn serves(setup: &Setup) -> bool;
 }
@@ -73,7 +73,7 @@ struct Tiny;
 impl Serves for Tiny {
     const NAME: &'static str = "tiny";
     const CONTRACT: GuestMemoryContract =
-        GuestMemoryContract { largest_memory_bytes: 16, ..GuestMemoryContract::STRICT };
+        GuestMemoryContract { flat_ram: true, largest_memory_bytes: 16, ..GuestMemoryContract::STRICT };
 
     fn serves(_setup: &Setup) -> bool {
         true

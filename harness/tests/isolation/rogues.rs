@@ -24,7 +24,7 @@ pub(super) trait Misdeed: 'static {
     const NAME: &'static str;
     /// Broken ones end at their first catch, which suits those that cost seconds.
     const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
     fn at_build(_setup: &Setup) {}
     fn at_drop() {}
     /// Before each op; `index` counts from 0 in each trace.
@@ -193,6 +193,7 @@ impl Misdeed for Narrow {
         no_devices: true,
         no_reservations: true,
         largest_memory_bytes: 4096,
+        flat_ram: true,
         ..GuestMemoryContract::STRICT
     };
     fn at_build(setup: &Setup) {

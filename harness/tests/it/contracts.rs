@@ -55,16 +55,10 @@ static ALONE: LazyLock<Vec<&'static dyn Target>> = LazyLock::new(|| {
     let guest = GuestMemoryContract::STRICT;
     let brk = BrkHeapContract::STRICT;
     let targets = [
-        leaked::<GuestMemory>([
-            GuestMemoryContract { zero_length_anywhere: true, ..guest },
-            GuestMemoryContract { range_error_is_page_fault: true, ..guest },
-            GuestMemoryContract { torn_bulk: true, ..guest },
-            GuestMemoryContract { no_devices: true, ..guest },
-            GuestMemoryContract { no_strict_alignment: true, ..guest },
-            GuestMemoryContract { no_reservations: true, ..guest },
-            GuestMemoryContract { no_dump: true, ..guest },
-            GuestMemoryContract { largest_memory_bytes: 4096, ..guest },
-        ]),
+        leaked::<GuestMemory>(GuestMemoryContract::FREEDOMS.iter().map(|freedom| match freedom.name {
+            "largest_memory_bytes" => GuestMemoryContract { largest_memory_bytes: 4096, ..guest },
+            name => guest.claim(name).unwrap(),
+        })),
         leaked::<BrkHeap>([
             BrkHeapContract { blocks_from_mmap: true, ..brk },
             BrkHeapContract { trusts_fresh_pages: true, ..brk },
@@ -138,7 +132,7 @@ fn some_of_what_others_draw_is_not() {
         })
     };
     let excluding: BTreeSet<_> = ALONE.iter().filter(is_narrow).flat_map(|target| target.claimed()).collect();
-    let expected = "calls largest_align largest_bytes largest_memory_bytes largest_size no_devices no_dump no_memory \
+    let expected = "calls flat_ram largest_align largest_bytes largest_memory_bytes largest_size no_devices no_dump no_memory \
                     no_raw_brk no_reservations no_reuse no_strict_alignment own_memory region_align smallest_bytes \
                     smallest_extend";
     assert_eq!(excluding.into_iter().collect::<Vec<_>>().join(" "), expected);

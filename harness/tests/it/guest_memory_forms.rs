@@ -38,9 +38,9 @@ fn values_of_64_bits_are_strings_in_json() {
 fn golden_trace() -> GuestTrace {
     let device = |base, size, faulty_register| DeviceSetup { base, size, faulty_register };
     let setup = Setup {
-        memory_size: 0x10000,
         strict_alignment: true,
         devices: vec![device(0x1000, 64, Some(8)), device(0x2fff, 1, None), device(u64::MAX - 0x3f, 63, Some(0))],
+        ..Setup::flat(0x10000)
     };
     let mut ops = Vec::new();
     let all_addresses = [0x3f, 0, 0x1000, 0x2fff, 0x7fff, 0x1_0000, 0x1234_5678_9abc_def0, u64::MAX].map(GuestAddress);

@@ -160,7 +160,7 @@ trait Mistake: 'static {
 impl<M: Mistake> Subject<GuestMemory> for Wrong<M> {
     const NAME: &'static str = M::NAME;
     const HEALTH: Health = Health::Broken { defect: None, story: "shows a wrong outcome" };
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
         SoftMmuSubject::new(setup).map(|inner| Wrong(inner, PhantomData))

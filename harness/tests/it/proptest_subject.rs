@@ -38,7 +38,7 @@ trait Mistake: 'static {
 impl<M: Mistake> Subject<GuestMemory> for Wrong<M> {
     const NAME: &'static str = M::NAME;
     const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
         if M::refuses(setup) {

@@ -1,4 +1,4 @@
-//! vm-memory's `GuestMemoryMmap`, one region from address 0. Scalars are its byte-wise copies of so many bytes, not its
+//! vm-memory's `GuestMemoryMmap`, a region for each range of RAM. Scalars are its byte-wise copies of so many bytes, not its
 //! atomics.
 
 use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup};
@@ -11,7 +11,7 @@ const LARGEST_MEMORY_BYTES: u64 = 64 << 20;
 /// The subject `vm_memory`.
 pub(crate) struct Mapped {
     memory: GuestMemoryMmap,
-    size: u64,
+    setup: Setup,
     /// What was written since the last reset, as (start, end).
     written: (u64, u64),
 }
@@ -70,20 +70,30 @@ impl Subject<GuestMemory> for Mapped {
     };
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
-        let size = usize::try_from(setup.memory_size).map_err(|_| Unsupported("the memory is too large"))?;
-        let memory = if size == 0 {
+        let size = |bytes| usize::try_from(bytes).map_err(|_| Unsupported("the memory is too large"));
+        let mut ranges = Vec::new();
+        if setup.is_flat() && setup.memory_size != 0 {
+            ranges.push((GuestAddress(0), size(setup.memory_size)?));
+        }
+        for range in &setup.ram {
+            ranges.push((GuestAddress(range.base), size(range.bytes)?));
+        }
+        let memory = if ranges.is_empty() {
             GuestMemoryMmap::new()
         } else {
-            GuestMemoryMmap::from_ranges(&[(GuestAddress(0), size)]).map_err(|_| Unsupported("it cannot be mapped"))?
+            GuestMemoryMmap::from_ranges(&ranges).map_err(|_| Unsupported("it cannot be mapped"))?
         };
-        Ok(Mapped { memory, size: setup.memory_size, written: (u64::MAX, 0) })
+        Ok(Mapped { memory, setup: setup.clone(), written: (u64::MAX, 0) })
     }
 
     fn reset(&mut self, setup: &Setup) -> bool {
         let (low, high) = std::mem::replace(&mut self.written, (u64::MAX, 0));
+        if !setup.is_flat() {
+            return false;
+        }
         let zeros = vec![0; usize::try_from(high.saturating_sub(low)).unwrap_or(0)];
         let is_zero = zeros.is_empty() || self.memory.write_slice(&zeros, GuestAddress(low)).is_ok();
-        is_zero && self.size == setup.memory_size
+        is_zero && self.setup == *setup
     }
 
     fn apply(&mut self, op: &Op, seen: &mut Outcome) {
@@ -98,7 +108,7 @@ impl Subject<GuestMemory> for Mapped {
                 let pattern = Payload { seed, length: length.bytes() };
                 self.write(address.0, pattern.bytes().unwrap_or_default()).map(|()| Seen::Done)
             }
-            Op::MemorySize { .. } => Ok(Seen::Value(self.size)),
+            Op::MemorySize { .. } => Ok(Seen::Value(self.setup.memory_size)),
             // What the contract says is missing is skipped.
             Op::LoadReserved { .. }
             | Op::StoreConditional { .. }

@@ -36,6 +36,8 @@ freedoms! {
          stores.";
     no_dump: bool = false,
         "Dump and restore are skipped.";
+    flat_ram: bool = false,
+        "RAM is one range from address 0 on: setups whose RAM lies in other ranges are not served.";
     largest_memory_bytes: u64 = u64::MAX,
         "Larger memories are not served.";
 }
@@ -45,6 +47,9 @@ impl GuestMemoryContract {
     pub(super) fn serves(&self, setup: &Setup) -> Result<(), Unsupported> {
         if self.largest_memory_bytes < setup.memory_size {
             return Err(Unsupported("the memory is larger than this implementation serves"));
+        }
+        if self.flat_ram && !setup.is_flat() {
+            return Err(Unsupported("this implementation has one range of RAM, from address 0 on"));
         }
         if self.no_devices && !setup.devices.is_empty() {
             return Err(Unsupported("this implementation has no devices"));

@@ -10,6 +10,7 @@ mod features;
 mod flat_memory;
 mod picture;
 mod poison;
+mod ram;
 mod reservations;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the memories of tests are small
@@ -35,7 +36,7 @@ use features::{History, ReservationEvent};
 use flat_memory::{FlatMemory, mask};
 use reservations::{Lines, Reservations};
 
-/// The reference model: a flat sparse array of bytes, a set of reservations, copies of the devices.
+/// The reference model: a flat sparse array of bytes, where RAM lies, a set of reservations, copies of the devices.
 ///
 /// It judges outcomes and refuses to predict what the contract leaves open. What the contract fixes beyond the
 /// sentences of its [laws](super::laws):
@@ -44,7 +45,9 @@ use reservations::{Lines, Reservations};
 ///   An end at 2^64 is an overflow. An overflow is reported as an address out of range is.
 /// - A mixed access, one on reserved devices (load-reserved, store-conditional) and a failing device give an error of
 ///   any class: the published interface has none for them. Only the failing device has seen calls.
-/// - A transfer of no bytes touches no device and kills no reservation; it succeeds up to and at the memory's end.
+/// - A transfer of no bytes touches no device and kills no reservation; it succeeds in RAM and at an end of it.
+/// - Where RAM lies in ranges, those that meet are one to every access; a dump has the bytes of all, in the order of
+///   their addresses, and memory's size is their sum.
 /// - Values are truncated to the size of their store, before a device sees them too.
 /// - A reservation lives until a store of at least one byte to any of its 64-byte lines, by whichever owner, and until
 ///   its owner's next store-conditional, which ends it also where it stores nothing. One that is refused with an error
@@ -153,7 +156,7 @@ impl GuestMemoryModel {
         if let Op::Read { address, size, .. } = *op
             && let Seen::Value(value) = seen.result
             && self.layout.is_plain(address.0, size)
-            && self.memory.load(address.0, size) == value
+            && self.memory.load(self.layout.offset(address.0), size) == value
         {
             self.history.begin_success(OpKind::Read);
             return true;
@@ -213,7 +216,7 @@ impl GuestMemoryModel {
     fn read_memory(&self, address: u64, size: u8, seen: &Outcome) -> Judged {
         let value = expect_value(seen.result)?;
         expect_calls(&[], seen)?;
-        let wrong_bits = value ^ self.memory.load(address, size);
+        let wrong_bits = value ^ self.memory.load(self.layout.offset(address), size);
         if wrong_bits == 0 {
             Ok(())
         } else {
@@ -317,7 +320,7 @@ impl GuestMemoryModel {
                 expect_done(seen.result)?;
                 expect_calls(&[], seen)?;
                 let bytes = &seen.buffer_bytes()[..length.bytes() as usize];
-                if let Some(first_wrong) = self.memory.first_difference(address, bytes) {
+                if let Some(first_wrong) = self.first_difference(address, bytes) {
                     return Err(Verdict::diverge_at(&FLAT_MEMORY, "buffer", first_wrong));
                 }
             }
@@ -356,7 +359,7 @@ impl GuestMemoryModel {
             Route::Memory => {
                 expect_done(seen.result)?;
                 expect_calls(&[], seen)?;
-                self.memory.store_bytes(address, bytes);
+                self.memory.store_bytes(self.layout.offset(address), bytes);
                 self.kill(owner, Lines::touched(address, length));
                 Ok(())
             }
@@ -395,7 +398,7 @@ impl GuestMemoryModel {
         }
         match self.memory.first_difference(0, &seen.dump) {
             None => Ok(()),
-            Some(first_wrong) => Err(Verdict::diverge_at(&DUMP, "dump", first_wrong)),
+            Some(offset) => Err(Verdict::diverge_at(&DUMP, "dump", self.layout.ram.address(offset))),
         }
     }
 
@@ -423,9 +426,20 @@ impl GuestMemoryModel {
         Ok(())
     }
 
+    /// The address of the first byte in which RAM from `address` on differs from these bytes, which all lie in it.
+    fn first_difference(&self, address: u64, bytes: &[u8]) -> Option<u64> {
+        let start = self.layout.offset(address);
+        self.memory.first_difference(start, bytes).map(|offset| address + (offset - start))
+    }
+
+    /// Copies RAM from `address` on, which all lies in it.
+    fn copy_to(&self, address: u64, target: &mut [u8]) {
+        self.memory.copy_to(self.layout.offset(address), target);
+    }
+
     #[inline]
     fn store(&mut self, owner: Owner, address: u64, value: u64, size: u8) {
-        self.memory.store(address, value, size);
+        self.memory.store(self.layout.offset(address), value, size);
         self.kill(owner, Lines::touched(address, u64::from(size)));
     }
 

@@ -10,6 +10,8 @@ crate::numbers! {
     pub const MAX_MEMORY_BYTES: u64 = 1 << 36;
     /// Dump and restore exist for memories up to this size, in bytes; in larger ones they are skipped.
     pub const DUMP_LIMIT_BYTES: u64 = 1 << 20;
+    /// The most ranges of RAM of a setup.
+    pub const MAX_RAM_RANGES: usize = 4;
     /// The most device regions of a setup.
     pub const MAX_DEVICES: usize = 3;
     /// The largest device region, in bytes.
@@ -22,15 +24,43 @@ crate::numbers! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
-    /// The memory's size in bytes, at most [`MAX_MEMORY_BYTES`].
+    /// The memory's size in bytes, at most [`MAX_MEMORY_BYTES`]: the sum of all ranges of RAM.
     #[serde(with = "crate::hex")]
     pub memory_size: u64,
+    /// Where RAM lies: ranges sorted by base, disjoint, at most [`MAX_RAM_RANGES`]. Two may meet, and then lie apart in
+    /// the host. Without any, RAM is one range from address 0 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ram: Vec<RamRange>,
     /// Whether scalar accesses must be aligned to their size.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strict_alignment: bool,
     /// Device regions: sorted by base, disjoint, at most [`MAX_DEVICES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceSetup>,
+}
+
+/// A range of RAM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
+#[serde(deny_unknown_fields)]
+pub struct RamRange {
+    /// The first guest physical address.
+    #[serde(with = "crate::hex")]
+    pub base: u64,
+    /// The size in bytes: at least 1.
+    #[serde(with = "crate::hex")]
+    pub bytes: u64,
+}
+
+impl RamRange {
+    /// The first guest physical address after the range: at most 2^64 - 1.
+    #[must_use]
+    pub const fn end(&self) -> u64 {
+        self.base.saturating_add(self.bytes)
+    }
+
+    fn is_valid(&self) -> bool {
+        self.bytes != 0 && self.base.checked_add(self.bytes).is_some()
+    }
 }
 
 /// A device region, inside or outside of memory. Where it covers memory, the device answers.
@@ -63,16 +93,42 @@ impl DeviceSetup {
 }
 
 impl Setup {
-    /// Memory only.
+    /// Memory only, from address 0 on.
     #[must_use]
-    pub fn flat(memory_size: u64) -> Self {
-        Setup { memory_size, strict_alignment: false, devices: Vec::new() }
+    pub const fn flat(memory_size: u64) -> Self {
+        Setup { memory_size, ram: Vec::new(), strict_alignment: false, devices: Vec::new() }
+    }
+
+    /// Memory only, in these ranges, which are sorted by base.
+    #[must_use]
+    pub fn ranges(ram: Vec<RamRange>) -> Self {
+        let memory_size = ram.iter().map(|range| range.bytes).sum();
+        Setup { ram, ..Setup::flat(memory_size) }
+    }
+
+    /// Whether RAM is one range from address 0 on.
+    #[must_use]
+    pub fn is_flat(&self) -> bool {
+        self.ram.is_empty()
     }
 
     /// Says what is wrong with a setup that a person wrote.
     pub fn check(&self) -> Result<(), &'static str> {
         if self.memory_size > MAX_MEMORY_BYTES {
             return Err("memory_size is above 64 GiB");
+        }
+        if self.ram.len() > MAX_RAM_RANGES {
+            return Err("more than 4 ranges of ram");
+        }
+        if !self.ram.iter().all(RamRange::is_valid) {
+            return Err("a range of ram has no bytes, or ends beyond 2^64 - 1");
+        }
+        if self.ram.windows(2).any(|pair| pair[1].base < pair[0].end()) {
+            return Err("ranges of ram overlap or are not sorted by base");
+        }
+        let sum = self.ram.iter().fold(0_u64, |sum, range| sum.saturating_add(range.bytes));
+        if !self.ram.is_empty() && sum != self.memory_size {
+            return Err("memory_size is not the sum of the ranges of ram");
         }
         if self.devices.len() > MAX_DEVICES {
             return Err("more than 3 devices");
@@ -91,6 +147,21 @@ impl Setup {
     /// The nearest valid setup: what decoding arbitrary bytes ends with.
     #[must_use]
     pub fn normalised(mut self) -> Self {
+        self.ram.iter_mut().for_each(|range| range.bytes = range.bytes.min(MAX_MEMORY_BYTES / MAX_RAM_RANGES as u64));
+        self.ram.retain(RamRange::is_valid);
+        self.ram.sort_by_key(|range| range.base);
+        let mut end = 0;
+        self.ram.retain(|range| {
+            let fits = end <= range.base;
+            if fits {
+                end = range.end();
+            }
+            fits
+        });
+        self.ram.truncate(MAX_RAM_RANGES);
+        if !self.ram.is_empty() {
+            self.memory_size = self.ram.iter().map(|range| range.bytes).sum();
+        }
         self.memory_size = self.memory_size.min(MAX_MEMORY_BYTES);
         self.devices.retain(DeviceSetup::is_valid);
         self.devices.sort_by_key(|device| device.base);
@@ -113,7 +184,8 @@ impl Setup {
     }
 
     /// The addresses near which things happen. Version 1 of the wire format writes addresses relative to these, so the
-    /// table is frozen: 0, the end, the last address, the device regions, the shard borders, and powers of two.
+    /// table is frozen: 0, the end, the last address, the device regions, the shard borders, and powers of two. Where
+    /// RAM lies in ranges, their ends come first and their borders stand in the places of the shards'.
     #[must_use]
     pub fn edges(&self) -> [u64; EDGES] {
         let mut edges = [0; EDGES];
@@ -124,6 +196,7 @@ impl Setup {
         edges[5] = 1 << 32;
         edges[6] = 1 << 47;
         edges[7] = 1 << 63;
+        edges[31] = 0x40;
         for (index, device) in self.devices.iter().take(MAX_DEVICES).enumerate() {
             edges[8 + 2 * index] = device.base;
             edges[9 + 2 * index] = device.end();
@@ -132,8 +205,22 @@ impl Setup {
             *edge = (border * self.shard_size()).min(self.memory_size);
         }
         edges[29] = self.memory_size / 2;
+        if let Some(last) = self.ram.last() {
+            edges[1] = last.end();
+            for (index, edge) in edges[13..29].iter_mut().enumerate() {
+                let range = self.ram[index / 4 % self.ram.len()];
+                *edge = match index % 4 {
+                    0 => range.base,
+                    1 => range.end(),
+                    2 => range.base.wrapping_add(range.bytes / 2),
+                    _ => range.end() & !0x3f,
+                };
+            }
+            edges[29] = self.ram[0].end();
+            edges[30] = last.base;
+            return edges;
+        }
         edges[30] = self.memory_size.saturating_sub(self.memory_size % SHARDS);
-        edges[31] = 0x40;
         edges
     }
 }
@@ -146,7 +233,6 @@ mod tests {
     fn normalised_setups_pass_the_check() {
         let device = |base, size| DeviceSetup { base, size, faulty_register: None };
         let setup = Setup {
-            memory_size: u64::MAX,
             strict_alignment: true,
             devices: vec![
                 device(u64::MAX, 2),
@@ -155,10 +241,23 @@ mod tests {
                 device(0, 0),
                 device(0x1000, 16),
             ],
+            ..Setup::flat(u64::MAX)
         };
         assert!(setup.check().is_err());
         let setup = setup.normalised();
         assert_eq!(setup.check(), Ok(()));
         assert_eq!(setup.devices, [device(0x1000, 16), device(0x2000, 64)]);
+    }
+
+    #[test]
+    fn normalised_ranges_are_sorted_and_disjoint() {
+        let range = |base, bytes| RamRange { base, bytes };
+        let ram = vec![range(0x2000, 0x1000), range(u64::MAX, 2), range(0x1000, 0x1000), range(0x1800, 1), range(9, 0)];
+        let setup = Setup { ram, ..Setup::flat(7) };
+        assert!(setup.check().is_err());
+        let setup = setup.normalised();
+        assert_eq!(setup, Setup::ranges(vec![range(0x1000, 0x1000), range(0x2000, 0x1000)]));
+        assert_eq!(setup.check(), Ok(()));
+        assert!(Setup { memory_size: 0x2001, ..setup }.check().is_err());
     }
 }

@@ -74,6 +74,7 @@ impl Subject<GuestMemory> for OwnMemory {
     const HEALTH: Health = Health::Sound;
     /// What it does not promise, and nothing more. `cargo run --release -- list --json` explains each freedom.
     const CONTRACT: GuestMemoryContract = GuestMemoryContract {
+        flat_ram: true,
         no_devices: true,
         no_strict_alignment: true,
         no_reservations: true,

@@ -85,7 +85,7 @@ pub struct Deviating<D> {
 impl<D: Deviation> Vcpu for Deviating<D> {
     const NAME: &'static str = D::HEALTH.id();
     const HEALTH: Health = D::HEALTH;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
     const REUSABLE: bool = D::REUSABLE;
     type Ram = Arc<PhysicalMemory>;
 

@@ -59,19 +59,20 @@ impl Footprint {
             }
             self.everything = false;
             self.ranges.clear();
-            self.ranges.push((0, u32::try_from(ram.size()).unwrap_or(u32::MAX)));
+            let ranges = &mut self.ranges;
+            ram.visit_ranges(|start, bytes| ranges.push((start, u32::try_from(bytes).unwrap_or(u32::MAX))));
         }
         if PAGES * PAGE_BYTES < ram.size() {
-            self.count_pages(ram.size());
+            self.count_pages();
         }
         let cleared = ram.clear(&self.ranges).is_ok();
         self.ranges.clear();
         cleared && self.pages <= PAGES
     }
 
-    fn count_pages(&mut self, size: u64) {
-        for &(address, length) in self.ranges.iter().filter(|(address, _)| *address < size) {
-            let last = address.saturating_add(u64::from(length)).min(size) / PAGE_BYTES;
+    fn count_pages(&mut self) {
+        for &(address, length) in &self.ranges {
+            let last = address.saturating_add(u64::from(length)) / PAGE_BYTES;
             for page in address / PAGE_BYTES..=last {
                 let counted = &mut self.counted[(page.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize % COUNTED];
                 self.pages += u64::from(*counted != page);

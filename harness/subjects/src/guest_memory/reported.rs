@@ -155,6 +155,7 @@ impl<B: BulkPath> Vcpu for ReportedMmu<B> {
     const CONTRACT: GuestMemoryContract = GuestMemoryContract {
         range_error_is_page_fault: true,
         failed_sc_keeps: true,
+        flat_ram: true,
         torn_bulk: true,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
         ..GuestMemoryContract::STRICT

@@ -1,8 +1,12 @@
-//! The hardened memory under test: [`PhysicalMemory`] alone and behind a [`SoftMmu`].
+//! The hardened memory under test: [`PhysicalMemory`] alone and behind a [`SoftMmu`], [`RegionMemory`] behind one.
 //!
-//! Nothing is claimed for either that the strict contract does not demand, except that memory alone has no devices.
+//! Nothing is claimed for them that the strict contract does not demand, except that physical memory is one range, and
+//! that memory alone has no devices.
 
-use super::hardened::{Alignment, GuestPhysAddr, OwnerIndex, PhysicalHandle, PhysicalMemory, RegionError, SoftMmu};
+use super::hardened::{
+    Alignment, GuestPhysAddr, LayoutError, OwnerIndex, PhysicalHandle, PhysicalMemory, RegionError, RegionMemory,
+    SoftMmu,
+};
 use super::recorded_devices::RecordedDevices;
 use super::subject::{Machine, Vcpu};
 use memtwin_models::guest_memory::{GuestMemoryContract, OWNERS, Setup};
@@ -12,8 +16,12 @@ use std::sync::Arc;
 impl Vcpu for PhysicalHandle {
     const NAME: &'static str = "physical_memory";
     const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract =
-        GuestMemoryContract { no_devices: true, no_strict_alignment: true, ..GuestMemoryContract::STRICT };
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract {
+        flat_ram: true,
+        no_devices: true,
+        no_strict_alignment: true,
+        ..GuestMemoryContract::STRICT
+    };
     const REUSABLE: bool = true;
     type Ram = Arc<PhysicalMemory>;
 
@@ -27,7 +35,7 @@ impl Vcpu for PhysicalHandle {
 impl Vcpu for SoftMmu {
     const NAME: &'static str = "soft_mmu";
     const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
     const REUSABLE: bool = true;
     type Ram = Arc<PhysicalMemory>;
 
@@ -36,6 +44,34 @@ impl Vcpu for SoftMmu {
         let mmu = soft_mmu(setup, devices, Arc::clone(&ram))?;
         Ok(Machine { handles: owners().map(|owner| mmu.for_owner(owner)), ram })
     }
+}
+
+impl Vcpu for SoftMmu<RegionMemory> {
+    const NAME: &'static str = "region_memory";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    const REUSABLE: bool = true;
+    type Ram = Arc<RegionMemory>;
+
+    fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
+        let ram = region_memory(setup)?;
+        let mmu = soft_mmu(setup, devices, Arc::clone(&ram))?;
+        Ok(Machine { handles: owners().map(|owner| mmu.for_owner(owner)), ram })
+    }
+}
+
+/// Hardened memory in the setup's ranges.
+pub(crate) fn region_memory(setup: &Setup) -> Result<Arc<RegionMemory>, Unsupported> {
+    let flat = setup.is_flat().then_some((GuestPhysAddr::new(0), setup.memory_size));
+    let ranges = setup.ram.iter().map(|range| (GuestPhysAddr::new(range.base), range.bytes));
+    let memory = RegionMemory::new(flat.into_iter().chain(ranges)).map_err(|error| {
+        Unsupported(match error {
+            LayoutError::Wraps => "a range of RAM wraps the address space",
+            LayoutError::Overlaps => "two ranges of RAM overlap",
+            LayoutError::Refused(_) => "the host refuses the address space for a memory of this size",
+        })
+    })?;
+    Ok(Arc::new(memory))
 }
 
 /// The owners of a setup's handles.
@@ -54,11 +90,11 @@ pub(crate) fn lazy_memory(size_bytes: u64) -> Result<Arc<PhysicalMemory>, Unsupp
 }
 
 /// The hardened view of the first owner, with the setup's devices.
-pub(crate) fn soft_mmu(
+pub(crate) fn soft_mmu<M>(
     setup: &Setup,
     devices: &Arc<RecordedDevices>,
-    ram: Arc<PhysicalMemory>,
-) -> Result<SoftMmu, Unsupported> {
+    ram: Arc<M>,
+) -> Result<SoftMmu<M>, Unsupported> {
     let alignment = if setup.strict_alignment { Alignment::Strict } else { Alignment::Any };
     let mut mmu = SoftMmu::new(ram, OwnerIndex(0), alignment);
     for (index, device) in setup.devices.iter().enumerate() {

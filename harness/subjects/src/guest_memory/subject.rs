@@ -5,7 +5,9 @@
 //! method is judged for what it did and never for what it shows of itself.
 
 use super::footprint::Footprint;
-use super::hardened::{Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, PhysicalMemory, VmError};
+use super::hardened::{
+    Fault, GuestPhysAddr, GuestRange, Memory, MemoryAccess, MemoryError, PhysicalMemory, RegionMemory, VmError,
+};
 use super::recorded_devices::RecordedDevices;
 use memtwin_models::guest_memory::{
     DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, OWNERS, Op, Outcome, Owner, Seen, Setup, View,
@@ -46,6 +48,14 @@ pub trait Ram {
     fn size(&self) -> u64;
     /// Fills `buffer` from `address` on.
     fn show(&self, address: u64, buffer: &mut [u8]) -> Result<(), VmError>;
+    /// Fills `buffer`, which has the memory's size, with all bytes in the order of their addresses.
+    fn show_all(&self, buffer: &mut [u8]) -> Result<(), VmError> {
+        self.show(0, buffer)
+    }
+    /// Calls `visit` with the address and the size in bytes of each range.
+    fn visit_ranges(&self, mut visit: impl FnMut(u64, u64)) {
+        visit(0, self.size());
+    }
     /// Makes the bytes of the ranges, each an address and a length in bytes, zero and kills the reservations there;
     /// bytes beyond the end are left out.
     fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError>;
@@ -63,6 +73,36 @@ impl Ram for Arc<PhysicalMemory> {
     fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError> {
         let range = |&(start, length): &(u64, u32)| GuestRange::between(start, start.saturating_add(u64::from(length)));
         PhysicalMemory::clear(self, ranges.iter().map(range))
+    }
+}
+
+impl Ram for Arc<RegionMemory> {
+    fn size(&self) -> u64 {
+        Memory::size(&**self)
+    }
+
+    fn show(&self, address: u64, buffer: &mut [u8]) -> Result<(), VmError> {
+        self.load_bulk(GuestPhysAddr::new(address), buffer)
+    }
+
+    fn show_all(&self, buffer: &mut [u8]) -> Result<(), VmError> {
+        let mut rest = buffer;
+        for range in self.ranges() {
+            let length = usize::try_from(range.length()).unwrap_or(usize::MAX).min(rest.len());
+            let (bytes, others) = rest.split_at_mut(length);
+            self.show(range.start(), bytes)?;
+            rest = others;
+        }
+        Ok(())
+    }
+
+    fn visit_ranges(&self, mut visit: impl FnMut(u64, u64)) {
+        self.ranges().for_each(|range| visit(range.start(), range.length()));
+    }
+
+    fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError> {
+        let range = |&(start, length): &(u64, u32)| GuestRange::between(start, start.saturating_add(u64::from(length)));
+        RegionMemory::clear(self, ranges.iter().map(range))
     }
 }
 
@@ -109,7 +149,7 @@ impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
         if view.dump_wanted && self.has_dump() {
             // At most the dump limit, so the cast below cannot lose anything.
             dump.resize(usize::try_from(self.setup.memory_size).unwrap_or(0), 0);
-            view.dump = self.machine.ram.show(0, &mut dump).is_ok().then_some(dump);
+            view.dump = self.machine.ram.show_all(&mut dump).is_ok().then_some(dump);
         }
         view.bytes.clear();
         for &(address, length) in &view.ranges_wanted {

@@ -25,7 +25,7 @@ pub(super) fn changes_nothing(layout: &Layout, op: &Op, seen: &Outcome, divergen
         Op::InvalidateReservation { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => return false,
     };
     let is_beyond = route == Route::Refused(Refusal::Range)
-        && (matches!(*op, Op::Write { address, .. } | Op::WriteBulk { address, .. } if layout.memory_size <= address.0));
+        && (matches!(*op, Op::Write { address, .. } | Op::WriteBulk { address, .. } if layout.ram.runs().all(|run| run.end() <= address.0)));
     !meets_device(route) && (only_looks || is_beyond || divergence.law == ERROR_CLASS.name)
 }
 
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn only_what_changes_nothing_for_certain_is_followed() {
         let device = DeviceSetup { base: 0x40, size: 16, faulty_register: None };
-        let setup = Setup { memory_size: 0x100, strict_alignment: false, devices: vec![device] };
+        let setup = Setup { devices: vec![device], ..Setup::flat(0x100) };
         let layout = Layout::new(&setup, &GuestMemoryContract::STRICT);
         let owner = Owner::new_folded(0);
         let length = TransferLength::new_folded;

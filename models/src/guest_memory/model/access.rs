@@ -5,6 +5,7 @@
 use super::super::contract::GuestMemoryContract;
 use super::super::outcome::Error;
 use super::super::setup::{DeviceSetup, Setup};
+use super::ram::Ram;
 
 /// Where an access goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(super) enum Refusal {
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) memory_size: u64,
+    pub(super) ram: Ram,
+    pub(super) is_flat: bool,
     pub(super) strict_alignment: bool,
     pub(super) devices: Vec<DeviceSetup>,
     pub(super) contract: GuestMemoryContract,
@@ -58,6 +61,8 @@ impl Layout {
     pub(super) fn new(setup: &Setup, contract: &GuestMemoryContract) -> Self {
         let mut layout = Layout {
             memory_size: 0,
+            ram: Ram::default(),
+            is_flat: true,
             strict_alignment: false,
             devices: Vec::new(),
             contract: *contract,
@@ -72,6 +77,8 @@ impl Layout {
 
     pub(super) fn reset(&mut self, setup: &Setup) {
         self.memory_size = setup.memory_size;
+        self.ram.reset(setup);
+        self.is_flat = setup.is_flat();
         self.strict_alignment = setup.strict_alignment;
         self.devices.clone_from(&setup.devices);
         let first = setup.devices.iter().map(|device| device.base).min().unwrap_or(u64::MAX);
@@ -89,8 +96,7 @@ impl Layout {
     pub(super) fn is_plain(&self, address: u64, size: u8) -> bool {
         let length = u64::from(size);
         matches!(size, 1 | 2 | 4 | 8)
-            && address < self.memory_size
-            && length <= self.memory_size - address
+            && self.ram.offset(address, length).is_some()
             && address & (length - 1) & self.alignment_mask == 0
             && (address + length <= self.devices_span.0 || self.devices_span.1 <= address)
     }
@@ -156,7 +162,13 @@ impl Layout {
         }
     }
 
-    /// The distance of an address from the shard border below it, in bytes. Only for addresses within the memory.
+    /// Where in memory the byte at an address lies. Only for addresses in RAM or at the end of a run of it.
+    #[inline]
+    pub(super) fn offset(&self, address: u64) -> u64 {
+        self.ram.offset(address, 0).unwrap_or(address)
+    }
+
+    /// The distance of an offset of memory from the shard border below it, in bytes. Only for offsets within memory.
     #[inline]
     pub(super) fn offset_in_shard(&self, address: u64) -> u64 {
         let product = u128::from(address) * u128::from(self.shard_reciprocal);
@@ -174,7 +186,8 @@ impl Layout {
         {
             return route;
         }
-        if end <= self.memory_size { Route::Memory } else { Route::Refused(Refusal::Range) }
+        let is_ram = self.ram.offset(address, end - address).is_some();
+        if is_ram { Route::Memory } else { Route::Refused(Refusal::Range) }
     }
 
     fn device(&self, address: u64, end: u64) -> Option<Route> {
@@ -188,7 +201,7 @@ impl Layout {
     }
 
     fn without_bytes(&self, address: u64) -> Route {
-        if address <= self.memory_size {
+        if self.ram.offset(address, 0).is_some() {
             Route::Memory
         } else if self.contract.zero_length_anywhere {
             Route::Open
@@ -207,9 +220,9 @@ mod tests {
     fn the_checks_come_in_their_order() {
         let device = |base| DeviceSetup { base, size: 16, faulty_register: None };
         let setup = Setup {
-            memory_size: 0x100,
             strict_alignment: true,
             devices: vec![device(0x40), device(0x50), device(0xf8)],
+            ..Setup::flat(0x100)
         };
         let layout = Layout::new(&setup, &GuestMemoryContract::STRICT);
         let scalar = |address, size| layout.scalar(address, size);
@@ -233,7 +246,7 @@ mod tests {
         let device = |base| DeviceSetup { base, size: 16, faulty_register: None };
         for strict_alignment in [false, true] {
             for devices in [vec![], vec![device(0x40)], vec![device(0x20), device(0x48)], vec![device(0x80)]] {
-                let setup = Setup { memory_size: 0x7d, strict_alignment, devices };
+                let setup = Setup { strict_alignment, devices, ..Setup::flat(0x7d) };
                 let layout = Layout::new(&setup, &GuestMemoryContract::STRICT);
                 let accesses =
                     (0..0xa0).chain([u64::MAX - 3]).flat_map(|address| (0..=9).map(move |size| (address, size)));

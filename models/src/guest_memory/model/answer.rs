@@ -71,7 +71,7 @@ impl GuestMemoryModel {
             },
             Op::WriteBulk { owner, address, seed, length } => match self.layout.bulk(address.0, length.bytes()) {
                 Route::Memory => {
-                    self.memory.store_bytes(address.0, payload_of(seed, length));
+                    self.memory.store_bytes(self.layout.offset(address.0), payload_of(seed, length));
                     self.kill(owner, Lines::touched(address.0, length.bytes().into()));
                     Answer::Done
                 }
@@ -84,7 +84,11 @@ impl GuestMemoryModel {
             {
                 return None;
             }
-            Op::Dump { .. } => self.bytes(0, self.layout.memory_size),
+            Op::Dump { .. } => {
+                let mut bytes = vec![0; usize::try_from(self.layout.memory_size).unwrap_or(0)];
+                self.memory.copy_to(0, &mut bytes);
+                Answer::Bytes(0, bytes)
+            }
             Op::Restore { payload, .. } if u64::from(payload.length) != self.layout.memory_size => Answer::Refused,
             Op::Restore { payload, .. } => {
                 self.memory.store_everywhere(payload);
@@ -100,7 +104,7 @@ impl GuestMemoryModel {
 
     fn value(&self, route: Route, address: u64, size: u8) -> Option<Answer> {
         match route {
-            Route::Memory => Some(Answer::Value(self.memory.load(address, size))),
+            Route::Memory => Some(Answer::Value(self.memory.load(self.layout.offset(address), size))),
             Route::Refused(_) => Some(Answer::Refused),
             Route::Device { .. } | Route::Open => None,
         }
@@ -108,7 +112,7 @@ impl GuestMemoryModel {
 
     fn bytes(&self, address: u64, length: u64) -> Answer {
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        self.memory.copy_to(address, &mut bytes);
+        self.copy_to(address, &mut bytes);
         Answer::Bytes(address, bytes)
     }
 }

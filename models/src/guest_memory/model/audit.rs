@@ -34,8 +34,8 @@ pub(super) fn audit(layout: &Layout, memory: &FlatMemory, view: &View) -> Verdic
         if dump.len() as u64 != layout.memory_size {
             return Verdict::diverge(&MEMORY_SIZE, "state");
         }
-        if let Some(address) = memory.first_difference(0, dump) {
-            return Verdict::diverge_at(&FLAT_MEMORY, "state", address);
+        if let Some(offset) = memory.first_difference(0, dump) {
+            return Verdict::diverge_at(&FLAT_MEMORY, "state", layout.ram.address(offset));
         }
     }
     if view.bytes.is_empty() {
@@ -46,8 +46,9 @@ pub(super) fn audit(layout: &Layout, memory: &FlatMemory, view: &View) -> Verdic
         let Some((bytes, rest)) = shown.split_at_checked(length as usize) else {
             return Verdict::diverge_at(&FLAT_MEMORY, "state", address + shown.len() as u64);
         };
-        if let Some(address) = memory.first_difference(address, bytes) {
-            return Verdict::diverge_at(&FLAT_MEMORY, "state", address);
+        let start = layout.offset(address);
+        if let Some(offset) = memory.first_difference(start, bytes) {
+            return Verdict::diverge_at(&FLAT_MEMORY, "state", address + (offset - start));
         }
         shown = rest;
     }
@@ -58,10 +59,12 @@ pub(super) fn audit(layout: &Layout, memory: &FlatMemory, view: &View) -> Verdic
 /// place.
 fn want_touched(layout: &Layout, memory: &FlatMemory, ranges: &mut Vec<(u64, u32)>) {
     let mut left = RANGES_LIMIT_BYTES;
-    memory.visit_touched(|address, length| {
+    memory.visit_touched(|offset, length| {
         let length = length.min(left);
         left -= length;
-        want_outside_devices(layout, address, address + length, ranges);
+        layout.ram.visit(offset, length, |address, length| {
+            want_outside_devices(layout, address, address + length, ranges);
+        });
     });
     ranges.sort_unstable();
     // Devices lie between ranges that do not meet, so joining those that do covers none.

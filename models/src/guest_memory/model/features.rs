@@ -146,13 +146,13 @@ enum Position {
     AcrossDevice,
     /// Right before or right after a device.
     BesideDevice,
-    /// More than a page beyond the end of memory.
+    /// Below all RAM, or more than a page beyond the end of a run of it.
     FarBeyondEnd,
-    /// Begins at the end of memory or up to a page beyond.
+    /// Begins at the end of a run or up to a page beyond.
     BeyondEnd,
-    /// Begins in memory and ends beyond it.
+    /// Begins in a run and ends beyond it.
     AcrossEnd,
-    /// Ends where memory ends.
+    /// Ends where a run ends.
     AtEnd,
     /// Over two shard borders or more.
     AcrossShards,
@@ -219,10 +219,11 @@ fn place(layout: &Layout, address: u64, length: u64) -> Position {
             };
         }
     }
-    if layout.memory_size <= end {
-        return place_at_end(layout, address, end);
+    let Some(run) = layout.ram.run_from_below(address) else { return Position::FarBeyondEnd };
+    if run.end() <= end {
+        return place_at_end(run.end(), address, end);
     }
-    let from_border = layout.offset_in_shard(address);
+    let from_border = layout.offset_in_shard(run.offset + (address - run.base));
     let past_border = from_border + length;
     if layout.shard_size < past_border {
         return if 2 * layout.shard_size < past_border { Position::AcrossShards } else { Position::AcrossShardBorder };
@@ -236,12 +237,12 @@ fn place(layout: &Layout, address: u64, length: u64) -> Position {
     if at_border { Position::AtShardBorder } else { place }
 }
 
-fn place_at_end(layout: &Layout, address: u64, end: u64) -> Position {
-    if end == layout.memory_size {
+fn place_at_end(run_end: u64, address: u64, end: u64) -> Position {
+    if end == run_end {
         Position::AtEnd
-    } else if address < layout.memory_size {
+    } else if address < run_end {
         Position::AcrossEnd
-    } else if address - layout.memory_size <= 4096 {
+    } else if address - run_end <= 4096 {
         Position::BeyondEnd
     } else {
         Position::FarBeyondEnd
@@ -258,7 +259,7 @@ mod tests {
     #[test]
     fn places_are_told_apart() {
         let device = DeviceSetup { base: 0x8000, size: 0x40, faulty_register: None };
-        let setup = Setup { memory_size: 0x2_0000, strict_alignment: false, devices: vec![device] };
+        let setup = Setup { devices: vec![device], ..Setup::flat(0x2_0000) };
         let layout = Layout::new(&setup, &GuestMemoryContract::STRICT);
         let cases = [
             (u64::MAX, 1, Position::AddressSpaceEnd),

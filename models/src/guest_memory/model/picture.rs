@@ -6,6 +6,7 @@ use super::super::outcome::{Outcome, POISON, Seen, View};
 use super::super::setup::{DUMP_LIMIT_BYTES, SHARDS};
 use super::GuestMemoryModel;
 use super::access::Route;
+use super::ram::Run;
 use crate::picture::{ByteRows, Layers, Mark, Panel, Picture, Row, Tone};
 
 /// Bytes in a row of the table of bytes.
@@ -15,7 +16,8 @@ const BYTE_ROWS: u64 = 4;
 
 /// The state before an op.
 pub(super) fn picture(model: &GuestMemoryModel, op: Option<&Op>) -> Picture {
-    Picture { panels: vec![memory(model, op), reservations(model, op), bytes(model, op)] }
+    let memory = if model.layout.is_flat { memory(model, op) } else { runs(model, op) };
+    Picture { panels: vec![memory, reservations(model, op), bytes(model, op)] }
 }
 
 /// The bytes that an op shows.
@@ -55,7 +57,7 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
             Some(ByteRows { start: address.0, allowed, seen })
         }
         Op::Dump { .. } if seen.result == Seen::Done && model.layout.memory_size <= DUMP_LIMIT_BYTES => {
-            Some(ByteRows { start: 0, allowed: of_memory(model, 0, seen.dump.len()), seen: seen.dump.clone() })
+            Some(ByteRows { start: model.layout.ram.address(0), allowed: whole(model), seen: seen.dump.clone() })
         }
         Op::Write { .. }
         | Op::StoreConditional { .. }
@@ -70,27 +72,54 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
 
 /// The bytes of the state that differ.
 pub(super) fn state_rows(model: &GuestMemoryModel, view: &View) -> Option<ByteRows> {
-    let rows = |start, seen: &[u8]| {
-        let rows = ByteRows { start, allowed: of_memory(model, start, seen.len()), seen: seen.to_vec() };
+    let rows = |start, allowed: Vec<u8>, seen: &[u8]| {
+        let rows = ByteRows { start, allowed, seen: seen.to_vec() };
         (rows.allowed != rows.seen).then_some(rows)
     };
-    let dump = view.dump.as_ref().and_then(|dump| rows(0, dump));
+    let dump = view.dump.as_ref().and_then(|dump| rows(model.layout.ram.address(0), whole(model), dump));
     dump.or_else(|| {
         let mut shown = view.bytes.as_slice();
         view.ranges_wanted.iter().find_map(|&(start, length)| {
             let (bytes, rest) = shown.split_at_checked(length as usize)?;
             shown = rest;
-            rows(start, bytes)
+            rows(start, of_memory(model, start, bytes.len()), bytes)
         })
     })
 }
 
-/// So many bytes of memory, or as many as there are.
+/// So many bytes of RAM, or as many as there are in a row.
 fn of_memory(model: &GuestMemoryModel, address: u64, length: usize) -> Vec<u8> {
-    let length = model.layout.memory_size.saturating_sub(address).min(length as u64);
+    let end = model.layout.ram.run_from_below(address).map_or(0, Run::end);
+    let length = end.saturating_sub(address).min(length as u64);
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    model.memory.copy_to(address, &mut bytes);
+    model.copy_to(address, &mut bytes);
     bytes
+}
+
+/// All bytes, in the order of a dump.
+fn whole(model: &GuestMemoryModel) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(model.layout.memory_size).unwrap_or(0)];
+    model.memory.copy_to(0, &mut bytes);
+    bytes
+}
+
+/// Runs of RAM, devices, and what the op asks for.
+fn runs(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
+    let mut layers = Layers::new("no memory is here");
+    for (index, run) in model.layout.ram.runs().enumerate() {
+        layers.lay(run.base, run.bytes, Tone::Plain, format!("RAM, run {index}, {:#x} bytes", run.bytes));
+    }
+    lay_devices(model, op, &mut layers);
+    layers.into_map("guest physical memory", Vec::new())
+}
+
+fn lay_devices(model: &GuestMemoryModel, op: Option<&Op>, layers: &mut Layers) {
+    for (index, device) in model.layout.devices.iter().enumerate() {
+        layers.lay(device.base, device.size.into(), Tone::Guarded, format!("device {index}"));
+    }
+    if let Some((op, (address, length))) = op.and_then(|op| Some((op, op.range()?))) {
+        layers.ask(address, length, OpKind::NAMES[op.kind() as usize]);
+    }
 }
 
 /// Shards that were written to, runs of those that were not, devices, and what the op asks for.
@@ -119,12 +148,7 @@ fn memory(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
         layers.lay(begin(shard), begin(next) - begin(shard), tone, format!("{name}, {state}"));
         shard = next;
     }
-    for (index, device) in model.layout.devices.iter().enumerate() {
-        layers.lay(device.base, device.size.into(), Tone::Guarded, format!("device {index}"));
-    }
-    if let Some((op, (address, length))) = op.and_then(|op| Some((op, op.range()?))) {
-        layers.ask(address, length, OpKind::NAMES[op.kind() as usize]);
-    }
+    lay_devices(model, op, &mut layers);
     let end = Mark { at: size, label: "memory ends".to_owned(), tone: Tone::Plain };
     layers.into_map("guest physical memory", vec![end])
 }
@@ -154,7 +178,8 @@ fn reservations(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
 /// What memory holds where the op asks.
 fn bytes(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
     let (address, length) = op.and_then(Op::range).unwrap_or((0, 0));
-    let end = address.saturating_add(length).min(model.layout.memory_size);
+    let run_end = model.layout.ram.run_from_below(address).map_or(0, Run::end);
+    let end = address.saturating_add(length).min(run_end);
     let mut rows = Vec::new();
     let mut start = address;
     while start < end && (rows.len() as u64) < BYTE_ROWS {

@@ -45,7 +45,7 @@ pub(super) fn allowed(model: &GuestMemoryModel, op: &Op) -> String {
 fn load(model: &GuestMemoryModel, route: Route, address: u64, size: u8) -> String {
     match route {
         Route::Memory | Route::Open => {
-            let value = model.memory.load(address, size);
+            let value = model.memory.load(model.layout.offset(address), size);
             format!("Ok({value:#x}): the {} at {address:#x}", count(size.into()))
         }
         Route::Device { index, offset } => {
@@ -100,7 +100,7 @@ fn read_bulk(model: &GuestMemoryModel, address: u64, length: u32) -> String {
         Route::Memory => {
             let mut shown = [0; SHOWN_BYTES];
             let shown = &mut shown[..SHOWN_BYTES.min(length as usize)];
-            model.memory.copy_to(address, shown);
+            model.copy_to(address, shown);
             format!("Ok: {} at {address:#x}{}", count(length.into()), beginning(shown))
         }
         Route::Device { index, offset } => {

@@ -99,6 +99,13 @@ fn bounds_diagnosis(setup: &Setup, (start, length): (u64, u64)) -> Option<String
     if meets_device {
         return Some(device_diagnosis(setup, (start, length)).to_owned());
     }
+    if !setup.is_flat() {
+        return Some(
+            "RAM lies in several ranges here. Probably a bound check takes the size for the end, adds a base where there \
+             is a hole, or takes ranges that meet for strangers."
+                .to_owned(),
+        );
+    }
     let over = end.checked_sub(setup.memory_size).filter(|over| *over != 0);
     over.map(|over| {
         format!(
@@ -117,7 +124,7 @@ fn failed_store<'a>(setup: &Setup, ops: &'a [Op], place: u64) -> Option<(usize, 
         let mixes = |device: &memtwin_models::guest_memory::DeviceSetup| {
             device.base < end && start < device.end() && !(device.base <= start && end <= device.end())
         };
-        (start..end).contains(&place) && (setup.memory_size < end || setup.devices.iter().any(mixes))
+        (start..end).contains(&place) && (setup.is_flat() && setup.memory_size < end || setup.devices.iter().any(mixes))
     })
 }
 

@@ -17,6 +17,9 @@ impl Export for GuestMemory {
         if !setup.devices.is_empty() {
             return Err(NoTest::Refused("its setup has devices, whose calls only memtwin sees"));
         }
+        if !setup.is_flat() {
+            return Err(NoTest::Refused("its RAM lies in ranges, and the trait of the test has one from address 0 on"));
+        }
         let mut model = GuestMemoryModel::new(setup, &GuestMemoryContract::STRICT);
         let (size, strict) = (setup.memory_size, setup.strict_alignment);
         let is_changed = ops.iter().any(|op| !matches!(op, Op::MemorySize { .. } | Op::Dump { .. }));

@@ -6,8 +6,8 @@ use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DUMP_LIMIT_BYTES, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES, OWNERS, Op,
-    OpKind, Owner, Setup, TransferLength,
+    DUMP_LIMIT_BYTES, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES,
+    MAX_RAM_RANGES, OWNERS, Op, OpKind, Owner, RamRange, Setup, TransferLength,
 };
 use memtwin_models::vocabulary::told;
 
@@ -39,6 +39,8 @@ pub struct GuestMemoryGenerator {
     /// Instead of swarm mixes.
     fixed: Option<Mix>,
     memory_size: u64,
+    /// Where RAM lies, if not from 0 on.
+    ranges: Vec<RamRange>,
     strict_alignment: bool,
     edges: [u64; EDGES],
     kinds: WeightedTable<OpKind>,
@@ -80,6 +82,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             contract: *contract,
             fixed: None,
             memory_size: 0,
+            ranges: Vec::new(),
             strict_alignment: false,
             edges: [0; EDGES],
             kinds: WeightedTable::of(OpKind::Read),
@@ -99,9 +102,11 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
         self.memory_size = setup.memory_size;
+        self.ranges.clone_from(&setup.ram);
         self.strict_alignment = setup.strict_alignment;
         self.edges = setup.edges();
-        (self.recent, self.next_recent) = ([(setup.memory_size / 2, 8); RECENT], 0);
+        let first = setup.ram.first().map_or(setup.memory_size / 2, |range| range.base);
+        (self.recent, self.next_recent) = ([(first, 8); RECENT], 0);
         self.reserved = [(0, 8); OWNERS as usize];
         let mix = self.fixed.unwrap_or_else(|| self.draw_mix(random));
         self.longest_transfer = mix.longest_transfer_bytes;
@@ -261,7 +266,8 @@ impl GuestMemoryGenerator {
     /// Uniform addresses reach nothing. One in 6, 12, 24 or 48 of a trace lies up to 1,023 bytes round any edge of the
     /// setup, devices and the last address among them. Nearly half lie at one of the last eight places touched, behind
     /// it, before it or a little aside; three in sixteen right before an edge, so that some cross it; the others in a
-    /// window of up to 64 KiB. Where setups are strict about it, 15 scalars in 16 are aligned.
+    /// window of up to 64 KiB. Where RAM lies in ranges, a quarter lies at their borders, as likely across them, and
+    /// the window is the first 64 KiB of any. Where setups are strict about it, 15 scalars in 16 are aligned.
     #[told(PLACE)]
     #[inline]
     fn place(&self, length: u64, random: &mut Random) -> u64 {
@@ -284,9 +290,14 @@ impl GuestMemoryGenerator {
         // So many bytes before the edge that some accesses cross it.
         let back = ((detail & 0xffff) * (length + 9)) >> 16;
         let edge = self.edges[13 + index % 19].wrapping_sub(back).wrapping_add((bits >> 60) & 7);
-        let uniform = self.window_base + (((bits >> 32) * self.window_bytes) >> 32);
-        let inside = self.fold(select(208 <= choice, edge, uniform), length);
-        select(choice < 128, near, inside)
+        if self.ranges.is_empty() {
+            let uniform = self.window_base + (((bits >> 32) * self.window_bytes) >> 32);
+            let inside = self.fold(select(208 <= choice, edge, uniform), length);
+            return select(choice < 128, near, inside);
+        }
+        let range = self.ranges[index % self.ranges.len()];
+        let uniform = range.base + (((bits >> 32) * range.bytes.min(WINDOW_BYTES)) >> 32);
+        select(choice < 128, near, select(192 <= choice, edge, uniform))
     }
 
     /// The nearest address at which `length` bytes fit.
@@ -335,10 +346,22 @@ fn draw_device(memory_size: u64, random: &mut Random) -> DeviceSetup {
     DeviceSetup { base, size, faulty_register }
 }
 
+/// A device in flat memory, or in or about any of the ranges as if it began at 0.
+fn draw_device_near(ram: &[RamRange], memory_size: u64, random: &mut Random) -> DeviceSetup {
+    if ram.is_empty() {
+        return draw_device(memory_size, random);
+    }
+    let range = random.choose(ram);
+    let device = draw_device(range.bytes, random);
+    DeviceSetup { base: device.base.saturating_add(range.base), ..device }
+}
+
 /// Five memories in sixteen have 64 KiB, two some twenty bytes more or less, two one to four pages or up to two bytes
 /// less, two 1 MiB or a little less, one as many bits as chance says up to 30, one a power of two from 1 MiB to 64 GiB,
 /// and three are smaller than a page, down to nothing. None is larger than the contract serves. One setup in three is
-/// strict about alignment. Half have devices, one to three; a device lies in memory, at its end, behind it, at the end
+/// strict about alignment. In one of three, if the contract serves it, RAM lies in one to four ranges of up to 64 KiB,
+/// from 0 on or not, at 2 and 4 GiB or the end of the address space, which meet or have holes between them. Half have
+/// devices, one to three; a device lies in memory, at its end, behind it, at the end
 /// of the address space, or at 0x1000, and one in three has a register that answers with an error.
 #[told(SETUP)]
 fn draw_setup(contract: &GuestMemoryContract, random: &mut Random) -> Setup {
@@ -356,12 +379,44 @@ fn draw_setup(contract: &GuestMemoryContract, random: &mut Random) -> Setup {
     };
     let memory_size = memory_size.min(MAX_MEMORY_BYTES).min(contract.largest_memory_bytes);
     let strict_alignment = !contract.no_strict_alignment && random.one_in(3);
+    let ram = if contract.flat_ram || !random.one_in(3) { Vec::new() } else { draw_ram(contract, random) };
     let device_count = if contract.no_devices || random.one_in(2) { 0 } else { 1 + random.below(3) };
-    let mut devices: Vec<_> = (0..device_count).map(|_| draw_device(memory_size, random)).collect();
+    let mut devices: Vec<_> = (0..device_count).map(|_| draw_device_near(&ram, memory_size, random)).collect();
     if let [first, second, ..] = devices.as_mut_slice()
         && random.one_in(3)
     {
         second.base = first.end();
     }
-    Setup { memory_size, strict_alignment, devices }.normalised()
+    Setup { ram, strict_alignment, devices, ..Setup::flat(memory_size) }.normalised()
+}
+
+/// One to four ranges, each of up to 64 bytes, some pages more or less, or 64 KiB. The first begins at 0, at any of the
+/// first 16 pages, around 2 or 4 GiB or right below; half of the others meet the one before, the rest leave a hole of a
+/// few bytes, of pages, or of GiB. The last lies at the end of the address space one time in eight.
+fn draw_ram(contract: &GuestMemoryContract, random: &mut Random) -> Vec<RamRange> {
+    let most = contract.largest_memory_bytes.min(MAX_MEMORY_BYTES) / MAX_RAM_RANGES as u64;
+    let count = 1 + random.below(MAX_RAM_RANGES as u32);
+    let mut ram: Vec<RamRange> = Vec::new();
+    for index in 0..count {
+        let bytes = match random.below(4) {
+            0 => 1 + u64::from(random.below(64)),
+            1 => 65_536,
+            _ => 4096 * u64::from(1 + random.below(4)) - random.choose(&[0, 0, 0, 1, 8]),
+        };
+        let bytes = bytes.min(most).max(1);
+        let before = match ram.last() {
+            None => random.choose(&[0, 0, 1 << 31, 1 << 32, (1 << 31) - bytes, (1 << 32) - bytes]),
+            Some(last) => last.end(),
+        };
+        let hole = match random.below(8) {
+            0..=3 => 0,
+            4 => 1 + u64::from(random.below(64)),
+            5 => 4096 * u64::from(1 + random.below(16)),
+            6 => u64::from(1 + random.below(4)) << 30,
+            _ if index + 1 == count => u64::MAX - bytes - before,
+            _ => 1 << 40,
+        };
+        ram.push(RamRange { base: before.saturating_add(hole), bytes });
+    }
+    ram
 }

@@ -63,6 +63,15 @@ fn location(setup: &Setup, address: u64) -> String {
         let offset = address - setup.devices[index].base;
         return format!("{address:#x}, offset {offset:#x} of device {index}");
     }
+    if !setup.is_flat() {
+        let index = setup.ram.iter().position(|range| (range.base..range.end()).contains(&address));
+        return match index {
+            Some(index) => {
+                format!("{address:#x}, offset {:#x} of range {index} of RAM", address - setup.ram[index].base)
+            }
+            None => format!("{address:#x}, which is no RAM"),
+        };
+    }
     if setup.memory_size <= address {
         return format!("{address:#x}, {:#x} bytes beyond the end of memory", address - setup.memory_size);
     }
@@ -191,9 +200,15 @@ fn store_bytes(op: &Op, start: u64, length: u64) -> Option<Vec<u8>> {
 
 /// The landmarks round a place, one a line, with the op's range beside them.
 fn map(setup: &Setup, focus: u64, range: Option<(u64, u64)>) -> Vec<String> {
-    let mut marks: Vec<(u64, String)> =
-        vec![(0, "memory begins".to_owned()), (setup.memory_size, "memory ends".to_owned())];
-    let shard_size = setup.shard_size();
+    let mut marks: Vec<(u64, String)> = Vec::new();
+    for (index, range) in setup.ram.iter().enumerate() {
+        marks.push((range.base, format!("range {index} of RAM begins")));
+        marks.push((range.end(), format!("range {index} of RAM ends")));
+    }
+    if setup.is_flat() {
+        marks.extend([(0, "memory begins".to_owned()), (setup.memory_size, "memory ends".to_owned())]);
+    }
+    let shard_size = if setup.is_flat() { setup.shard_size() } else { 0 };
     if let Some(shard) = focus.checked_div(shard_size) {
         for shard in shard.saturating_sub(1)..=shard.saturating_add(1).min(15) {
             if 0 < shard && shard * shard_size < setup.memory_size {

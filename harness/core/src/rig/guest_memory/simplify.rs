@@ -2,7 +2,7 @@
 
 use crate::rig::Simplify;
 use memtwin_models::Payload;
-use memtwin_models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, Setup, TransferLength};
+use memtwin_models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength};
 
 /// Sizes that a reader knows by sight, the plainest first: the small configuration of the report, then smaller ones.
 const PLAIN_SIZES: [u64; 4] = [0x1_0000, 0x1000, 0x100, 0x10];
@@ -36,6 +36,10 @@ impl Simplify for GuestMemory {
                     simpler.push(smaller);
                 }
             }
+        }
+        if !setup.is_flat() {
+            simpler.extend(simpler_ranges(setup));
+            return simpler;
         }
         for plain in PLAIN_SIZES {
             if rank(plain) < rank(setup.memory_size) {
@@ -116,6 +120,12 @@ impl Simplify for GuestMemory {
     /// Setup and ops changed in step, so that what they have in common stays.
     fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         let mut simpler = Vec::new();
+        if !setup.is_flat() {
+            simpler.push((Setup { ram: Vec::new(), ..setup.clone() }, moved_to_flat(setup, ops)));
+            simpler.extend([0x1000, 0].into_iter().filter_map(|base| all_moved_down(setup, ops, base)));
+            simpler.extend(one_owner(ops).into_iter().map(|ops| (setup.clone(), ops)));
+            return simpler;
+        }
         for size in PLAIN_SIZES.into_iter().filter(|&size| rank(size) < rank(setup.memory_size)) {
             simpler.push((Setup { memory_size: size, ..setup.clone() }, moved_with_end(setup, ops, size)));
         }
@@ -123,6 +133,59 @@ impl Simplify for GuestMemory {
         simpler.extend(same_setup.map(|ops| (setup.clone(), ops)));
         simpler
     }
+}
+
+/// One range from 0 on, fewer ranges, smaller ones.
+fn simpler_ranges(setup: &Setup) -> Vec<Setup> {
+    let with = |ram: Vec<RamRange>| Setup { ram, ..setup.clone() }.normalised();
+    let mut simpler = vec![Setup { ram: Vec::new(), ..setup.clone() }];
+    for index in 0..setup.ram.len() {
+        if 1 < setup.ram.len() {
+            let mut fewer = setup.ram.clone();
+            fewer.remove(index);
+            simpler.push(with(fewer));
+        }
+        let RamRange { base, bytes } = setup.ram[index];
+        let smaller = PLAIN_SIZES.into_iter().rev().chain(halves(bytes)).filter(|&size| 0 < size && size < bytes);
+        for size in smaller {
+            // The end that is not named stays where it is, because what is wrong mostly shows at one.
+            for base in [base, base + (bytes - size)] {
+                let mut ram = setup.ram.clone();
+                ram[index] = RamRange { base, bytes: size };
+                simpler.push(with(ram));
+            }
+        }
+    }
+    simpler
+}
+
+/// All that lies from the first range of RAM on, moved down so that this begins at `base`.
+fn all_moved_down(setup: &Setup, ops: &[Op], base: u64) -> Option<(Setup, Vec<Op>)> {
+    let first = setup.ram.first()?.base;
+    let distance = first.checked_sub(base).filter(|distance| *distance != 0)?;
+    let down = |address: u64| if first <= address { address - distance } else { address };
+    let mut moved = setup.clone();
+    moved.ram.iter_mut().for_each(|range| range.base -= distance);
+    moved.devices.iter_mut().for_each(|device| device.base = down(device.base));
+    let op = |op: &Op| op.range().map_or(op.clone(), |(address, _)| with_address(op, GuestAddress(down(address))));
+    (moved.check().is_ok()).then(|| (moved, ops.iter().map(op).collect()))
+}
+
+/// Accesses to ranges of RAM as if these lay one behind the other from 0 on.
+fn moved_to_flat(setup: &Setup, ops: &[Op]) -> Vec<Op> {
+    let flat = |address: u64| {
+        let mut before = 0;
+        setup.ram.iter().find_map(|range| {
+            let offset = before;
+            before += range.bytes;
+            (range.base..=range.end()).contains(&address).then(|| offset + (address - range.base))
+        })
+    };
+    let moved = |op: &Op| match op.range().and_then(|(address, _)| flat(address)) {
+        Some(address) => with_address(op, GuestAddress(address)),
+        None => op.clone(),
+    };
+    ops.iter().map(moved).collect()
 }
 
 /// Accesses in the upper half keep their distance from the end when the memory's size changes.

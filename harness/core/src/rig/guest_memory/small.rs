@@ -3,7 +3,9 @@
 
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::Payload;
-use memtwin_models::guest_memory::{DeviceSetup, GuestAddress, GuestMemory, Op, Owner, Setup, TransferLength};
+use memtwin_models::guest_memory::{
+    DeviceSetup, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
+};
 
 /// The memory's size in bytes: sixteen shards of nine bytes.
 const MEMORY_BYTES: u64 = 0x90;
@@ -13,12 +15,15 @@ const BORDER: u64 = 9;
 const DEVICE: DeviceSetup = DeviceSetup { base: 0x40, size: 16, faulty_register: Some(8) };
 
 impl SmallWorld for GuestMemory {
-    /// Memory alone, and memory with a device in it that insists on alignment.
+    /// Memory alone, memory with a device in it that insists on alignment, and as much in three ranges, of which the first
+    /// two meet.
     fn small() -> Small<Self> {
         let flat = Setup::flat(MEMORY_BYTES);
         let strict = Setup { strict_alignment: true, devices: vec![DEVICE], ..flat.clone() };
+        let range = |base, bytes| RamRange { base, bytes };
+        let ranges = Setup::ranges(vec![range(0, BORDER), range(BORDER, 0x77), range(MEMORY_BYTES, 0x10)]);
         let start = |setup| Start { setup, opening: Vec::new() };
-        Small { starts: [flat, strict].map(start).into(), ops: ops() }
+        Small { starts: [flat, strict, ranges].map(start).into(), ops: ops() }
     }
 }
 

@@ -1,12 +1,12 @@
-//! The wire form of guest-memory setups and ops, version 1. The tag table is frozen: golden files read it for ever.
+//! The wire form of guest-memory setups and ops. The tag table of version 1 is frozen: golden files read it for ever.
 
 use crate::rig::Wire;
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DeviceSetup, EDGES, GuestAddress, GuestMemory, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, Op, OpKind, Owner,
-    Setup, TransferLength,
+    DeviceSetup, EDGES, GuestAddress, GuestMemory, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, MAX_RAM_RANGES, Op,
+    OpKind, Owner, RamRange, Setup, TransferLength,
 };
-use memtwin_models::wire::{Edges, Reader, Steps, Writer};
+use memtwin_models::wire::{Edges, Parts, Reader, Steps, Writer};
 
 /// The scalar sizes that have a tag of their own; index [`OTHER_SIZE`] means that a size byte follows the tag.
 const SIZES: [u8; 4] = [1, 2, 4, 8];
@@ -89,13 +89,19 @@ const fn tag_of() -> [[[u8; 5]; 4]; OpKind::ALL.len()] {
 }
 
 const STRICT_ALIGNMENT: u8 = 0x80;
+/// The optional part of a setup that says where RAM lies.
+const RAM: u8 = 0;
+/// Setups whose RAM lies in ranges have no evenly spaced edges.
+const PAGE_BYTES: u64 = 4096;
 
 impl Wire for GuestMemory {
     type Edges = Edges<EDGES>;
 
     fn edges(setup: &Setup) -> Self::Edges {
         // Edge 13 + n is the border of shard n: see `Setup::edges`.
-        Edges::new(setup.edges(), Steps { first: 13, count: 16, length: setup.shard_size() })
+        let shards = Steps { first: 13, count: 16, length: setup.shard_size() };
+        let steps = if setup.is_flat() { shards } else { Steps { first: 0, count: 1, length: PAGE_BYTES } };
+        Edges::new(setup.edges(), steps)
     }
 
     fn check_setup(setup: &Setup) -> Result<(), &'static str> {
@@ -107,7 +113,32 @@ impl Wire for GuestMemory {
         let memory_size = reader.varint();
         let memory_size = if memory_size <= MAX_MEMORY_BYTES { memory_size } else { memory_size % MAX_MEMORY_BYTES };
         let devices = (0..usize::from(flags & 0x7f) % (MAX_DEVICES + 1)).map(|_| read_device(reader)).collect();
-        Setup { memory_size, strict_alignment: flags & STRICT_ALIGNMENT != 0, devices }.normalised()
+        let strict_alignment = flags & STRICT_ALIGNMENT != 0;
+        Setup { strict_alignment, devices, ..Setup::flat(memory_size) }.normalised()
+    }
+
+    fn read_part(setup: &mut Setup, name: u8, part: &mut Reader<'_>) {
+        if name != RAM {
+            return;
+        }
+        let count = usize::from(part.byte()) % (MAX_RAM_RANGES + 1);
+        let range = |part: &mut Reader<'_>| RamRange { base: part.varint(), bytes: part.varint() };
+        let ram = (0..count).map(|_| range(part)).collect();
+        *setup = Setup { ram, ..std::mem::replace(setup, Setup::flat(0)) }.normalised();
+    }
+
+    fn write_parts(setup: &Setup, parts: &mut Parts) {
+        if setup.is_flat() {
+            return;
+        }
+        parts.add(RAM, |writer| {
+            #[allow(clippy::cast_possible_truncation)] // at most MAX_RAM_RANGES
+            writer.byte(setup.ram.len() as u8);
+            for range in &setup.ram {
+                writer.varint(range.base);
+                writer.varint(range.bytes);
+            }
+        });
     }
 
     fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {

@@ -6,12 +6,14 @@ use std::fmt::Write as _;
 
 impl Words for GuestMemory {
     fn setup_words(setup: &Setup) -> String {
-        let mut text = format!(
-            "{} bytes ({:#x}) of guest memory in 16 shards of {:#x}",
-            setup.memory_size,
-            setup.memory_size,
-            setup.shard_size()
-        );
+        let mut text = format!("{} bytes ({:#x}) of guest memory", setup.memory_size, setup.memory_size);
+        if setup.is_flat() {
+            let _ = write!(text, " in 16 shards of {:#x}", setup.shard_size());
+        }
+        for (index, range) in setup.ram.iter().enumerate() {
+            let at = if index == 0 { " at" } else { " and" };
+            let _ = write!(text, "{at} {:#x}..{:#x}", range.base, range.end());
+        }
         if setup.strict_alignment {
             text.push_str(", strict alignment");
         }

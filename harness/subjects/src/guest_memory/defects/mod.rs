@@ -22,8 +22,16 @@ pub mod gm_15_restore_forgets_last_shard;
 pub mod gm_16_failing_read_scribbles;
 pub mod gm_18_second_line_keeps_reservation;
 pub mod gm_19_wrong_allocator;
+pub mod gm_20_failed_store_conditional_keeps;
+pub mod gm_21_hole_is_memory;
+pub mod gm_22_meeting_ranges_are_strangers;
+pub mod gm_23_hole_is_not_counted;
+pub mod gm_24_address_zero_is_reserved;
+pub mod gm_25_any_store_kills;
 
 use super::deviation::Deviating;
+use super::hardened::SoftMmu;
+use super::region_deviation::WrongRegions;
 use super::subject::Adapter;
 use memtwin_models::Row;
 use memtwin_models::guest_memory::GuestMemory;
@@ -48,4 +56,10 @@ pub static ROWS: &[Row<GuestMemory>] = &[
     Row::of::<Adapter<Deviating<gm_16_failing_read_scribbles::Gm16>>>(),
     Row::of::<Adapter<Deviating<gm_18_second_line_keeps_reservation::Gm18>>>(),
     Row::of::<Adapter<Deviating<gm_19_wrong_allocator::Gm19>>>(),
+    Row::of::<Adapter<Deviating<gm_20_failed_store_conditional_keeps::Gm20>>>(),
+    Row::of::<Adapter<SoftMmu<WrongRegions<gm_21_hole_is_memory::Gm21>>>>(),
+    Row::of::<Adapter<SoftMmu<WrongRegions<gm_22_meeting_ranges_are_strangers::Gm22>>>>(),
+    Row::of::<Adapter<SoftMmu<WrongRegions<gm_23_hole_is_not_counted::Gm23>>>>(),
+    Row::of::<Adapter<Deviating<gm_24_address_zero_is_reserved::Gm24>>>(),
+    Row::of::<Adapter<Deviating<gm_25_any_store_kills::Gm25>>>(),
 ];

@@ -5,22 +5,28 @@
 //! - `shards`: which bytes a lock protects, and the only way to reach them;
 //! - `reservations`: load-reserved and store-conditional;
 //! - [`physical`]: these three put together as [`PhysicalMemory`];
+//! - [`region`]: memory in regions with holes between them, as [`RegionMemory`];
+//! - [`memory`]: what both offer;
 //! - [`mmio`]: device regions and the decision who answers an access;
-//! - [`soft_mmu`]: [`PhysicalMemory`] and devices behind one interface.
+//! - [`soft_mmu`]: memory and devices behind one interface.
 //!
 //! Has no defects, no hooks for tests, and no knowledge of the harness. The module depends on nothing but the standard
 //! library and `nix`, so that it can be carried into another project as it is.
 
 pub mod access;
 pub mod backing;
+pub mod memory;
 pub mod mmio;
 pub mod physical;
+pub mod region;
 pub(crate) mod reservations;
 pub(crate) mod shards;
 pub mod soft_mmu;
 
 pub use access::{AccessSize, Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, OwnerIndex, VmError};
 pub use backing::{Backing, LazyMapping};
+pub use memory::Memory;
 pub use mmio::{DeviceError, MmioDevice, RegionError};
 pub use physical::{PhysicalHandle, PhysicalMemory};
+pub use region::{LayoutError, RegionMemory};
 pub use soft_mmu::{Alignment, SoftMmu};

@@ -38,6 +38,9 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// The size of a line in bytes.
+    pub(crate) const BYTES: usize = 1 << LINE_SHIFT;
+
     /// The lines that `[pa, pa + length)` touches, cut at the end of the address space; `None` for no bytes.
     #[inline]
     pub(crate) const fn spanning(pa: GuestPhysAddr, length: u64) -> Option<Self> {

@@ -4,6 +4,7 @@
 //! reservations on devices, and transfers that would have to be divided between memory and a device.
 
 use super::access::{AccessSize, Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, OwnerIndex, VmError};
+use super::memory::Memory;
 use super::mmio::{MmioDevice, MmioMap, RegionError, Route};
 use super::physical::{PhysicalMemory, low_word};
 use std::sync::Arc;
@@ -19,18 +20,18 @@ pub enum Alignment {
 }
 
 /// One virtual CPU's view of memory and devices.
-#[derive(Debug, Clone)]
-pub struct SoftMmu {
-    memory: Arc<PhysicalMemory>,
+#[derive(Debug)]
+pub struct SoftMmu<M = PhysicalMemory> {
+    memory: Arc<M>,
     devices: MmioMap,
     alignment: Alignment,
     owner: OwnerIndex,
 }
 
-impl SoftMmu {
+impl<M> SoftMmu<M> {
     /// The view of `owner`, without devices.
     #[must_use]
-    pub fn new(memory: Arc<PhysicalMemory>, owner: OwnerIndex, alignment: Alignment) -> Self {
+    pub fn new(memory: Arc<M>, owner: OwnerIndex, alignment: Alignment) -> Self {
         SoftMmu { memory, devices: MmioMap::default(), alignment, owner }
     }
 
@@ -42,13 +43,14 @@ impl SoftMmu {
     /// The view of another virtual CPU: the same memory, the same devices.
     #[must_use]
     pub fn for_owner(&self, owner: OwnerIndex) -> Self {
-        SoftMmu { owner, ..self.clone() }
+        let (memory, devices) = (Arc::clone(&self.memory), self.devices.clone());
+        SoftMmu { memory, devices, alignment: self.alignment, owner }
     }
 
     /// The memory behind the devices.
     #[inline]
     #[must_use]
-    pub fn memory(&self) -> &Arc<PhysicalMemory> {
+    pub fn memory(&self) -> &Arc<M> {
         &self.memory
     }
 
@@ -93,7 +95,7 @@ impl SoftMmu {
     }
 }
 
-impl MemoryAccess for SoftMmu {
+impl<M: Memory> MemoryAccess for SoftMmu<M> {
     #[inline]
     fn read(&self, pa: GuestPhysAddr, size: u8) -> Result<u64, VmError> {
         match self.route_scalar(pa, size)? {

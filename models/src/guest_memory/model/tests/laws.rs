@@ -92,7 +92,7 @@ fn answers(result: Seen) -> impl FnOnce(&mut Outcome) {
 fn with_devices() -> Setup {
     let inside = DeviceSetup { base: 0x100, size: 0x20, faulty_register: None };
     let outside = DeviceSetup { base: 0x10_0000, size: 0x20, faulty_register: Some(4) };
-    Setup { memory_size: 0x1000, strict_alignment: false, devices: vec![inside, outside] }
+    Setup { devices: vec![inside, outside], ..Setup::flat(0x1000) }
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn audit_judges_what_is_shown() {
 #[test]
 fn a_large_memory_is_audited_where_it_was_touched() {
     let device = DeviceSetup { base: 0x2_0010, size: 0x20, faulty_register: None };
-    let setup = Setup { memory_size: 0x10_0008, strict_alignment: false, devices: vec![device] };
+    let setup = Setup { devices: vec![device], ..Setup::flat(0x10_0008) };
     let ops = [write(0x10_0000, 1, 8), write(0x2_0000, 1, 8), write(0x7_0fff, 1, 2), write(0x9_0000, 1, 1)];
     let bench = Bench::new(&setup).after(&ops);
     let mut view = View::default();

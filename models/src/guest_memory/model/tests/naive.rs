@@ -92,8 +92,7 @@ impl Naive {
             view.dump = Some(self.memory.clone());
         }
         for &(address, length) in &view.ranges_wanted {
-            let start = address as usize;
-            view.bytes.extend_from_slice(&self.memory[start..start + length as usize]);
+            view.bytes.extend((0..u64::from(length)).map(|distance| self.memory[self.index(address + distance)]));
         }
     }
 
@@ -121,7 +120,30 @@ impl Naive {
             }
         }
         let open = length == 0 && self.contract.zero_length_anywhere;
-        if end <= u128::from(self.setup.memory_size) || open { Ok(Target::Memory) } else { Err(range_error) }
+        let at_an_end = length == 0 && self.ranges().any(|(base, end)| start == base || start == end);
+        let is_ram = |byte: u128| self.ranges().any(|(base, end)| base <= byte && byte < end);
+        let in_ram = if length == 0 { at_an_end || is_ram(start) } else { (start..end).all(is_ram) };
+        if in_ram || open { Ok(Target::Memory) } else { Err(range_error) }
+    }
+
+    /// Where RAM begins and ends.
+    fn ranges(&self) -> impl Iterator<Item = (u128, u128)> {
+        let flat = self.setup.ram.is_empty().then_some((0, u128::from(self.setup.memory_size)));
+        let ranges =
+            self.setup.ram.iter().map(|range| (range.base.into(), u128::from(range.base) + u128::from(range.bytes)));
+        flat.into_iter().chain(ranges)
+    }
+
+    /// The place in memory of a byte of RAM.
+    fn index(&self, address: u64) -> usize {
+        let mut before = 0;
+        for (base, end) in self.ranges() {
+            if base <= u128::from(address) && u128::from(address) < end {
+                return (before + u128::from(address) - base) as usize;
+            }
+            before += end - base;
+        }
+        panic!("{address:#x} is not in RAM")
     }
 
     fn call(
@@ -146,7 +168,8 @@ impl Naive {
                 .call(device, Direction::Read, address, size, 0, seen)
                 .map_or(Seen::Error(Error::Other), Seen::Value),
             Ok(Target::Memory) => {
-                let bytes = &self.memory[address as usize..][..usize::from(size)];
+                let bytes: Vec<u8> =
+                    (0..u64::from(size)).map(|distance| self.memory[self.index(address + distance)]).collect();
                 Seen::Value(bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte)))
             }
         }
@@ -202,7 +225,7 @@ impl Naive {
         for (index, byte) in (0..).zip(bytes) {
             let address = address + index;
             *byte = match target {
-                Target::Memory => self.memory[address as usize],
+                Target::Memory => self.memory[self.index(address)],
                 Target::Device(device) => match self.call(device, Direction::Read, address, 1, 0, seen) {
                     Some(value) => value as u8,
                     None => return Seen::Error(Error::Other),
@@ -228,8 +251,9 @@ impl Naive {
     }
 
     fn store(&mut self, address: u64, bytes: &[u8]) {
-        for (index, &byte) in bytes.iter().enumerate() {
-            self.memory[address as usize + index] = byte;
+        for (distance, &byte) in (0..).zip(bytes) {
+            let index = self.index(address + distance);
+            self.memory[index] = byte;
         }
         self.kill(address, bytes.len() as u32);
     }
