@@ -57,7 +57,11 @@ impl Alone {
                 Op::MemorySize { owner } => {
                     let _ = black_box(handles[owner.index()].memory_size());
                 }
-                Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => {
+                Op::Dump { .. }
+                | Op::Restore { .. }
+                | Op::RestoreDump { .. }
+                | Op::MapDevice { .. }
+                | Op::UnmapDevice { .. } => {
                     unreachable!("the mixes have no ops on the whole memory")
                 }
             }

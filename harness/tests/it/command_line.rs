@@ -104,11 +104,11 @@ fn replay_says_what_passed() {
     room.file("traces/guest_memory/two.jsonl", format!("{HEADER}\n"));
     room.file("traces/README.md", "not a trace");
     let text = room.expect(0, &["replay", "traces"]);
-    // The first names its subject, the second runs on both sound ones.
-    assert!(text.ends_with("3 passed, 0 failed, 0 skipped\n"), "{text}");
+    // The first names its subject, the second runs on all three sound ones.
+    assert!(text.ends_with("4 passed, 0 failed, 0 skipped\n"), "{text}");
     let run = room.json(0, &["replay", "traces", "--json"]);
     assert_eq!((&run["schema"], &run["failed"]), (&"memtwin-replay/1".into(), &0.into()));
-    assert_eq!(run["replays"].as_array().unwrap().len(), 3);
+    assert_eq!(run["replays"].as_array().unwrap().len(), 4);
     assert_eq!(run["replays"][0]["seen"], "guest_memory/segfault/read_bulk");
     room.expect(0, &["replay", "traces/guest_memory/one.jsonl", "--subject", "soft_mmu"]);
     room.expect(0, &["replay", "traces/guest_memory/one.jsonl", "--subject", "guest_memory/soft_mmu", "--in-process"]);
@@ -188,7 +188,7 @@ fn fuzz_prints_a_run_file() {
     let run = room.json(0, &arguments);
     assert_eq!((&run["schema"], &run["seed"]), (&"memtwin-run/1".into(), &7.into()));
     let subjects = run["subjects"].as_array().unwrap();
-    assert_eq!(subjects.len(), 3);
+    assert_eq!(subjects.len(), 4);
     for subject in subjects {
         for field in ["component", "subject", "health", "verdict"] {
             assert!(subject[field].is_string(), "{field} of {subject}");
@@ -376,7 +376,7 @@ fn operands_that_are_out_of_range_are_complained_about() {
 fn a_header_alone_is_a_trace_without_ops() {
     let room = Room::new();
     room.file("one.jsonl", HEADER);
-    assert!(room.expect(0, &["replay", "one.jsonl"]).ends_with("2 passed, 0 failed, 0 skipped\n"));
+    assert!(room.expect(0, &["replay", "one.jsonl"]).ends_with("3 passed, 0 failed, 0 skipped\n"));
     room.expect(0, &["explain", "one.jsonl"]);
     room.expect(0, &["convert", "one.jsonl", "--to", "jsonl", "-o", "two.jsonl"]);
     assert_eq!(fs::read_to_string(room.path("two.jsonl")).unwrap(), format!("{HEADER}\n"));

@@ -132,7 +132,7 @@ fn some_of_what_others_draw_is_not() {
         })
     };
     let excluding: BTreeSet<_> = ALONE.iter().filter(is_narrow).flat_map(|target| target.claimed()).collect();
-    let expected = "calls flat_ram largest_align largest_bytes largest_memory_bytes largest_size no_devices no_dump no_memory \
+    let expected = "calls fixed_devices flat_ram largest_align largest_bytes largest_memory_bytes largest_size no_devices no_dump no_memory \
                     no_raw_brk no_reservations no_reuse no_strict_alignment own_memory region_align smallest_bytes \
                     smallest_extend";
     assert_eq!(excluding.into_iter().collect::<Vec<_>>().join(" "), expected);

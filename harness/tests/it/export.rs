@@ -61,7 +61,7 @@ impl Flat {
     }
     fn store_conditional(&mut self, owner: usize, address: u64, value: u64, size: u8) -> Result<bool, ()> {
         self.scalar(address, size)?;
-        let stores = self.held[owner] == Some((address, size));
+        let stores = self.held[owner].take() == Some((address, size));
         if stores { self.write(owner, address, value, size)?; }
         Ok(stores)
     }

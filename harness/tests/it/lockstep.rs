@@ -49,7 +49,8 @@ fn a_subject_that_was_reset_is_equal_to_a_new_one() {
             let mut fresh = target.runner();
             let of_fresh = run(&mut *fresh, &wire, Audits::Full);
             assert_eq!(run(&mut *reused, &wire, Audits::Full), of_fresh, "{} at trace {index}", target.name());
-            assert_eq!(of_fresh.0, Ended::Agreed, "{} at trace {index}", target.name());
+            let is_right = matches!(of_fresh.0, Ended::Agreed | Ended::Moot { .. });
+            assert!(is_right, "{} at trace {index}: {:?}", target.name(), of_fresh.0);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! vm-memory's `GuestMemoryMmap`, a region for each range of RAM. Scalars are its byte-wise copies of so many bytes, not its
-//! atomics.
+//! vm-memory's `GuestMemoryMmap`, a region for each range of RAM. Scalars are its byte-wise copies of so many bytes,
+//! not its atomics.
 
 use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup};
 use memtwin::models::{Contract as _, Health, Payload, Subject, Unsupported};
@@ -115,7 +115,9 @@ impl Subject<GuestMemory> for Mapped {
             | Op::InvalidateReservation { .. }
             | Op::Dump { .. }
             | Op::Restore { .. }
-            | Op::RestoreDump { .. } => Ok(Seen::Skipped),
+            | Op::RestoreDump { .. }
+            | Op::MapDevice { .. }
+            | Op::UnmapDevice { .. } => Ok(Seen::Skipped),
         };
         seen.result = answer.unwrap_or_else(Seen::Error);
     }

@@ -15,6 +15,8 @@ freedoms! {
         "Another thread may see half of a bulk transfer; strictly each op is atomic.";
     no_devices: bool = false,
         "Memory only: setups with device regions are not served.";
+    fixed_devices: bool = false,
+        "Devices stay where the setup puts them: mapping and unmapping are skipped.";
     no_strict_alignment: bool = false,
         "Setups with strict alignment are not served.";
     no_reservations: bool = false,

@@ -33,6 +33,12 @@ pub const DEVICE_CALLS: Law = Law::new(
     "a device sees exactly the calls of the access, within its size, bulk byte by byte, ascending, up to the first \
      error",
 );
+/// Where devices answer.
+pub const DEVICE_MAP: Law = Law::new(
+    "device_map",
+    "mapping a device succeeds exactly when all its bytes have addresses and no other mapped device has one of them, \
+     unmapping exactly when it is mapped; what is refused changes nothing",
+);
 /// Load-reserved and store-conditional.
 pub const RESERVATION: Law = Law::new(
     "reservation",
@@ -60,6 +66,7 @@ pub const ALL: &[Law] = &[
     ERROR_CHANGES_NOTHING,
     BUFFER_BOUNDS,
     DEVICE_CALLS,
+    DEVICE_MAP,
     RESERVATION,
     DUMP,
     RESTORE,

@@ -14,7 +14,7 @@ mod setup;
 
 pub use contract::GuestMemoryContract;
 pub use device::{DeviceCall, DeviceFault, Direction, RegisterFile};
-pub use op::{GuestAddress, MAX_TRANSFER_BYTES, OWNERS, Op, OpKind, Owner, TransferLength};
+pub use op::{DeviceIndex, GuestAddress, MAX_TRANSFER_BYTES, OWNERS, Op, OpKind, Owner, TransferLength};
 pub use outcome::{Error, Outcome, POISON, Seen, View};
 pub use setup::{
     DUMP_LIMIT_BYTES, DeviceSetup, EDGES, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, MAX_RAM_RANGES, RamRange,

@@ -4,6 +4,7 @@ mod accept;
 mod access;
 mod answer;
 mod audit;
+mod device_places;
 mod device_twins;
 mod expect;
 mod features;
@@ -12,6 +13,7 @@ mod picture;
 mod poison;
 mod ram;
 mod reservations;
+mod reserved;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the memories of tests are small
 mod tests;
@@ -19,7 +21,7 @@ mod words;
 
 pub use answer::Answer;
 
-use super::laws::{ANSWER, BOUNDS, DEVICE_CALLS, DUMP, ERROR_CLASS, FLAT_MEMORY, MEMORY_SIZE, RESERVATION, RESTORE};
+use super::laws::{ANSWER, BOUNDS, DEVICE_CALLS, DUMP, ERROR_CLASS, FLAT_MEMORY, MEMORY_SIZE, RESTORE};
 use super::{
     DUMP_LIMIT_BYTES, GuestMemory, GuestMemoryContract, Op, OpKind, Outcome, Owner, Seen, Setup, TransferLength, View,
 };
@@ -30,7 +32,7 @@ use access::{Layout, Refusal, Route};
 use device_twins::DeviceTwins;
 use expect::{
     Form, Judged, expect_calls, expect_done, expect_form, expect_nothing_beyond, expect_untouched, expect_value,
-    expect_within_dump_limit, unexpected,
+    expect_within_dump_limit,
 };
 use features::{History, ReservationEvent};
 use flat_memory::{FlatMemory, mask};
@@ -52,6 +54,8 @@ use reservations::{Lines, Reservations};
 /// - A reservation lives until a store of at least one byte to any of its 64-byte lines, by whichever owner, and until
 ///   its owner's next store-conditional, which ends it also where it stores nothing. One that is refused with an error
 ///   may end it or not. A write that a device takes is no store. Restoring stores every byte.
+/// - A device that is mapped elsewhere keeps its registers. Mapping and unmapping change no memory, and may end
+///   reservations or not.
 /// - Dump and restore concern memory, also beneath devices. Above the dump limit they are skipped.
 ///
 /// An outcome is judged in this order: answer, device calls, values and bytes, bytes beyond the buffer. The place of a
@@ -202,6 +206,8 @@ impl GuestMemoryModel {
             Op::Dump { .. } => self.dump(seen),
             Op::Restore { owner, payload } => self.restore(owner, Some(payload), seen),
             Op::RestoreDump { owner } => self.restore(owner, None, seen),
+            Op::MapDevice { device, base, .. } => self.place_device(device, Some(base.0), seen),
+            Op::UnmapDevice { device, .. } => self.place_device(device, None, seen),
         }
     }
 
@@ -255,63 +261,6 @@ impl GuestMemoryModel {
             }
             Route::Refused(refusal) => self.refuse(refusal, Form::Done, seen),
         }
-    }
-
-    fn load_reserved(&mut self, owner: Owner, address: u64, size: u8, seen: &Outcome) -> Judged {
-        if self.layout.contract.no_reservations && seen.result == Seen::Skipped {
-            return expect_calls(&[], seen);
-        }
-        let route = self.layout.reserved(address, size);
-        self.read(route, address, size, seen)?;
-        if route == Route::Memory {
-            self.history.meet(ReservationEvent::of_load(&self.reservations, owner, address, size));
-            self.reservations.reserve(owner, address, size);
-        }
-        Ok(())
-    }
-
-    fn store_conditional(&mut self, owner: Owner, address: u64, value: u64, size: u8, seen: &Outcome) -> Judged {
-        if self.layout.contract.no_reservations && seen.result == Seen::Skipped {
-            return expect_calls(&[], seen);
-        }
-        if let Route::Refused(refusal) = self.layout.reserved(address, size) {
-            // A trap may end the reservation or not (RISC-V leaves both to the implementation).
-            self.reservations.doubt(owner);
-            return self.refuse(refusal, Form::Stored, seen);
-        }
-        let answers = self.reservations.answers(&self.layout.contract, owner, address, size);
-        let stored = match seen.result {
-            Seen::Stored(stored) if stored && answers.may_store || !stored && answers.may_fail => stored,
-            Seen::Stored(_) => return Err(Verdict::diverge(&RESERVATION, "result")),
-            result @ (Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Error(_)) => return Err(unexpected(result)),
-        };
-        expect_calls(&[], seen)?;
-        let event = ReservationEvent::of_store_conditional(&self.reservations, owner, address, size);
-        self.conclude(owner, address, value, size, stored);
-        self.history.meet(event);
-        Ok(())
-    }
-
-    /// What a store-conditional that answered does to memory and to reservations.
-    fn conclude(&mut self, owner: Owner, address: u64, value: u64, size: u8, stored: bool) {
-        if stored {
-            self.store(owner, address, value, size);
-        }
-        if stored || !self.layout.contract.failed_sc_keeps {
-            self.reservations.end(owner);
-        } else {
-            self.reservations.doubt(owner);
-        }
-    }
-
-    fn invalidate(&mut self, owner: Owner, address: u64, size: u8, seen: &Outcome) -> Judged {
-        if self.layout.contract.no_reservations && seen.result == Seen::Skipped {
-            return expect_calls(&[], seen);
-        }
-        expect_form(Form::Done, seen.result)?;
-        expect_calls(&[], seen)?;
-        self.kill(owner, Lines::touched(address, u64::from(size)));
-        Ok(())
     }
 
     fn read_bulk(&mut self, address: u64, length: TransferLength, seen: &Outcome) -> Judged {

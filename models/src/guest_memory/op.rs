@@ -1,5 +1,6 @@
 //! The calls of guest memory. Total: every op is legal in every setup, and each error is an outcome.
 
+use super::setup::MAX_DEVICES;
 use crate::Payload;
 use crate::vocabulary::DescribedHere;
 #[cfg(feature = "arbitrary")]
@@ -23,6 +24,11 @@ pub struct GuestAddress(#[serde(with = "crate::hex")] pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Owner(u8);
+
+/// A device of the setup: below [`MAX_DEVICES`]. Where there is no such device, the call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct DeviceIndex(u8);
 
 /// The length of a bulk transfer in bytes: at most [`MAX_TRANSFER_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, DescribedHere)]
@@ -71,6 +77,10 @@ pub enum Op {
     Restore { owner: Owner, payload: Payload },
     /// `restore_memory(dump_memory())`.
     RestoreDump { owner: Owner },
+    /// `map_mmio(device, base)`: a device of the setup answers at another place than before, or again.
+    MapDevice { owner: Owner, device: DeviceIndex, base: GuestAddress },
+    /// `unmap_mmio(device)`: a device of the setup answers nowhere.
+    UnmapDevice { owner: Owner, device: DeviceIndex },
 }
 
 impl Op {
@@ -87,8 +97,20 @@ impl Op {
             Op::ReadBulk { address, length, .. } | Op::WriteBulk { address, length, .. } => {
                 Some((address.0, u64::from(length.0)))
             }
-            Op::MemorySize { .. } | Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => None,
+            Op::MemorySize { .. }
+            | Op::Dump { .. }
+            | Op::Restore { .. }
+            | Op::RestoreDump { .. }
+            | Op::MapDevice { .. }
+            | Op::UnmapDevice { .. } => None,
         }
+    }
+
+    /// Whether version 1 of the wire format does not know the op.
+    #[inline]
+    #[must_use]
+    pub const fn is_later(&self) -> bool {
+        matches!(self, Op::MapDevice { .. } | Op::UnmapDevice { .. })
     }
 
     /// The owner whose handle carries out the op.
@@ -107,7 +129,9 @@ impl Op {
             | Op::MemorySize { owner }
             | Op::Dump { owner }
             | Op::Restore { owner, .. }
-            | Op::RestoreDump { owner } => owner,
+            | Op::RestoreDump { owner }
+            | Op::MapDevice { owner, .. }
+            | Op::UnmapDevice { owner, .. } => owner,
         }
     }
 }
@@ -125,6 +149,36 @@ impl Owner {
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+impl DeviceIndex {
+    /// An index, folded into the most that a setup has.
+    #[inline]
+    #[must_use]
+    pub const fn new_folded(index: u8) -> Self {
+        #[allow(clippy::cast_possible_truncation)] // three
+        DeviceIndex(index % MAX_DEVICES as u8)
+    }
+
+    /// The index, below [`MAX_DEVICES`].
+    #[inline]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TryFrom<u8> for DeviceIndex {
+    type Error = &'static str;
+    fn try_from(index: u8) -> Result<Self, Self::Error> {
+        if usize::from(index) < MAX_DEVICES { Ok(DeviceIndex(index)) } else { Err("a device is 0 to 2") }
+    }
+}
+
+impl From<DeviceIndex> for u8 {
+    fn from(device: DeviceIndex) -> u8 {
+        device.0
     }
 }
 
@@ -175,6 +229,13 @@ impl From<TransferLength> for u32 {
 impl<'a> Arbitrary<'a> for Owner {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.int_in_range(0..=OWNERS - 1).map(Owner)
+    }
+}
+
+#[cfg(feature = "arbitrary")]
+impl<'a> Arbitrary<'a> for DeviceIndex {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.arbitrary().map(DeviceIndex::new_folded)
     }
 }
 

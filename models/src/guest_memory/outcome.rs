@@ -127,6 +127,7 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
     let skipped = match kind {
         OpKind::LoadReserved | OpKind::StoreConditional | OpKind::InvalidateReservation => contract.no_reservations,
         OpKind::Dump | OpKind::Restore | OpKind::RestoreDump => contract.no_dump,
+        OpKind::MapDevice | OpKind::UnmapDevice => contract.fixed_devices || contract.no_devices,
         OpKind::Read
         | OpKind::Write
         | OpKind::FetchInstruction
@@ -162,7 +163,7 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
             | OpKind::WriteBulk,
             OTHER_ERROR,
         ) => !contract.no_devices,
-        (OpKind::Restore, OTHER_ERROR) => true,
+        (OpKind::Restore | OpKind::MapDevice | OpKind::UnmapDevice, OTHER_ERROR) => true,
         _ => false,
     }
 }

@@ -4,7 +4,7 @@
 use super::TraceSource;
 use crate::random::{Random, mix};
 use crate::rig::{Generator as _, Rig};
-use crate::trace::{Head, write_op};
+use crate::trace::{Head, Trace, write_op};
 use memtwin_models::Lane;
 use memtwin_models::wire::{Version, Writer};
 
@@ -86,6 +86,7 @@ impl<C: Rig> TraceSource for Generated<C> {
         let has_lanes = lanes.iter().any(|lane| *lane != Lane::FIRST);
         let version = group.head.version(has_lanes || generator.draws_later());
         group.head.write(version, wire);
+        let mut has_later = false;
         let mut writer = Writer::of(version, wire);
         if version == Version::One {
             for _ in 0..ops {
@@ -94,10 +95,16 @@ impl<C: Rig> TraceSource for Generated<C> {
         } else {
             for index in 0..ops as usize {
                 let lane = lanes.get(index).copied().unwrap_or(Lane::FIRST);
-                write_op::<C>(&group.edges, lane, &generator.op(&mut random), version, &mut writer);
+                let op = generator.op(&mut random);
+                has_later |= C::is_later(&op);
+                write_op::<C>(&group.edges, lane, &op, version, &mut writer);
             }
         }
         writer.finish();
+        if !has_lanes && version == Version::Two && group.head.version(false) == Version::One && !has_later {
+            // None was drawn of those that might have been: version 1 suffices.
+            *wire = Trace::<C>::from_wire(wire).to_wire();
+        }
     }
 }
 

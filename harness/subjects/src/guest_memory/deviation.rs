@@ -2,7 +2,9 @@
 //!
 //! Does not combine defects: a subject has one. Every method that a deviation does not name is the hardened one.
 
-use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, PhysicalMemory, SoftMmu, VmError};
+use crate::guest_memory::hardened::{
+    GuestPhysAddr, MemoryAccess, MmioDevice, PhysicalMemory, RegionError, SoftMmu, VmError,
+};
 use crate::guest_memory::recorded_devices::RecordedDevices;
 use crate::guest_memory::sound;
 use crate::guest_memory::subject::{Machine, Vcpu};
@@ -47,6 +49,16 @@ pub trait Deviation: 'static {
         mmu.store_conditional(pa, value, size)
     }
 
+    /// [`SoftMmu::move_mmio`]
+    fn move_mmio(mmu: &mut SoftMmu, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
+        mmu.move_mmio(from, to)
+    }
+
+    /// [`SoftMmu::unmap_mmio`]
+    fn unmap_mmio(mmu: &mut SoftMmu, base: GuestPhysAddr) -> Result<(), RegionError> {
+        mmu.unmap_mmio(base)
+    }
+
     /// [`MemoryAccess::read_bulk`]
     #[inline]
     fn read_bulk(mmu: &SoftMmu, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
@@ -88,6 +100,20 @@ impl<D: Deviation> Vcpu for Deviating<D> {
     const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
     const REUSABLE: bool = D::REUSABLE;
     type Ram = Arc<PhysicalMemory>;
+
+    const MOVES_DEVICES: bool = true;
+
+    fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
+        self.mmu.map_mmio(base, size, device)
+    }
+
+    fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
+        D::move_mmio(&mut self.mmu, from, to)
+    }
+
+    fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
+        D::unmap_mmio(&mut self.mmu, base)
+    }
 
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
         let ram = D::memory(setup)?;

@@ -5,7 +5,8 @@
 //!   holes); all are sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left. Both are broken in several ways,
 //!   over the storage in [`reported`].
-//! - [`deviation`] is the frame of a broken subject, [`region_deviation`] of one whose memory lies in regions. [`defects`] has one for each known defect, with that defect alone.
+//! - [`deviation`] is the frame of a broken subject, [`region_deviation`] of one whose memory lies in regions.
+//!   [`defects`] has one for each known defect, with that defect alone.
 //! - [`subject`] turns the handles of any of them into a subject.
 //!
 //! Does not look at the model. `GM-01`, `GM-02`, `GM-03`, `GM-19` and `original` access memory that is not theirs: they

@@ -1,9 +1,12 @@
-//! The frame of a broken subject whose memory lies in regions: the hardened [`RegionMemory`] with the few methods replaced
-//! that hold the defect.
+//! The frame of a broken subject whose memory lies in regions: the hardened [`RegionMemory`] with the few methods
+//! replaced that hold the defect.
 //!
-//! Does not combine defects, like [`super::deviation`]. Every method that a deviation does not name is the hardened one.
+//! Does not combine defects, like [`super::deviation`]. Every method that a deviation does not name is the hardened
+//! one.
 
-use super::hardened::{AccessSize, GuestPhysAddr, Memory, OwnerIndex, RegionMemory, SoftMmu, VmError};
+use super::hardened::{
+    AccessSize, GuestPhysAddr, Memory, MmioDevice, OwnerIndex, RegionError, RegionMemory, SoftMmu, VmError,
+};
 use super::recorded_devices::RecordedDevices;
 use super::sound;
 use super::subject::{Machine, Vcpu};
@@ -95,6 +98,20 @@ impl<D: RegionDeviation> Vcpu for SoftMmu<WrongRegions<D>> {
     const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
     const REUSABLE: bool = true;
     type Ram = Arc<RegionMemory>;
+
+    const MOVES_DEVICES: bool = true;
+
+    fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
+        self.map_mmio(base, size, device)
+    }
+
+    fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
+        self.move_mmio(from, to)
+    }
+
+    fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
+        self.unmap_mmio(base)
+    }
 
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
         let ram = sound::region_memory(setup)?;

@@ -156,6 +156,7 @@ impl<B: BulkPath> Vcpu for ReportedMmu<B> {
         range_error_is_page_fault: true,
         failed_sc_keeps: true,
         flat_ram: true,
+        fixed_devices: true,
         torn_bulk: true,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
         ..GuestMemoryContract::STRICT

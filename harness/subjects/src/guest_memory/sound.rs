@@ -4,8 +4,8 @@
 //! that memory alone has no devices.
 
 use super::hardened::{
-    Alignment, GuestPhysAddr, LayoutError, OwnerIndex, PhysicalHandle, PhysicalMemory, RegionError, RegionMemory,
-    SoftMmu,
+    Alignment, GuestPhysAddr, LayoutError, MmioDevice, OwnerIndex, PhysicalHandle, PhysicalMemory, RegionError,
+    RegionMemory, SoftMmu,
 };
 use super::recorded_devices::RecordedDevices;
 use super::subject::{Machine, Vcpu};
@@ -39,6 +39,20 @@ impl Vcpu for SoftMmu {
     const REUSABLE: bool = true;
     type Ram = Arc<PhysicalMemory>;
 
+    const MOVES_DEVICES: bool = true;
+
+    fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
+        self.map_mmio(base, size, device)
+    }
+
+    fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
+        self.move_mmio(from, to)
+    }
+
+    fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
+        self.unmap_mmio(base)
+    }
+
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
         let ram = lazy_memory(setup.memory_size)?;
         let mmu = soft_mmu(setup, devices, Arc::clone(&ram))?;
@@ -52,6 +66,20 @@ impl Vcpu for SoftMmu<RegionMemory> {
     const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
     const REUSABLE: bool = true;
     type Ram = Arc<RegionMemory>;
+
+    const MOVES_DEVICES: bool = true;
+
+    fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
+        self.map_mmio(base, size, device)
+    }
+
+    fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
+        self.move_mmio(from, to)
+    }
+
+    fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
+        self.unmap_mmio(base)
+    }
 
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
         let ram = region_memory(setup)?;
@@ -109,5 +137,6 @@ pub(crate) const fn unmappable(error: RegionError) -> Unsupported {
         RegionError::Empty => "a device region has no bytes",
         RegionError::Wraps => "a device region wraps the address space",
         RegionError::Overlaps => "two device regions overlap",
+        RegionError::Unmapped => "a device region is not mapped",
     })
 }

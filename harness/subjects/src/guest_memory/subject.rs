@@ -6,11 +6,13 @@
 
 use super::footprint::Footprint;
 use super::hardened::{
-    Fault, GuestPhysAddr, GuestRange, Memory, MemoryAccess, MemoryError, PhysicalMemory, RegionMemory, VmError,
+    Fault, GuestPhysAddr, GuestRange, Memory, MemoryAccess, MemoryError, MmioDevice, PhysicalMemory, RegionError,
+    RegionMemory, VmError,
 };
 use super::recorded_devices::RecordedDevices;
 use memtwin_models::guest_memory::{
-    DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, OWNERS, Op, Outcome, Owner, Seen, Setup, View,
+    DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, MAX_DEVICES, OWNERS, Op, Outcome, Owner, Seen, Setup,
+    View,
 };
 use memtwin_models::{Health, Payload, Subject, Unsupported};
 use std::fmt::Debug;
@@ -28,6 +30,24 @@ pub trait Vcpu: MemoryAccess + Sized {
     const REUSABLE: bool;
     /// The memory behind the handles.
     type Ram: Ram + Debug;
+
+    /// Whether devices can be mapped, moved and unmapped; then the three methods below are its own.
+    const MOVES_DEVICES: bool = false;
+
+    /// Puts a device in front of `[base, base + size)` in this CPU's view.
+    fn map_mmio(&mut self, _base: GuestPhysAddr, _size: u64, _device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
+        Err(RegionError::Unmapped)
+    }
+
+    /// Moves the device whose region begins at `from`.
+    fn move_mmio(&mut self, _from: GuestPhysAddr, _to: GuestPhysAddr) -> Result<(), RegionError> {
+        Err(RegionError::Unmapped)
+    }
+
+    /// Takes away the device whose region begins at `base`.
+    fn unmap_mmio(&mut self, _base: GuestPhysAddr) -> Result<(), RegionError> {
+        Err(RegionError::Unmapped)
+    }
 
     /// The machine that `setup` describes.
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported>;
@@ -111,6 +131,10 @@ impl Ram for Arc<RegionMemory> {
 pub struct Adapter<V: Vcpu> {
     machine: Machine<V>,
     devices: Arc<RecordedDevices>,
+    /// Where each device of the setup is mapped.
+    places: [Option<GuestPhysAddr>; MAX_DEVICES],
+    /// Whether one may be elsewhere than the setup says.
+    moved: bool,
     setup: Setup,
     footprint: Footprint,
     /// Where the bytes of a restore are put together when they are more than one slice of the pattern; grows once.
@@ -125,7 +149,15 @@ impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
         let devices = Arc::new(RecordedDevices::new(setup));
         let machine = V::build(setup, &devices)?;
-        Ok(Adapter { machine, devices, setup: setup.clone(), footprint: Footprint::new(), restored: Vec::new() })
+        Ok(Adapter {
+            machine,
+            devices,
+            places: places(setup),
+            moved: false,
+            setup: setup.clone(),
+            footprint: Footprint::new(),
+            restored: Vec::new(),
+        })
     }
 
     fn reset(&mut self, setup: &Setup) -> bool {
@@ -133,7 +165,7 @@ impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
             return false;
         }
         self.devices.reset();
-        true
+        !self.moved || self.put_back()
     }
 
     #[inline]
@@ -225,7 +257,48 @@ impl<V: Vcpu> Adapter<V> {
                 restored(&handle.restore_memory(&dump))
             }
             Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => Seen::Skipped,
+            Op::MapDevice { device, base, .. } => self.place(device.index(), Some(GuestPhysAddr::new(base.0))),
+            Op::UnmapDevice { device, .. } => self.place(device.index(), None),
         }
+    }
+
+    /// Maps, moves or unmaps a device in the view of each CPU.
+    #[cold]
+    fn place(&mut self, index: usize, to: Option<GuestPhysAddr>) -> Seen {
+        if !V::MOVES_DEVICES {
+            return Seen::Skipped;
+        }
+        let Some(device) = self.setup.devices.get(index) else { return Seen::Error(Error::Other) };
+        let from = self.places[index];
+        let mut answer = Ok(());
+        for handle in &mut self.machine.handles {
+            let answered = match (from, to) {
+                (Some(from), Some(to)) => handle.move_mmio(from, to),
+                (Some(from), None) => handle.unmap_mmio(from),
+                (None, Some(to)) => handle.map_mmio(to, device.size.into(), Arc::new(self.devices.device(index))),
+                // There is nothing to take away.
+                (None, None) => Err(RegionError::Unmapped),
+            };
+            answer = answer.and(answered);
+        }
+        if answer.is_err() {
+            return Seen::Error(Error::Other);
+        }
+        self.places[index] = to;
+        self.moved = true;
+        Seen::Done
+    }
+
+    /// All devices are where the setup says; false where that cannot be.
+    fn put_back(&mut self) -> bool {
+        self.moved = false;
+        let taken_away = (0..self.setup.devices.len())
+            .all(|index| self.places[index].is_none() || self.place(index, None) == Seen::Done);
+        let wanted = places(&self.setup);
+        let is_back =
+            taken_away && (0..self.setup.devices.len()).all(|index| self.place(index, wanted[index]) == Seen::Done);
+        self.moved = false;
+        is_back
     }
 
     fn restore(&mut self, owner: Owner, payload: Payload) -> Seen {
@@ -240,6 +313,11 @@ impl<V: Vcpu> Adapter<V> {
         payload.fill(0, &mut self.restored);
         restored(&handle.restore_memory(&self.restored))
     }
+}
+
+/// Where a setup's devices are mapped.
+fn places(setup: &Setup) -> [Option<GuestPhysAddr>; MAX_DEVICES] {
+    std::array::from_fn(|index| setup.devices.get(index).map(|device| GuestPhysAddr::new(device.base)))
 }
 
 #[inline]

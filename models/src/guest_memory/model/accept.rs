@@ -22,7 +22,11 @@ pub(super) fn changes_nothing(layout: &Layout, op: &Op, seen: &Outcome, divergen
             return divergence.law == ERROR_CLASS.name && !meets_device(layout.reserved(address.0, size));
         }
         Op::MemorySize { .. } | Op::Dump { .. } => return true,
-        Op::InvalidateReservation { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => return false,
+        Op::InvalidateReservation { .. }
+        | Op::Restore { .. }
+        | Op::RestoreDump { .. }
+        | Op::MapDevice { .. }
+        | Op::UnmapDevice { .. } => return false,
     };
     let is_beyond = route == Route::Refused(Refusal::Range)
         && (matches!(*op, Op::Write { address, .. } | Op::WriteBulk { address, .. } if layout.ram.runs().all(|run| run.end() <= address.0)));

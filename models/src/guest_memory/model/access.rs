@@ -49,6 +49,8 @@ pub(super) struct Layout {
     pub(super) devices: Vec<DeviceSetup>,
     pub(super) contract: GuestMemoryContract,
     pub(super) shard_size: u64,
+    /// The sizes of the setup's devices, mapped or not.
+    device_sizes: Vec<u32>,
     /// All devices lie from the first of these addresses to below the second.
     devices_span: (u64, u64),
     /// The bits of an address that must be zero if they are below its access's size.
@@ -65,6 +67,7 @@ impl Layout {
             is_flat: true,
             strict_alignment: false,
             devices: Vec::new(),
+            device_sizes: Vec::new(),
             contract: *contract,
             shard_size: 0,
             devices_span: (u64::MAX, u64::MAX),
@@ -81,13 +84,41 @@ impl Layout {
         self.is_flat = setup.is_flat();
         self.strict_alignment = setup.strict_alignment;
         self.devices.clone_from(&setup.devices);
-        let first = setup.devices.iter().map(|device| device.base).min().unwrap_or(u64::MAX);
-        let end = setup.devices.iter().map(DeviceSetup::end).max().unwrap_or(u64::MAX);
-        self.devices_span = (first, end);
+        self.device_sizes.clear();
+        self.device_sizes.extend(setup.devices.iter().map(|device| device.size));
+        self.span_devices();
         self.alignment_mask = if setup.strict_alignment { u64::MAX } else { 0 };
         self.shard_size = setup.shard_size();
         // With shards of 0 or 1 bytes the reciprocal does not fit; 0 stands for "not known", and says shard 0.
         self.shard_reciprocal = if self.shard_size < 2 { 0 } else { u64::MAX / self.shard_size + 1 };
+    }
+
+    fn span_devices(&mut self) {
+        let mapped = || self.devices.iter().filter(|device| device.size != 0);
+        let first = mapped().map(|device| device.base).min().unwrap_or(u64::MAX);
+        self.devices_span = (first, mapped().map(DeviceSetup::end).max().unwrap_or(u64::MAX));
+    }
+
+    /// Whether a device may be mapped here: there is such a device, and no other has one of its bytes.
+    pub(super) fn can_map(&self, index: usize, base: u64) -> bool {
+        let Some(end) = self.device_sizes.get(index).and_then(|size| base.checked_add(u64::from(*size))) else {
+            return false;
+        };
+        let others = self.devices.iter().enumerate().filter(|(other, _)| *other != index);
+        others.map(|(_, device)| device).all(|device| end <= device.base || device.end() <= base)
+    }
+
+    /// Whether a device is mapped.
+    pub(super) fn is_mapped(&self, index: usize) -> bool {
+        self.devices.get(index).is_some_and(|device| device.size != 0)
+    }
+
+    /// The device answers here, or, without a base, nowhere: then it has no bytes, and lies behind all others.
+    pub(super) fn place_device(&mut self, index: usize, base: Option<u64>) {
+        let (size, base) = base.map_or((0, u64::MAX), |base| (self.device_sizes[index], base));
+        let device = &mut self.devices[index];
+        (device.base, device.size) = (base, size);
+        self.span_devices();
     }
 
     /// Whether a scalar access goes to memory and keeps clear of all devices at once. When `false`, [`Layout::scalar`]

@@ -2,6 +2,7 @@
 
 use super::super::laws::{FLAT_MEMORY, MEMORY_SIZE};
 use super::super::outcome::View;
+use super::super::setup::{DeviceSetup, MAX_DEVICES};
 use super::access::Layout;
 use super::flat_memory::FlatMemory;
 use crate::{Depth, Verdict};
@@ -79,7 +80,10 @@ fn want_touched(layout: &Layout, memory: &FlatMemory, ranges: &mut Vec<(u64, u32
 
 fn want_outside_devices(layout: &Layout, address: u64, end: u64, ranges: &mut Vec<(u64, u32)>) {
     let mut low = address;
-    for device in &layout.devices {
+    let mut devices = [DeviceSetup { base: u64::MAX, size: 0, faulty_register: None }; MAX_DEVICES];
+    devices[..layout.devices.len()].copy_from_slice(&layout.devices);
+    devices.sort_unstable_by_key(|device| device.base);
+    for device in &devices {
         want(low, device.base.min(end), ranges);
         low = low.max(device.end());
     }

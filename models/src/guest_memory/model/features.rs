@@ -209,7 +209,7 @@ fn place(layout: &Layout, address: u64, length: u64) -> Position {
         return Position::AddressSpaceEnd;
     };
     for device in &layout.devices {
-        if address <= device.end() && device.base <= end {
+        if address <= device.end() && device.base <= end && device.size != 0 {
             return if device.base <= address && end <= device.end() {
                 Position::InDevice
             } else if address < device.end() && device.base < end {

@@ -66,7 +66,9 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
         | Op::MemorySize { .. }
         | Op::Dump { .. }
         | Op::Restore { .. }
-        | Op::RestoreDump { .. } => None,
+        | Op::RestoreDump { .. }
+        | Op::MapDevice { .. }
+        | Op::UnmapDevice { .. } => None,
     }
 }
 
@@ -114,7 +116,8 @@ fn runs(model: &GuestMemoryModel, op: Option<&Op>) -> Panel {
 }
 
 fn lay_devices(model: &GuestMemoryModel, op: Option<&Op>, layers: &mut Layers) {
-    for (index, device) in model.layout.devices.iter().enumerate() {
+    let mapped = model.layout.devices.iter().enumerate().filter(|(_, device)| device.size != 0);
+    for (index, device) in mapped {
         layers.lay(device.base, device.size.into(), Tone::Guarded, format!("device {index}"));
     }
     if let Some((op, (address, length))) = op.and_then(|op| Some((op, op.range()?))) {

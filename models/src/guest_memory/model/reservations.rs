@@ -122,6 +122,11 @@ impl Reservations {
         self.live.0 &= !bit(owner);
     }
 
+    /// Any reservation may be over.
+    pub(super) fn doubt_all(&mut self) {
+        self.unsure = self.live;
+    }
+
     /// The owner's reservation, if it is live, may be over.
     #[inline]
     pub(super) fn doubt(&mut self, owner: Owner) {

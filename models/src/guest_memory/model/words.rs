@@ -36,6 +36,19 @@ pub(super) fn allowed(model: &GuestMemoryModel, op: &Op) -> String {
         Op::MemorySize { .. } => format!("Ok({:#x}): the size of the memory", model.layout.memory_size),
         Op::Dump { .. } => whole_memory(model, dump(model)),
         Op::Restore { payload, .. } => whole_memory(model, restore(model, payload)),
+        Op::MapDevice { device, base, .. } => {
+            let can = model.layout.can_map(device.index(), base.0);
+            let place = format!("device {} at {:#x}", device.index(), base.0);
+            let text = if can { format!("Ok: {place} answers") } else { format!("an error: {place} has no room") };
+            or_skipped(text, skips_devices(model))
+        }
+        Op::UnmapDevice { device, .. } => {
+            let is_mapped = model.layout.is_mapped(device.index());
+            let what = format!("device {}", device.index());
+            let text =
+                if is_mapped { format!("Ok: {what} is gone") } else { format!("an error: {what} is not mapped") };
+            or_skipped(text, skips_devices(model))
+        }
         Op::RestoreDump { .. } => {
             whole_memory(model, "Ok: the memory stays as it is; no reservation is left".to_string())
         }
@@ -70,6 +83,10 @@ fn store(model: &GuestMemoryModel, route: Route, address: u64, value: u64, size:
         }
         Route::Refused(refusal) => refused(model, refusal, address, size.into()),
     }
+}
+
+fn skips_devices(model: &GuestMemoryModel) -> bool {
+    model.layout.contract.fixed_devices || model.layout.contract.no_devices
 }
 
 fn store_conditional(model: &GuestMemoryModel, owner: Owner, address: u64, size: u8) -> String {

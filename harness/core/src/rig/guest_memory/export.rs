@@ -141,6 +141,8 @@ fn statements(op: &Op, answer: &Answer, written: &Written) -> Vec<String> {
                 format!("assert_eq!(memory.restore_memory(&dump), {result});"),
             ]
         }
+        // The trait of the test has no devices, and their answers are left out.
+        Op::MapDevice { .. } | Op::UnmapDevice { .. } => Vec::new(),
     }
 }
 
@@ -157,7 +159,9 @@ fn answer_bytes(op: &Op, memory_size: u64) -> u64 {
         | Op::StoreConditional { .. }
         | Op::InvalidateReservation { .. }
         | Op::WriteBulk { .. }
-        | Op::MemorySize { .. } => 0,
+        | Op::MemorySize { .. }
+        | Op::MapDevice { .. }
+        | Op::UnmapDevice { .. } => 0,
     }
 }
 
@@ -183,7 +187,9 @@ fn note(written: &mut Written, op: &Op, answer: &Answer) {
         | Op::ReadBulk { .. }
         | Op::MemorySize { .. }
         | Op::Dump { .. }
-        | Op::RestoreDump { .. } => {}
+        | Op::RestoreDump { .. }
+        | Op::MapDevice { .. }
+        | Op::UnmapDevice { .. } => {}
     }
 }
 

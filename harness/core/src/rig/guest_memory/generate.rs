@@ -6,13 +6,13 @@ use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DUMP_LIMIT_BYTES, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract, MAX_MEMORY_BYTES,
-    MAX_RAM_RANGES, OWNERS, Op, OpKind, Owner, RamRange, Setup, TransferLength,
+    DUMP_LIMIT_BYTES, DeviceIndex, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract,
+    MAX_MEMORY_BYTES, MAX_RAM_RANGES, OWNERS, Op, OpKind, Owner, RamRange, Setup, TransferLength,
 };
 use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
-const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2];
+const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2, 6, 3];
 /// Uniform addresses of a trace lie in a window of this many bytes.
 const WINDOW_BYTES: u64 = 1 << 16;
 /// Values that code takes for something special: nothing, all bits, the sign bits and their neighbours. Zero counts
@@ -42,6 +42,8 @@ pub struct GuestMemoryGenerator {
     /// Where RAM lies, if not from 0 on.
     ranges: Vec<RamRange>,
     strict_alignment: bool,
+    /// Whether devices are mapped and unmapped in this trace.
+    devices_move: bool,
     edges: [u64; EDGES],
     kinds: WeightedTable<OpKind>,
     recent: [(u64, u8); RECENT],
@@ -70,6 +72,11 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
                 &["store_conditional"],
                 "Three in four go to the place, and have the size, of the owner's last `load_reserved`.",
             ),
+            (
+                &["map_device", "unmap_device"],
+                "In half of the traces whose setups have devices. Any of three; one base in four is where a device of the \
+                 setup begins or ends, the others are places like those of accesses, three in four a multiple of 64.",
+            ),
             (&["value"], VALUE),
             (&["length"], Self::TRANSFER),
             (&["seed"], "Below 1,024."),
@@ -84,6 +91,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             memory_size: 0,
             ranges: Vec::new(),
             strict_alignment: false,
+            devices_move: false,
             edges: [0; EDGES],
             kinds: WeightedTable::of(OpKind::Read),
             recent: [(0, 8); RECENT],
@@ -100,10 +108,16 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         draw_setup(&self.contract, random)
     }
 
+    fn draws_later(&self) -> bool {
+        self.devices_move
+    }
+
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
         self.memory_size = setup.memory_size;
         self.ranges.clone_from(&setup.ram);
         self.strict_alignment = setup.strict_alignment;
+        let can_move = !setup.devices.is_empty() && !self.contract.fixed_devices && self.fixed.is_none();
+        self.devices_move = can_move && random.one_in(2);
         self.edges = setup.edges();
         let first = setup.ram.first().map_or(setup.memory_size / 2, |range| range.base);
         (self.recent, self.next_recent) = ([(first, 8); RECENT], 0);
@@ -173,6 +187,14 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
                 Op::Restore { owner, payload: Payload { seed: draw, length: length as u32 } }
             }
             OpKind::RestoreDump => Op::RestoreDump { owner },
+            OpKind::MapDevice => {
+                // Where another device ends or begins, at what was touched, or anywhere.
+                let base =
+                    if draw & 3 == 0 { self.edges[8 + usize::from(draw >> 2) % 6] } else { self.place(8, random) };
+                let base = if draw & 0x300 == 0 { base } else { base & !0x3f };
+                Op::MapDevice { owner, device: DeviceIndex::new_folded((draw >> 4) as u8), base: GuestAddress(base) }
+            }
+            OpKind::UnmapDevice => Op::UnmapDevice { owner, device: DeviceIndex::new_folded((draw >> 4) as u8) },
         }
     }
 }
@@ -201,7 +223,7 @@ impl GuestMemoryGenerator {
             *weight = if self.can(*kind) { *weight } else { 0 };
         }
         if !self.whole_memory_ops_are_cheap(random) {
-            weights[OpKind::Dump as usize..].fill(0);
+            weights[OpKind::Dump as usize..=OpKind::RestoreDump as usize].fill(0);
         }
         Mix { weights, longest_transfer_bytes, wild_one_in }
     }
@@ -212,6 +234,7 @@ impl GuestMemoryGenerator {
                 !self.contract.no_reservations
             }
             OpKind::Dump | OpKind::Restore | OpKind::RestoreDump => !self.contract.no_dump,
+            OpKind::MapDevice | OpKind::UnmapDevice => self.devices_move,
             OpKind::Read
             | OpKind::Write
             | OpKind::FetchInstruction
@@ -395,6 +418,7 @@ fn draw_setup(contract: &GuestMemoryContract, random: &mut Random) -> Setup {
 /// few bytes, of pages, or of GiB. The last lies at the end of the address space one time in eight.
 fn draw_ram(contract: &GuestMemoryContract, random: &mut Random) -> Vec<RamRange> {
     let most = contract.largest_memory_bytes.min(MAX_MEMORY_BYTES) / MAX_RAM_RANGES as u64;
+    #[allow(clippy::cast_possible_truncation)] // four
     let count = 1 + random.below(MAX_RAM_RANGES as u32);
     let mut ram: Vec<RamRange> = Vec::new();
     for index in 0..count {

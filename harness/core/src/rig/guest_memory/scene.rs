@@ -191,7 +191,9 @@ fn store_bytes(op: &Op, start: u64, length: u64) -> Option<Vec<u8>> {
         | Op::ReadBulk { .. }
         | Op::MemorySize { .. }
         | Op::Dump { .. }
-        | Op::RestoreDump { .. } => return None,
+        | Op::RestoreDump { .. }
+        | Op::MapDevice { .. }
+        | Op::UnmapDevice { .. } => return None,
     };
     let offset = usize::try_from(start.checked_sub(base)?).ok()?;
     let rest = bytes.get(offset..)?;

@@ -2,7 +2,9 @@
 
 use crate::rig::Simplify;
 use memtwin_models::Payload;
-use memtwin_models::guest_memory::{GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength};
+use memtwin_models::guest_memory::{
+    DeviceIndex, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
+};
 
 /// Sizes that a reader knows by sight, the plainest first: the small configuration of the report, then smaller ones.
 const PLAIN_SIZES: [u64; 4] = [0x1_0000, 0x1000, 0x100, 0x10];
@@ -111,6 +113,16 @@ impl Simplify for GuestMemory {
                     let length = u32::try_from(length).unwrap_or(payload.length);
                     simpler.push(Op::Restore { owner, payload: Payload { length, ..payload } });
                 }
+            }
+            Op::MapDevice { owner, device, base } => {
+                let nearer = addresses(setup, base.0, 1).into_iter().map(GuestAddress);
+                simpler.extend(nearer.map(|base| Op::MapDevice { owner, device, base }));
+                let first = DeviceIndex::new_folded(0);
+                simpler.extend((device != first).then_some(Op::MapDevice { owner, device: first, base }));
+            }
+            Op::UnmapDevice { owner, device } => {
+                let first = DeviceIndex::new_folded(0);
+                simpler.extend((device != first).then_some(Op::UnmapDevice { owner, device: first }));
             }
             Op::FetchInstruction { .. } | Op::MemorySize { .. } | Op::Dump { .. } | Op::RestoreDump { .. } => {}
         }
@@ -300,7 +312,9 @@ fn with_owner(op: &Op, owner: Owner) -> Op {
         | Op::MemorySize { owner: old }
         | Op::Dump { owner: old }
         | Op::Restore { owner: old, .. }
-        | Op::RestoreDump { owner: old } => *old = owner,
+        | Op::RestoreDump { owner: old }
+        | Op::MapDevice { owner: old, .. }
+        | Op::UnmapDevice { owner: old, .. } => *old = owner,
     }
     op
 }
@@ -316,7 +330,12 @@ fn with_address(op: &Op, address: GuestAddress) -> Op {
         | Op::InvalidateReservation { address: old, .. }
         | Op::ReadBulk { address: old, .. }
         | Op::WriteBulk { address: old, .. } => *old = address,
-        Op::MemorySize { .. } | Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => {}
+        Op::MemorySize { .. }
+        | Op::Dump { .. }
+        | Op::Restore { .. }
+        | Op::RestoreDump { .. }
+        | Op::MapDevice { .. }
+        | Op::UnmapDevice { .. } => {}
     }
     op
 }

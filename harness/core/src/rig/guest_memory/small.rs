@@ -4,7 +4,7 @@
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DeviceSetup, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
+    DeviceIndex, DeviceSetup, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
 };
 
 /// The memory's size in bytes: sixteen shards of nine bytes.
@@ -15,8 +15,8 @@ const BORDER: u64 = 9;
 const DEVICE: DeviceSetup = DeviceSetup { base: 0x40, size: 16, faulty_register: Some(8) };
 
 impl SmallWorld for GuestMemory {
-    /// Memory alone, memory with a device in it that insists on alignment, and as much in three ranges, of which the first
-    /// two meet.
+    /// Memory alone, memory with a device in it that insists on alignment, and as much in three ranges, of which the
+    /// first two meet.
     fn small() -> Small<Self> {
         let flat = Setup::flat(MEMORY_BYTES);
         let strict = Setup { strict_alignment: true, devices: vec![DEVICE], ..flat.clone() };
@@ -31,6 +31,7 @@ fn ops() -> Vec<Op> {
     let (owner, other) = (Owner::new_folded(0), Owner::new_folded(1));
     let at = GuestAddress;
     let length = TransferLength::new_folded;
+    let device = DeviceIndex::new_folded(0);
     let read = |address, size| Op::Read { owner, address: at(address), size };
     let write = |address, value, size| Op::Write { owner, address: at(address), value, size };
     let load = |owner, address| Op::LoadReserved { owner, address: at(address), size: 4 };
@@ -77,5 +78,7 @@ fn ops() -> Vec<Op> {
         Op::Restore { owner, payload: Payload { seed: 9, length: 0x90 } },
         Op::Restore { owner, payload: Payload { seed: 9, length: 0x8f } },
         Op::RestoreDump { owner: other },
+        Op::MapDevice { owner, device, base: at(DEVICE.base + 8) },
+        Op::UnmapDevice { owner, device },
     ]
 }

@@ -3,10 +3,10 @@
 use crate::rig::Wire;
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DeviceSetup, EDGES, GuestAddress, GuestMemory, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, MAX_RAM_RANGES, Op,
-    OpKind, Owner, RamRange, Setup, TransferLength,
+    DeviceIndex, DeviceSetup, EDGES, GuestAddress, GuestMemory, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES,
+    MAX_RAM_RANGES, Op, OpKind, Owner, RamRange, Setup, TransferLength,
 };
-use memtwin_models::wire::{Edges, Parts, Reader, Steps, Writer};
+use memtwin_models::wire::{Edges, LATER_TAG, Parts, Reader, Steps, Writer};
 
 /// The scalar sizes that have a tag of their own; index [`OTHER_SIZE`] means that a size byte follows the tag.
 const SIZES: [u8; 4] = [1, 2, 4, 8];
@@ -72,11 +72,14 @@ const fn tags() -> [Tag; 256] {
     tags
 }
 
-/// For each kind, owner and size index the first tag that means it.
-const TAG_OF: [[[u8; 5]; 4]; OpKind::ALL.len()] = tag_of();
+/// The kinds that version 1 knows.
+const KINDS: usize = ROWS.len();
 
-const fn tag_of() -> [[[u8; 5]; 4]; OpKind::ALL.len()] {
-    let mut tag_of = [[[0; 5]; 4]; OpKind::ALL.len()];
+/// For each kind, owner and size index the first tag that means it.
+const TAG_OF: [[[u8; 5]; 4]; KINDS] = tag_of();
+
+const fn tag_of() -> [[[u8; 5]; 4]; KINDS] {
+    let mut tag_of = [[[0; 5]; 4]; KINDS];
     let mut tag: u8 = 255;
     loop {
         let Tag { kind, owner, size } = TAGS[tag as usize];
@@ -155,7 +158,7 @@ impl Wire for GuestMemory {
 
     #[inline]
     fn read_op(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
-        let tag = TAGS.get(usize::from(tag))?;
+        let Some(tag) = TAGS.get(usize::from(tag)) else { return read_later(tag, edges, reader) };
         let owner = Owner::new_folded(tag.owner);
         let scalar = |reader: &mut Reader<'_>| {
             let size = SIZES.get(usize::from(tag.size)).copied().unwrap_or_else(|| reader.byte());
@@ -200,11 +203,19 @@ impl Wire for GuestMemory {
                 Op::Restore { owner, payload: Payload { length, seed: reader.u16() } }
             }
             OpKind::RestoreDump => Op::RestoreDump { owner },
+            OpKind::MapDevice | OpKind::UnmapDevice => return None,
         })
+    }
+
+    fn is_later(op: &Op) -> bool {
+        op.is_later()
     }
 
     #[inline(always)]
     fn write_op(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
+        if op.is_later() {
+            return write_later(edges, op, writer);
+        }
         let tag = TAG_OF[op.kind() as usize][op.owner().index()];
         let scalar = |size: u8, address: GuestAddress, writer: &mut Writer<'_>| {
             let index = SIZE_INDEX[usize::from(size)];
@@ -246,7 +257,36 @@ impl Wire for GuestMemory {
                 writer.varint(u64::from(payload.length));
                 writer.u16(payload.seed);
             }
+            Op::MapDevice { .. } | Op::UnmapDevice { .. } => {}
         }
+    }
+}
+
+/// The tags of ops that version 1 does not know: two rows of sixteen. The low two bits are the owner, the next two the
+/// device.
+const MAP_DEVICE: u16 = LATER_TAG;
+const UNMAP_DEVICE: u16 = LATER_TAG + 16;
+const LATER_END: u16 = LATER_TAG + 32;
+
+#[cold]
+fn read_later(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+    let low = tag.to_le_bytes()[0];
+    let (owner, device) = (Owner::new_folded(low), DeviceIndex::new_folded(low >> 2 & 3));
+    match tag {
+        MAP_DEVICE..UNMAP_DEVICE => Some(Op::MapDevice { owner, device, base: GuestAddress(edges.read(reader)) }),
+        UNMAP_DEVICE..LATER_END => Some(Op::UnmapDevice { owner, device }),
+        _ => None,
+    }
+}
+
+#[cold]
+fn write_later(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
+    let low = |owner: Owner, device: DeviceIndex| u16::from(u8::from(owner) | u8::from(device) << 2);
+    if let Op::MapDevice { owner, device, base } = *op {
+        writer.tag(MAP_DEVICE + low(owner, device));
+        edges.write(base.0, writer);
+    } else if let Op::UnmapDevice { owner, device } = *op {
+        writer.tag(UNMAP_DEVICE + low(owner, device));
     }
 }
 

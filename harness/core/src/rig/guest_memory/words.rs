@@ -50,6 +50,8 @@ impl Words for GuestMemory {
                 format!("restore_memory({} of pattern {})", byte_count(payload.length), payload.seed)
             }
             Op::RestoreDump { .. } => "restore_memory(dump_memory())".to_owned(),
+            Op::MapDevice { device, base, .. } => format!("map_mmio(device {}, {:#x})", device.index(), base.0),
+            Op::UnmapDevice { device, .. } => format!("unmap_mmio(device {})", device.index()),
         };
         match op.owner().index() {
             0 => call,
@@ -80,7 +82,9 @@ impl Words for GuestMemory {
                 | Op::WriteBulk { .. }
                 | Op::MemorySize { .. }
                 | Op::Restore { .. }
-                | Op::RestoreDump { .. } => "Ok".to_owned(),
+                | Op::RestoreDump { .. }
+                | Op::MapDevice { .. }
+                | Op::UnmapDevice { .. } => "Ok".to_owned(),
             },
         };
         const SHOWN_CALLS: usize = 4;

@@ -1,7 +1,7 @@
 //! GM-25: a scalar store ends every reservation, wherever it stores.
 //!
-//! The table is emptied instead of searched. A store-conditional whose line nobody touched fails, and a loop that stores
-//! between the two never ends. Bulk stores are right.
+//! The table is emptied instead of searched. A store-conditional whose line nobody touched fails, and a loop that
+//! stores between the two never ends. Bulk stores are right.
 
 use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::MemoryAccess as _;

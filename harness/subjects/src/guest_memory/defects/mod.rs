@@ -28,6 +28,9 @@ pub mod gm_22_meeting_ranges_are_strangers;
 pub mod gm_23_hole_is_not_counted;
 pub mod gm_24_address_zero_is_reserved;
 pub mod gm_25_any_store_kills;
+pub mod gm_26_unmapped_device_answers;
+pub mod gm_27_refused_move_loses_device;
+pub mod gm_28_own_region_is_in_the_way;
 
 use super::deviation::Deviating;
 use super::hardened::SoftMmu;
@@ -62,4 +65,7 @@ pub static ROWS: &[Row<GuestMemory>] = &[
     Row::of::<Adapter<SoftMmu<WrongRegions<gm_23_hole_is_not_counted::Gm23>>>>(),
     Row::of::<Adapter<Deviating<gm_24_address_zero_is_reserved::Gm24>>>(),
     Row::of::<Adapter<Deviating<gm_25_any_store_kills::Gm25>>>(),
+    Row::of::<Adapter<Deviating<gm_26_unmapped_device_answers::Gm26>>>(),
+    Row::of::<Adapter<Deviating<gm_27_refused_move_loses_device::Gm27>>>(),
+    Row::of::<Adapter<Deviating<gm_28_own_region_is_in_the_way::Gm28>>>(),
 ];

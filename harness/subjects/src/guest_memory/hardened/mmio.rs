@@ -28,6 +28,8 @@ pub enum RegionError {
     Wraps,
     /// It overlaps a region that is mapped already.
     Overlaps,
+    /// No region begins there.
+    Unmapped,
 }
 
 impl fmt::Display for RegionError {
@@ -36,6 +38,7 @@ impl fmt::Display for RegionError {
             RegionError::Empty => "the device region has no bytes",
             RegionError::Wraps => "the device region wraps the address space",
             RegionError::Overlaps => "the device region overlaps another",
+            RegionError::Unmapped => "no device region begins there",
         })
     }
 }
@@ -80,6 +83,25 @@ impl MmioMap {
         }
         self.regions.insert(position, MmioRegion { range, device });
         Ok(())
+    }
+
+    /// Takes the region that begins at `base` out, and says whether there was one.
+    pub(crate) fn remove(&mut self, base: GuestPhysAddr) -> bool {
+        let before = self.regions.len();
+        self.regions.retain(|region| region.range.start() != base.get());
+        self.regions.len() != before
+    }
+
+    /// Moves the region that begins at `from`; where it cannot be at `to`, it stays.
+    pub(crate) fn relocate(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
+        let index = self.regions.iter().position(|region| region.range.start() == from.get());
+        let region = self.regions.remove(index.ok_or(RegionError::Unmapped)?);
+        let moved = self.insert(to, region.range.length(), Arc::clone(&region.device));
+        if moved.is_err() {
+            let place = self.regions.partition_point(|other| other.range.start() < region.range.start());
+            self.regions.insert(place, region);
+        }
+        moved
     }
 
     /// Who answers an access to the whole of `range`; an error when several would have to.

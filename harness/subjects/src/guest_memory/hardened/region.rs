@@ -1,5 +1,5 @@
-//! Guest memory in regions: each at an address of its own and with a backing of its own, so that neighbours in the guest
-//! may lie apart in the host.
+//! Guest memory in regions: each at an address of its own and with a backing of its own, so that neighbours in the
+//! guest may lie apart in the host.
 //!
 //! An access over regions that meet holds the locks of all its bytes before it moves one: regions ascending, in each
 //! the shards ascending. It lets them go piece by piece, the highest first; as nobody takes a lower lock after a higher

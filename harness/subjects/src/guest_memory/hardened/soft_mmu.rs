@@ -40,7 +40,17 @@ impl<M> SoftMmu<M> {
         self.devices.insert(base, size, device)
     }
 
-    /// The view of another virtual CPU: the same memory, the same devices.
+    /// Takes away the device whose region begins at `base`.
+    pub fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
+        if self.devices.remove(base) { Ok(()) } else { Err(RegionError::Unmapped) }
+    }
+
+    /// Moves the device whose region begins at `from`. Where it cannot be at `to`, it stays.
+    pub fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
+        self.devices.relocate(from, to)
+    }
+
+    /// The view of another virtual CPU: the same memory, and the same devices as long as neither map changes.
     #[must_use]
     pub fn for_owner(&self, owner: OwnerIndex) -> Self {
         let (memory, devices) = (Arc::clone(&self.memory), self.devices.clone());

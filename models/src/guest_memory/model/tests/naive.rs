@@ -9,6 +9,8 @@ pub(super) struct Naive {
     contract: GuestMemoryContract,
     memory: Vec<u8>,
     devices: Vec<RegisterFile>,
+    /// Where each device is mapped.
+    places: Vec<Option<u64>>,
     /// (owner, address, size)
     reservations: Vec<(Owner, u64, u8)>,
 }
@@ -27,6 +29,7 @@ impl Naive {
             contract: *contract,
             memory: vec![0; setup.memory_size as usize],
             devices: devices.collect(),
+            places: setup.devices.iter().map(|device| Some(device.base)).collect(),
             reservations: Vec::new(),
         }
     }
@@ -57,6 +60,8 @@ impl Naive {
                 }
                 result
             }
+            Op::MapDevice { device, base, .. } => self.place_device(device.index(), Some(base.0)),
+            Op::UnmapDevice { device, .. } => self.place_device(device.index(), None),
             Op::WriteBulk { address, seed, length, .. } => {
                 let bytes = Payload { seed, length: length.bytes() }.bytes().unwrap();
                 self.write_bulk(address.0, bytes, seen)
@@ -96,6 +101,29 @@ impl Naive {
         }
     }
 
+    fn place_device(&mut self, index: usize, base: Option<u64>) -> Seen {
+        if self.contract.fixed_devices || self.contract.no_devices {
+            return Seen::Skipped;
+        }
+        let bytes = |base: u64, size: u32| u128::from(base)..u128::from(base) + u128::from(size);
+        let Some(place) = self.places.get(index).copied() else { return Seen::Error(Error::Other) };
+        let Some(base) = base else {
+            self.places[index] = None;
+            return if place.is_none() { Seen::Error(Error::Other) } else { Seen::Done };
+        };
+        let own = bytes(base, self.setup.devices[index].size);
+        let mut others = (0..self.places.len()).filter(|other| *other != index);
+        let meets = others.any(|other| {
+            let taken = self.places[other].map_or(0..0, |base| bytes(base, self.setup.devices[other].size));
+            own.start < taken.end && taken.start < own.end
+        });
+        if meets || u128::from(u64::MAX) < own.end {
+            return Seen::Error(Error::Other);
+        }
+        self.places[index] = Some(base);
+        Seen::Done
+    }
+
     fn target(&self, address: u64, length: u32, scalar: bool) -> Result<Target, Error> {
         let range_error =
             if self.contract.range_error_is_page_fault { Error::PageFault } else { Error::InvalidAddress };
@@ -110,9 +138,8 @@ impl Naive {
             return Err(Error::Alignment);
         }
         for (index, device) in self.setup.devices.iter().enumerate() {
-            let covers = |byte: u128| {
-                u128::from(device.base) <= byte && byte < u128::from(device.base) + u128::from(device.size)
-            };
+            let Some(base) = self.places[index] else { continue };
+            let covers = |byte: u128| u128::from(base) <= byte && byte < u128::from(base) + u128::from(device.size);
             match (start..end).filter(|&byte| covers(byte)).count() {
                 0 => {}
                 inside if inside == length as usize => return Ok(Target::Device(index)),
@@ -155,7 +182,7 @@ impl Naive {
         value: u64,
         seen: &mut Outcome,
     ) -> Option<u64> {
-        let offset = address - self.setup.devices[device].base;
+        let offset = address - self.places[device].expect("a device that was routed to is mapped");
         let call = self.devices[device].call(direction, offset, size, value);
         seen.device_calls.push(call);
         (!call.failed).then_some(call.value)

@@ -1,7 +1,9 @@
 //! Random traces, biased to small memories and their edges: the model agrees with the naive memory, sees alterations,
 //! and resets to what it was when new.
 
-use super::super::super::{DeviceCall, DeviceSetup, Direction, Error, GuestAddress, GuestMemory, OpKind, RamRange};
+use super::super::super::{
+    DeviceCall, DeviceIndex, DeviceSetup, Direction, Error, GuestAddress, GuestMemory, OpKind, RamRange,
+};
 use super::super::*;
 use super::naive::Naive;
 use crate::{Component, Contract as _};
@@ -83,7 +85,8 @@ fn ops(setup: &Setup, places: [GuestAddress; 3]) -> impl Strategy<Value = Op> + 
         let seed = edge as u16;
         let length = TransferLength::new_folded(length);
         let pattern_bytes = if place < 200 { setup.memory_size as u32 } else { length.bytes() };
-        match kind % 27 {
+        let device = DeviceIndex::new_folded(seed.to_le_bytes()[0]);
+        match kind % 30 {
             0..=2 => Op::Read { owner, address, size },
             3..=6 => Op::Write { owner, address, value, size },
             7 => Op::FetchInstruction { owner, address },
@@ -95,18 +98,22 @@ fn ops(setup: &Setup, places: [GuestAddress; 3]) -> impl Strategy<Value = Op> + 
             23 => Op::MemorySize { owner },
             24 => Op::Dump { owner },
             25 => Op::Restore { owner, payload: Payload { seed, length: pattern_bytes } },
-            _ => Op::RestoreDump { owner },
+            26 => Op::RestoreDump { owner },
+            27 => Op::UnmapDevice { owner, device },
+            _ => Op::MapDevice { owner, device, base: address },
         }
     })
 }
 
 fn contracts() -> impl Strategy<Value = GuestMemoryContract> {
-    any::<[bool; 4]>().prop_map(|[zero_length_anywhere, range_error_is_page_fault, no_reservations, no_dump]| {
+    let freedoms = any::<[bool; 5]>();
+    freedoms.prop_map(|[zero_length_anywhere, range_error_is_page_fault, no_reservations, no_dump, fixed_devices]| {
         GuestMemoryContract {
             zero_length_anywhere,
             range_error_is_page_fault,
             no_reservations,
             no_dump,
+            fixed_devices,
             ..GuestMemoryContract::STRICT
         }
     })
@@ -162,8 +169,8 @@ fn every_permitted_class_of_every_kind_occurs() {
         return; // too few cases to meet them all
     }
     let contract = GuestMemoryContract::STRICT;
-    let counts = std::cell::RefCell::new([[0_u32; 6]; 12]);
-    check(500, &traces(), |trace| {
+    let counts = std::cell::RefCell::new([[0_u32; 6]; OpKind::ALL.len()]);
+    check(2000, &traces(), |trace| {
         let mut naive = Naive::new(&trace.setup, &contract);
         let mut seen = Outcome::default();
         for (op, _) in &trace.ops {
@@ -276,7 +283,7 @@ fn alter_result(number: u32, seen: &mut Outcome) -> Option<&'static [&'static st
     let other = forms[(number >> 8) as usize % forms.len()];
     let same_form = std::mem::discriminant(&other) == std::mem::discriminant(&seen.result);
     seen.result = other;
-    (!same_form).then_some(&["answer", "bounds", "restore"])
+    (!same_form).then_some(&["answer", "bounds", "restore", "device_map"])
 }
 
 /// Another class of error, where the contract fixes the class.
