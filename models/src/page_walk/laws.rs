@@ -9,7 +9,8 @@ pub const ANSWER: Law =
 /// The table buffer.
 pub const TABLES: Law = Law::new(
     "tables",
-    "an entry reads as it was last written; outside of the buffer entries read as 0 and writes are dropped",
+    "an entry reads as it was last written, and what nothing fixes of it as it was last seen; outside of the buffer \
+     entries read as 0 and writes are dropped",
 );
 /// Mapping.
 pub const MAP: Law = Law::new(
@@ -115,7 +116,8 @@ pub const TAIL: Law =
 /// Everything else in memory.
 pub const MEMORY: Law = Law::new(
     "memory",
-    "a byte of a backing changes through the ops that write it and through no other, and no byte before one changes",
+    "a byte of a backing changes through the ops that write it and through no other, and no byte before one changes; \
+     what pop took is there still, or zero",
 )
 .hint(
     "Bytes of a backing are not what was last written there. Probably something was left over from before, or written \

@@ -153,6 +153,9 @@ pub struct Outcome {
     pub reserved_bytes: u64,
     /// Whether the walk went on long after it had to stop.
     pub runaway: bool,
+    /// How many tables there are after a mapping that was refused, where the subject shows it: those on the way to a
+    /// page for which there was no room were made or not.
+    pub tables: Option<u64>,
 }
 
 impl Default for Outcome {
@@ -164,6 +167,7 @@ impl Default for Outcome {
             data: Vec::with_capacity(usize::try_from(MAX_READ_BYTES).unwrap_or(0)),
             reserved_bytes: 0,
             runaway: false,
+            tables: None,
         }
     }
 }
@@ -178,6 +182,7 @@ impl Outcome {
         self.data.clear();
         self.reserved_bytes = 0;
         self.runaway = false;
+        self.tables = None;
     }
 }
 

@@ -4,10 +4,13 @@
 //! Does not combine defects: a subject of the catalogue has one. Every method that a deviation does not name is sound.
 
 use super::sandbox::{Placed, Run, Sandbox, WORD};
+use super::tables::TableBuffer;
 use super::walker::PageRange;
 use memtwin_models::Health;
-use memtwin_models::page_walk::translate::{ADDRESS, COPY_ON_WRITE, LARGE, WRITABLE, is_canonical, shift};
-use memtwin_models::page_walk::{Access, BOOKKEEPING_BYTES, PAGE_BYTES, Refusal, RegionKind, WorkBounds};
+use memtwin_models::page_walk::translate::{
+    ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, WRITABLE, is_canonical, shift,
+};
+use memtwin_models::page_walk::{Access, BOOKKEEPING_BYTES, MappingKind, PAGE_BYTES, Refusal, RegionKind, WorkBounds};
 
 /// A way in which the parts work together.
 pub trait Deviation: 'static {
@@ -67,6 +70,35 @@ pub trait Deviation: 'static {
     /// Whether a mapping is aligned.
     fn is_aligned(phys: u64, virt: u64, length: u64) -> bool {
         [phys, virt, length].iter().all(|number| number.is_multiple_of(PAGE_BYTES))
+    }
+
+    /// The entry of a page that is mapped; none where it is taken away.
+    fn leaf_entry(phys: u64, kind: MappingKind) -> Option<u64> {
+        let executable = |x: bool| if x { 0 } else { NO_EXECUTE };
+        let flags = match kind {
+            MappingKind::Unmapped => return None,
+            MappingKind::Basic { r: _, w, x } => (if w { WRITABLE } else { 0 }) | executable(x),
+            MappingKind::Cow { r: _, x } => COPY_ON_WRITE | executable(x),
+        };
+        Some(phys | PRESENT | ACCESSED | DIRTY | flags)
+    }
+
+    /// The entry of a table that was made on the way to a page.
+    fn table_entry(table: u64) -> u64 {
+        table | PRESENT | WRITABLE | ACCESSED
+    }
+
+    /// The entry of a page that is taken away, from what it was.
+    fn absent_entry(_before: u64) -> u64 {
+        0
+    }
+
+    /// Writes the entry of a page, or takes it away, with the tables on the way to it.
+    fn map_page(tables: &mut TableBuffer<Self>, virt: u64, leaf: Option<u64>) -> Result<(), Refusal>
+    where
+        Self: Sized,
+    {
+        tables.map_page(virt, leaf)
     }
 
     /// The index of an entry in a table buffer of so many entries.
@@ -158,6 +190,15 @@ pub trait Deviation: 'static {
     #[inline]
     fn prefixed_bytes(prefix: u32, element_bytes: u64) -> Option<u64> {
         (u64::from(prefix) + 4 == element_bytes).then_some(element_bytes)
+    }
+
+    /// Takes an element out of the buffer: from its start on, up to the pointer behind it.
+    fn take(sandbox: &mut Sandbox<Self>, start: u64, pointer: u64)
+    where
+        Self: Sized,
+    {
+        sandbox.wipe_popped(start, pointer);
+        sandbox.set_pointer(start);
     }
 
     /// Empties the buffer.

@@ -181,7 +181,7 @@ impl<D: Deviation> Sandbox<D> {
         let bytes = end.wrapping_sub(start);
         landing.reserve(bytes);
         self.memory.read(self.backings[SCRATCH].host.wrapping_add(start), bytes, landing.data);
-        self.take(start, pointer);
+        D::take(self, start, pointer);
         Ok(())
     }
 
@@ -200,14 +200,18 @@ impl<D: Deviation> Sandbox<D> {
             return Err(Refusal::Corrupt);
         }
         self.memory.read(host + 4, bytes.saturating_sub(4), landing.data);
-        self.take(start, pointer);
+        D::take(self, start, pointer);
         Ok(())
     }
 
     /// Zeroes what was popped.
-    fn take(&mut self, start: u64, pointer: u64) {
+    pub fn wipe_popped(&mut self, start: u64, pointer: u64) {
         self.wipe(SCRATCH, start, pointer.saturating_sub(start));
-        self.store_word(0, start);
+    }
+
+    /// Moves the buffer's stack pointer.
+    pub fn set_pointer(&mut self, pointer: u64) {
+        self.store_word(0, pointer);
     }
 
     /// Empties the buffer, whatever it holds.
@@ -227,7 +231,7 @@ impl<D: Deviation> Sandbox<D> {
             return Err(Refusal::NoRoom);
         }
         while let Ok((start, _, pointer)) = self.last_element() {
-            self.take(start, pointer);
+            D::take(self, start, pointer);
         }
         Ok(())
     }

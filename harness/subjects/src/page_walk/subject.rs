@@ -41,6 +41,9 @@ impl<D: Deviation> Subject<PageWalk> for Host<D> {
         if matches!(op, Op::Regions) {
             self.sandbox.touch_regions(&seen.regions);
         }
+        if matches!((op, seen.result), (Op::Map { .. }, Seen::Refused(_))) {
+            seen.tables = Some(self.sandbox.tables.count() as u64);
+        }
     }
 
     fn view(&mut self, view: &mut View) {

@@ -3,23 +3,20 @@
 
 use super::deviation::Deviation;
 use super::walker::TableReader;
-use memtwin_models::page_walk::translate::{
-    ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, WRITABLE, shift,
-};
+use memtwin_models::page_walk::translate::{ADDRESS, LARGE, PRESENT, shift};
 use memtwin_models::page_walk::{
     MAX_MAPPED_PAGES, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, Refusal, WorkBounds,
 };
 use std::marker::PhantomData;
 
 const ENTRIES: usize = 512;
-const TABLE_FLAGS: u64 = PRESENT | WRITABLE | ACCESSED;
 
 /// The table buffer.
 #[derive(Debug)]
 pub struct TableBuffer<D> {
     base: u64,
     /// The root that walks begin at, low bits and all.
-    pub(super) root: u64,
+    pub root: u64,
     entries: Vec<u64>,
     pub(super) work_bounds: WorkBounds,
     deviation: PhantomData<D>,
@@ -43,9 +40,15 @@ impl<D: Deviation> TableBuffer<D> {
         &self.entries
     }
 
+    /// The number of tables.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.entries.len() / ENTRIES
+    }
+
     /// Appends a zeroed table.
-    pub(super) fn alloc_table(&mut self) -> Result<u64, Refusal> {
-        let count = self.entries.len() / ENTRIES;
+    pub fn alloc_table(&mut self) -> Result<u64, Refusal> {
+        let count = self.count();
         if MAX_TABLES <= count {
             return Err(Refusal::NoRoom);
         }
@@ -58,7 +61,8 @@ impl<D: Deviation> TableBuffer<D> {
         D::entry_index(self.base, address, self.entries.len())
     }
 
-    pub(super) fn write_entry(&mut self, address: u64, value: u64) {
+    /// Writes an entry; outside of the buffer nothing is written.
+    pub fn write_entry(&mut self, address: u64, value: u64) {
         if let Some(index) = self.index(address) {
             self.entries[index] = value;
         }
@@ -80,24 +84,13 @@ impl<D: Deviation> TableBuffer<D> {
         }
         for page in 0..pages {
             let offset = page * PAGE_BYTES;
-            let leaf = match kind {
-                MappingKind::Unmapped => None,
-                MappingKind::Basic { r: _, w, x } => {
-                    let flags = if w { WRITABLE } else { 0 } | if x { 0 } else { NO_EXECUTE };
-                    Some((phys + offset) | PRESENT | ACCESSED | DIRTY | flags)
-                }
-                MappingKind::Cow { r: _, x } => {
-                    let flags = COPY_ON_WRITE | if x { 0 } else { NO_EXECUTE };
-                    Some((phys + offset) | PRESENT | ACCESSED | DIRTY | flags)
-                }
-            };
-            self.map_page(virt + offset, leaf)?;
+            D::map_page(self, virt + offset, D::leaf_entry(phys + offset, kind))?;
         }
         Ok(())
     }
 
     /// Writes a leaf, or takes it away; tables are made on the way to a leaf only.
-    fn map_page(&mut self, virt: u64, leaf: Option<u64>) -> Result<(), Refusal> {
+    pub fn map_page(&mut self, virt: u64, leaf: Option<u64>) -> Result<(), Refusal> {
         let mut table = self.root & ADDRESS;
         for level in (1..4).rev() {
             let address = entry_address(table, virt, level);
@@ -108,7 +101,7 @@ impl<D: Deviation> TableBuffer<D> {
                     return Ok(());
                 }
                 table = self.alloc_table()?;
-                self.entries[index] = table | TABLE_FLAGS;
+                self.entries[index] = D::table_entry(table);
             } else if entry & LARGE != 0 {
                 return Err(Refusal::Corrupt);
             } else {
@@ -116,7 +109,7 @@ impl<D: Deviation> TableBuffer<D> {
             }
         }
         let index = self.index(entry_address(table, virt, 0)).ok_or(Refusal::Corrupt)?;
-        self.entries[index] = leaf.unwrap_or(0);
+        self.entries[index] = leaf.unwrap_or_else(|| D::absent_entry(self.entries[index]));
         Ok(())
     }
 }
@@ -138,6 +131,7 @@ impl<D: Deviation> TableReader for TableBuffer<D> {
 
 /// The address of the entry for a virtual address in a table of this level.
 #[inline]
-pub(super) fn entry_address(table: u64, virt: u64, level: u32) -> u64 {
+#[must_use]
+pub fn entry_address(table: u64, virt: u64, level: u32) -> u64 {
     table + 8 * (virt >> shift(level) & 0x1ff)
 }

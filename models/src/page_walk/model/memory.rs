@@ -3,8 +3,11 @@
 
 use super::super::{
     BOOKKEEPING_BYTES, Backing, FILE_MAPPING_BYTES, FILE_MAPPING_LIST_BYTES, FIRST_CONTENT, MAX_FILE_MAPPINGS,
-    PAGE_BYTES, Prefix, Refusal, SLOTS, SNAPSHOT_GPA, Setup, Slot,
+    PAGE_BYTES, Prefix, Refusal, SLOTS, SNAPSHOT_GPA, Seen, Setup, Slot,
 };
+use super::Outcome;
+use super::open::Open;
+use super::tables::Tables;
 use crate::Payload;
 
 /// The stack pointer of an empty buffer, and the size of a pointer.
@@ -20,6 +23,8 @@ pub(super) struct Held {
     pub(super) writable: bool,
     pub(super) executable: bool,
     pub(super) bytes: Vec<u8>,
+    /// The bits that the subject may have otherwise.
+    pub(super) open: Open,
     /// The bytes that differ, at most, from those at first.
     dirty: (usize, usize),
 }
@@ -38,6 +43,8 @@ pub(super) struct Run {
 struct Kept {
     generation: Option<u64>,
     tail: Vec<u8>,
+    /// The bits of the tail that the subject may have otherwise.
+    open: Vec<u8>,
 }
 
 /// All backings, in the order in which addresses are resolved.
@@ -47,6 +54,18 @@ pub(super) struct Memory {
     pub(super) held: Vec<Held>,
     kept: [Kept; SLOTS as usize],
     pub(super) generation: u64,
+}
+
+/// What of an element that was popped before is still there.
+#[derive(Debug, Clone, Copy)]
+struct Guess {
+    back_pointer: bool,
+    prefix: bool,
+}
+
+impl Guess {
+    const WIPED: Guess = Guess { back_pointer: false, prefix: false };
+    const KEPT: Guess = Guess { back_pointer: true, prefix: true };
 }
 
 #[allow(clippy::cast_possible_truncation)] // offsets in backings are below 2^20
@@ -65,7 +84,8 @@ impl Held {
             first_content(index).fill(0, &mut bytes);
         }
         let (writable, executable) = rights;
-        Held { backing, gpa, visible, writable, executable, bytes, dirty: (usize::MAX, 0) }
+        let open = Open::new(bytes.len());
+        Held { backing, gpa, visible, writable, executable, bytes, open, dirty: (usize::MAX, 0) }
     }
 
     fn end(&self) -> u64 {
@@ -80,12 +100,48 @@ impl Held {
     fn touch(&mut self, offset: u64, length: u64) -> &mut [u8] {
         let (start, end) = (at(offset), at(offset + length));
         self.dirty = (self.dirty.0.min(start), self.dirty.1.max(end));
+        self.open.close(start, end);
         &mut self.bytes[start..end]
     }
 
     fn word(&self, offset: u64) -> Option<u64> {
         let bytes = self.bytes.get(at(offset)..)?.first_chunk::<8>()?;
         Some(u64::from_le_bytes(*bytes))
+    }
+
+    /// Takes over the bits that nothing fixes from the bytes that were seen at an offset.
+    pub(super) fn follow(&mut self, offset: u64, seen: &[u8]) {
+        let start = at(offset);
+        if let Some(bytes) = self.bytes.get_mut(start..start + seen.len()) {
+            self.open.follow(start, bytes, seen);
+        }
+    }
+
+    /// The first byte that differs from those that were seen.
+    pub(super) fn first_difference(&self, seen: &[u8]) -> Option<usize> {
+        if self.bytes == seen {
+            return None;
+        }
+        let differs = |(index, (want, seen)): (usize, (&u8, &u8))| (want ^ seen) & !self.open.bits()[index] != 0;
+        let differs = self.bytes.iter().zip(seen).enumerate().position(differs);
+        differs.or((self.bytes.len() != seen.len()).then(|| self.bytes.len().min(seen.len())))
+    }
+
+    /// Zeros in place of what is taken away: the subject may leave it as it is.
+    fn take_away(&mut self, start: u64, end: u64) {
+        let (start, end) = (at(start), at(end));
+        self.dirty = (self.dirty.0.min(start), self.dirty.1.max(end));
+        self.open.add(start, &self.bytes[start..end]);
+        self.bytes[start..end].fill(0);
+    }
+
+    /// Decides that open bits of a range are as they were before they were taken away, or that they are not.
+    fn decide(&mut self, start: u64, length: u64, is_kept: bool) {
+        let (start, end) = (at(start), at(start + length));
+        if is_kept {
+            self.open.set(start, &mut self.bytes[start..end]);
+        }
+        self.open.close(start, end);
     }
 }
 
@@ -124,6 +180,7 @@ impl Memory {
                 }
             }
             held.dirty = (usize::MAX, 0);
+            held.open.close_all();
         }
         for kept in &mut self.kept {
             kept.generation = None;
@@ -161,6 +218,10 @@ impl Memory {
 
     pub(super) fn bytes(&self, run: &Run) -> &[u8] {
         &self.held[run.index].bytes[at(run.offset)..at(run.offset + run.bytes)]
+    }
+
+    pub(super) fn held_mut(&mut self, backing: Backing) -> Option<&mut Held> {
+        self.held.get_mut(backing.index())
     }
 
     pub(super) fn held(&self, backing: Backing) -> Option<&Held> {
@@ -234,32 +295,43 @@ impl Memory {
         if dirty_start < dirty_end {
             self.held[0].bytes[dirty_start..dirty_end].fill(0);
         }
+        self.held[0].open.close_all();
         if WORD <= u64::from(self.setup.buffer_bytes) {
             self.held[0].write(0, &WORD.to_le_bytes());
         }
         let (scratch, others) = self.held.split_at_mut(1);
         if self.setup.tail_pages != 0 {
-            scratch[0].write(start, &others[0].bytes[at(self.setup.tail_offset())..]);
+            let tail = at(self.setup.tail_offset());
+            scratch[0].write(start, &others[0].bytes[tail..]);
+            scratch[0].open.add(at(start), &others[0].open.bits()[tail..]);
         }
         self.write_bookkeeping();
         Ok(())
     }
 
-    /// Takes a snapshot whose tail holds these entries.
-    pub(super) fn snapshot(&mut self, slot: Slot, entries: &[u64]) -> Result<u64, Refusal> {
+    /// Takes a snapshot whose tail holds the entries of these tables.
+    pub(super) fn snapshot(&mut self, slot: Slot, tables: &Tables) -> Result<u64, Refusal> {
         self.layout().ok_or(Refusal::NoRoom)?;
         self.generation = self.generation.wrapping_add(1);
         let offset = self.setup.tail_offset();
         let tail_bytes = self.tail().len() as u64;
         let tail = if tail_bytes == 0 { &mut [] } else { self.held[1].touch(offset, tail_bytes) };
         tail.fill(0);
-        for (bytes, entry) in tail.chunks_exact_mut(8).zip(entries) {
+        for (bytes, entry) in tail.chunks_exact_mut(8).zip(tables.entries()) {
             bytes.copy_from_slice(&entry.to_le_bytes());
         }
         let (generation, kept) = (self.generation, &mut self.kept[slot.index()]);
         kept.generation = Some(generation);
         kept.tail.clear();
         kept.tail.extend_from_slice(tail);
+        if tail_bytes != 0 {
+            let open = &mut self.held[1].open;
+            for (start, bits) in (at(offset)..).step_by(8).zip(tables.open()).take(at(tail_bytes / 8)) {
+                open.add(start, &bits.to_le_bytes());
+            }
+            kept.open.clear();
+            kept.open.extend_from_slice(&open.bits()[at(offset)..]);
+        }
         self.write_bookkeeping();
         Ok(generation)
     }
@@ -270,7 +342,9 @@ impl Memory {
         let generation = kept.generation.ok_or(Refusal::Empty)?;
         self.generation = generation;
         if !kept.tail.is_empty() {
-            self.held[1].write(self.setup.tail_offset(), &kept.tail);
+            let offset = self.setup.tail_offset();
+            self.held[1].write(offset, &kept.tail);
+            self.held[1].open.add(at(offset), &kept.open);
         }
         self.build()?;
         Ok(generation)
@@ -302,30 +376,52 @@ impl Memory {
         Ok(())
     }
 
-    /// Pops an element into `data`, as it is or what follows its prefix.
-    pub(super) fn pop(&mut self, prefixed: bool, data: &mut Vec<u8>) -> Result<(), Refusal> {
+    /// Pops an element into `data`, as it is or what follows its prefix. What was popped before may be there still:
+    /// whether it is the answer says.
+    pub(super) fn pop(&mut self, prefixed: bool, shown: Option<&Outcome>, data: &mut Vec<u8>) -> Result<(), Refusal> {
         let (_, pointer) = self.stack_pointer()?;
         if pointer == WORD {
             return Err(Refusal::Empty);
         }
         let end = pointer - WORD;
-        let start = self.held[0].word(end).unwrap_or(0);
-        if end < WORD || !(WORD..=end).contains(&start) {
+        if end < WORD {
             return Err(Refusal::Corrupt);
         }
-        let element = &self.held[0].bytes[at(start)..at(end)];
-        if prefixed {
-            let (prefix, rest) = element.split_first_chunk::<4>().ok_or(Refusal::Corrupt)?;
-            if u64::from(u32::from_le_bytes(*prefix)) != rest.len() as u64 {
-                return Err(Refusal::Corrupt);
-            }
-            data.extend_from_slice(rest);
-        } else {
-            data.extend_from_slice(element);
+        let did = shown.map(|seen| seen.result == Seen::Done);
+        let guesses = [Guess::WIPED, Guess::KEPT, Guess { prefix: false, ..Guess::KEPT }];
+        let fits = |guess: &&Guess| did == Some(self.element(prefixed, end, **guess).is_ok());
+        let guess = *guesses.iter().find(fits).unwrap_or(&Guess::WIPED);
+        let (start, from) = self.element(prefixed, end, guess)?;
+        let scratch = &mut self.held[0];
+        scratch.decide(end, WORD, guess.back_pointer);
+        scratch.decide(start, from - start, guess.prefix);
+        if let Some(seen) = shown.filter(|seen| seen.data.len() as u64 == end - from) {
+            scratch.follow(from, &seen.data);
         }
-        self.held[0].touch(start, pointer - start).fill(0);
-        self.held[0].write(0, &start.to_le_bytes());
+        data.extend_from_slice(&scratch.bytes[at(from)..at(end)]);
+        scratch.take_away(start, pointer);
+        scratch.write(0, &start.to_le_bytes());
         Ok(())
+    }
+
+    /// Where the element that ends here begins, and where what is popped of it begins.
+    fn element(&self, prefixed: bool, end: u64, guess: Guess) -> Result<(u64, u64), Refusal> {
+        let scratch = &self.held[0];
+        let byte = |offset: u64, is_kept: bool| {
+            let open = if is_kept { scratch.open.bits()[at(offset)] } else { 0 };
+            scratch.bytes[at(offset)] | open
+        };
+        let back_pointer: [u8; 8] = std::array::from_fn(|index| byte(end + index as u64, guess.back_pointer));
+        let start = u64::from_le_bytes(back_pointer);
+        if !(WORD..=end).contains(&start) {
+            return Err(Refusal::Corrupt);
+        }
+        if !prefixed {
+            return Ok((start, start));
+        }
+        let rest = (end - start).checked_sub(4).ok_or(Refusal::Corrupt)?;
+        let prefix: [u8; 4] = std::array::from_fn(|index| byte(start + index as u64, guess.prefix));
+        if u64::from(u32::from_le_bytes(prefix)) == rest { Ok((start, start + 4)) } else { Err(Refusal::Corrupt) }
     }
 
     pub(super) fn clear(&mut self) -> Result<(), Refusal> {

@@ -21,7 +21,7 @@ pub(super) fn picture(model: &PageWalkModel, op: Option<&Op>) -> Picture {
 /// The bytes that an op shows.
 pub(super) fn byte_rows(model: &PageWalkModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
     let mut next = model.clone();
-    next.step(op);
+    next.step(op, Some(seen));
     if next.want.result != Seen::Done || seen.result != Seen::Done || next.want.data.is_empty() {
         return None;
     }
@@ -51,9 +51,14 @@ pub(super) fn byte_rows(model: &PageWalkModel, op: &Op, seen: &Outcome) -> Optio
 
 /// The bytes of the state that differ, by their offset in the backing.
 pub(super) fn state_rows(model: &PageWalkModel, view: &View) -> Option<ByteRows> {
-    let differs =
-        model.memory.held.iter().zip(&view.backings).find(|(held, seen)| !seen.is_empty() && held.bytes != **seen);
-    differs.map(|(held, seen)| ByteRows { start: 0, allowed: held.bytes.clone(), seen: seen.clone() })
+    let mut shown = model.memory.held.iter().zip(&view.backings).filter(|(_, seen)| !seen.is_empty());
+    let differs = shown.find(|(held, seen)| held.first_difference(seen).is_some());
+    differs.map(|(held, seen)| {
+        // A byte that nothing fixes is as it was seen.
+        let bytes = held.bytes.iter().zip(seen).zip(held.open.bits());
+        let allowed = bytes.map(|((want, seen), open)| if (want ^ seen) & !open == 0 { *seen } else { *want });
+        ByteRows { start: 0, allowed: allowed.collect(), seen: seen.clone() }
+    })
 }
 
 /// The walks of the first and of the last address of the op's range.

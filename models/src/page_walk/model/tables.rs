@@ -2,7 +2,7 @@
 //! Judges nothing.
 
 use super::super::translate::{
-    ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, Role, WRITABLE, role, shift,
+    ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, Role, USER, WRITABLE, role, shift,
 };
 use super::super::{
     Access, MAX_MAPPED_PAGES, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, Refusal, Setup, Span, WorkBounds,
@@ -11,6 +11,14 @@ use super::super::{
 const ENTRIES: usize = 512;
 /// What the entry of a table holds besides its address.
 const TABLE_FLAGS: u64 = PRESENT | WRITABLE | ACCESSED;
+/// The bits that the processor leaves to software in every entry: 10 and 11, 52 to 58.
+const SOFTWARE: u64 = 3 << 10 | 0x7f << 52;
+/// The bits of a page's entry that no text fixes where a mapping wrote it.
+const OPEN_IN_LEAF: u64 = ACCESSED | DIRTY | SOFTWARE;
+/// The same of a table's entry. What its user bit allows a leaf without one takes back, and its bit 9 says nothing.
+const OPEN_IN_TABLE: u64 = OPEN_IN_LEAF | USER | COPY_ON_WRITE;
+/// The same of the entry of a page that was taken away.
+const OPEN_IN_ABSENT: u64 = !PRESENT;
 /// The number of virtual addresses that a walk distinguishes.
 const VIRTUAL_END: u64 = 1 << 48;
 
@@ -39,7 +47,17 @@ pub(super) struct Tables {
     base: u64,
     pub(super) root: u64,
     entries: Vec<u64>,
+    /// The bits of each entry that the subject may have otherwise.
+    open: Vec<u64>,
     work_bounds: WorkBounds,
+}
+
+/// A table that was made on the way to a page: which entry leads to it, and what that was before.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    address: u64,
+    before: u64,
+    open: u64,
 }
 
 #[allow(clippy::cast_possible_truncation)] // an index of a table, below 512
@@ -65,17 +83,26 @@ impl Tables {
     pub(super) fn new(setup: &Setup) -> Self {
         let mut entries = Vec::with_capacity(MAX_TABLES * ENTRIES);
         entries.resize(ENTRIES, 0);
-        Tables { base: setup.table_base, root: setup.table_base, entries, work_bounds: setup.work_bounds }
+        let mut open = Vec::with_capacity(MAX_TABLES * ENTRIES);
+        open.resize(ENTRIES, 0);
+        Tables { base: setup.table_base, root: setup.table_base, entries, open, work_bounds: setup.work_bounds }
     }
 
     pub(super) fn reset(&mut self, setup: &Setup) {
-        self.entries.clear();
-        self.entries.resize(ENTRIES, 0);
+        for words in [&mut self.entries, &mut self.open] {
+            words.clear();
+            words.resize(ENTRIES, 0);
+        }
         (self.base, self.root, self.work_bounds) = (setup.table_base, setup.table_base, setup.work_bounds);
     }
 
     pub(super) fn entries(&self) -> &[u64] {
         &self.entries
+    }
+
+    /// The bits of each entry that the subject may have otherwise.
+    pub(super) fn open(&self) -> &[u64] {
+        &self.open
     }
 
     pub(super) fn base(&self) -> u64 {
@@ -92,9 +119,27 @@ impl Tables {
     }
 
     pub(super) fn write(&mut self, address: u64, value: u64) {
+        self.write_open(address, value, 0);
+    }
+
+    fn write_open(&mut self, address: u64, value: u64, open: u64) {
         if let Some(index) = self.index(address) {
-            self.entries[index] = value;
+            (self.entries[index], self.open[index]) = (value, open);
         }
+    }
+
+    /// Takes over the bits that nothing fixes from what an entry was seen to be.
+    pub(super) fn follow(&mut self, address: u64, seen: u64) {
+        if let Some(index) = self.index(address)
+            && (self.entries[index] ^ seen) & !self.open[index] == 0
+        {
+            (self.entries[index], self.open[index]) = (seen, 0);
+        }
+    }
+
+    /// The number of tables.
+    pub(super) fn count(&self) -> u64 {
+        (self.entries.len() / ENTRIES) as u64
     }
 
     /// Appends a table.
@@ -104,11 +149,18 @@ impl Tables {
         }
         let address = self.base + 8 * self.entries.len() as u64;
         self.entries.resize(self.entries.len() + ENTRIES, 0);
+        self.open.resize(self.entries.len(), 0);
         Some(address)
     }
 
-    /// Maps page by page; what was mapped before an error stays.
-    pub(super) fn map(&mut self, phys: u64, virt: u64, length: u64, kind: MappingKind) -> Result<(), Refusal> {
+    /// Maps page by page; what was mapped before an error stays. Of the tables on the way to a page that finds no room
+    /// so many are kept that there are `shown`, or all.
+    pub(super) fn map(
+        &mut self,
+        (phys, virt, length): (u64, u64, u64),
+        kind: MappingKind,
+        shown: Option<u64>,
+    ) -> Result<(), Refusal> {
         if length == 0 {
             return Ok(());
         }
@@ -123,25 +175,40 @@ impl Tables {
         }
         for offset in (0..length).step_by(4096) {
             let leaf = leaf(phys + offset, kind);
-            self.map_page(virt + offset, leaf)?;
+            let mut made = [None; 3];
+            let mapped = self.map_page(virt + offset, leaf, &mut made);
+            if mapped.is_err() {
+                self.unmake(&made, shown);
+            }
+            mapped?;
         }
         Ok(())
     }
 
-    fn map_page(&mut self, virt: u64, leaf: u64) -> Result<(), Refusal> {
+    /// Takes tables back that a mapping made, the last one first.
+    fn unmake(&mut self, made: &[Option<Made>], shown: Option<u64>) {
+        for made in made.iter().rev().flatten() {
+            if shown.is_some_and(|shown| shown < self.count()) {
+                self.write_open(made.address, made.before, made.open);
+                self.entries.truncate(self.entries.len() - ENTRIES);
+                self.open.truncate(self.entries.len());
+            }
+        }
+    }
+
+    fn map_page(&mut self, virt: u64, leaf: u64, made: &mut [Option<Made>; 3]) -> Result<(), Refusal> {
         let mut table = self.root & ADDRESS;
         for level in (1..4).rev() {
             let address = table + 8 * (virt >> shift(level) & 0x1ff);
-            let entry = self.read(address);
-            if self.index(address).is_none() {
-                return Err(Refusal::Corrupt);
-            }
+            let Some(index) = self.index(address) else { return Err(Refusal::Corrupt) };
+            let entry = self.entries[index];
             if entry & PRESENT == 0 {
                 if leaf == 0 {
                     return Ok(());
                 }
                 table = self.alloc().ok_or(Refusal::NoRoom)?;
-                self.write(address, table | TABLE_FLAGS);
+                made[3 - at(level.into())] = Some(Made { address, before: entry, open: self.open[index] });
+                self.write_open(address, table | TABLE_FLAGS, OPEN_IN_TABLE);
             } else if entry & LARGE != 0 {
                 return Err(Refusal::Corrupt);
             } else {
@@ -152,7 +219,7 @@ impl Tables {
         if self.index(address).is_none() {
             return Err(Refusal::Corrupt);
         }
-        self.write(address, leaf);
+        self.write_open(address, leaf, if leaf == 0 { OPEN_IN_ABSENT } else { OPEN_IN_LEAF });
         Ok(())
     }
 

@@ -34,7 +34,7 @@ fn naive(model: &PageWalkModel, address: u64, pages: u64) -> Vec<Span> {
 }
 
 fn walked(model: &mut PageWalkModel, address: u64, length: u64) -> (Seen, Vec<Span>) {
-    model.step(&Op::Walk { address, length });
+    model.follow(&Op::Walk { address, length });
     (model.want.result, model.want.spans.clone())
 }
 
@@ -56,10 +56,10 @@ proptest! {
     ) {
         let mut model = model();
         for (phys, virt, pages) in maps {
-            model.step(&basic(phys * 0x1000, virt * 0x1000, pages));
+            model.follow(&basic(phys * 0x1000, virt * 0x1000, pages));
         }
         for (table, index, value) in writes {
-            model.step(&Op::WriteEntry { address: 0x10_0000 + table * 0x1000 + 8 * index, value });
+            model.follow(&Op::WriteEntry { address: 0x10_0000 + table * 0x1000 + 8 * index, value });
         }
         let expected = naive(&model, first * 0x1000, 600);
         let (seen, spans) = walked(&mut model, first * 0x1000, 600 * 0x1000);
@@ -72,7 +72,7 @@ proptest! {
 fn the_last_page_of_the_address_space_can_be_mapped() {
     let mut model = model();
     let last = 0xffff_ffff_ffff_f000;
-    model.step(&basic(0x1000, last, 1));
+    model.follow(&basic(0x1000, last, 1));
     assert_eq!(model.want.result, Seen::Done);
     let (seen, spans) = walked(&mut model, last, 0x1000);
     assert_eq!((seen, spans.len(), spans[0].start, spans[0].phys), (Seen::Done, 1, last, 0x1000));
@@ -93,7 +93,7 @@ fn reserved_bits_of_large_leaves_and_ps_in_the_root_map_nothing() {
 fn one_entry_that_points_to_its_own_table_is_one_page_for_each_full_path() {
     let mut model = model();
     let root = model.tables.root;
-    model.step(&Op::WriteEntry { address: root, value: root | PRESENT | WRITABLE });
+    model.follow(&Op::WriteEntry { address: root, value: root | PRESENT | WRITABLE });
     let (seen, spans) = walked(&mut model, 0, 1 << 47);
     assert_eq!((seen, spans.len()), (Seen::Done, 1));
     assert!(model.has_table_cycle());
@@ -104,8 +104,8 @@ fn a_root_full_of_itself_is_too_much_work() {
     let setup = Setup { work_bounds: WorkBounds::Small, ..Setup::plain() };
     let mut model = PageWalkModel::new(&setup, &PageWalkContract::STRICT);
     let root = model.tables.root;
-    model.step(&Op::FillEntries { address: root, count: 512, value: root | PRESENT | WRITABLE });
-    model.step(&Op::Regions);
+    model.follow(&Op::FillEntries { address: root, count: 512, value: root | PRESENT | WRITABLE });
+    model.follow(&Op::Regions);
     assert_eq!(model.want.result, Seen::Refused(super::super::Refusal::TooMuchWork));
     assert!(model.want.regions.is_empty());
 }

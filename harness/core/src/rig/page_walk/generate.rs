@@ -5,9 +5,10 @@ use super::layout::Expected;
 use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
-use memtwin_models::page_walk::translate::{COPY_ON_WRITE, LARGE, NO_EXECUTE, PRESENT, WRITABLE, shift};
+use memtwin_models::page_walk::translate::{COPY_ON_WRITE, LARGE, NO_EXECUTE, WRITABLE};
 use memtwin_models::page_walk::{
-    EDGES, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk, PageWalkContract, SNAPSHOT_GPA, Setup, Slot,
+    EDGES, MAX_FILLED, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk, PageWalkContract, SLOTS,
+    SNAPSHOT_GPA, Setup, Slot,
 };
 use memtwin_models::vocabulary::told;
 
@@ -23,7 +24,7 @@ const EARLY_SNAPSHOT_ONE_IN: u32 = 16;
 /// Raw entries of a trace that lead to tables.
 const LINKS: u32 = 6;
 /// Flags of leaves, besides present.
-const LEAF_FLAGS: [u64; 10] = [
+pub(super) const LEAF_FLAGS: [u64; 10] = [
     WRITABLE,
     0,
     COPY_ON_WRITE,
@@ -50,9 +51,9 @@ pub struct PageWalkGenerator {
     /// Whether walks begin at a root that leads nowhere.
     is_astray: bool,
     /// Where the last mapping began.
-    last_virt: u64,
+    pub(super) last_virt: u64,
     /// How many raw entries may still lead to tables: each doubles what a walk of everything costs, or worse.
-    links_left: u32,
+    pub(super) links_left: u32,
 }
 
 impl Generator<PageWalk> for PageWalkGenerator {
@@ -66,14 +67,15 @@ impl Generator<PageWalk> for PageWalkGenerator {
             (&["set_root"], Self::ROOT),
             (&["read_entry", "write_entry", "fill_entries"], Self::ENTRY_ADDRESS),
             (&["write_entry", "fill_entries"], Self::ENTRY),
-            (&["fill_entries"], "`count` is 64 in one of 16, else 0 to 4."),
+            (&["fill_entries"], "`count` reaches the end of the table in one of 256, is 64 in one of 16, else 0 to 4."),
             (&["walk", "read"], Self::RANGE),
             (&["guest_write"], Self::GPA_RANGE),
+            (&["guest_write"], "One `length` in three reaches the next edge of the setup, if that is near."),
             (&["guest_word"], Self::GUEST_WORD),
             (&["seed"], "Below 1,024."),
             (&["shared_read"], Self::SHARED_READ),
             (&["push"], Self::PUSH),
-            (&["slot"], "The first three alike."),
+            (&["slot"], "Each alike."),
             (&["add_file_mapping"], "`address` is an edge of the setup; `length` has up to 32 bits."),
         ],
     };
@@ -205,7 +207,11 @@ impl PageWalkGenerator {
             }
             OpKind::FillEntries => {
                 let (address, level) = self.entry_address(random);
-                let count = if random.one_in(16) { 64 } else { random.choose(&[0, 1, 1, 2, 3, 4]) };
+                let count = match random.below(256) {
+                    0 => MAX_FILLED - u16::try_from(address / 8 % u64::from(MAX_FILLED)).unwrap_or(0),
+                    1..=16 => 64,
+                    _ => random.choose(&[0, 1, 1, 2, 3, 4]),
+                };
                 Op::FillEntries { address, count, value: self.entry(level, u32::from(count), random) }
             }
             OpKind::Walk => {
@@ -219,7 +225,10 @@ impl PageWalkGenerator {
             OpKind::Regions => Op::Regions,
             OpKind::GuestWrite => {
                 let (address, _) = self.gpa_range(random);
-                let length = self.length16(random);
+                let length = match self.up_to_next_edge(address) {
+                    Some(length) if random.one_in(3) => length,
+                    Some(_) | None => self.length16(random),
+                };
                 let seed = u16::from_le_bytes(random.bits().to_le_bytes().first_chunk().copied().unwrap_or_default());
                 Op::GuestWrite { address, seed: seed & 0x3ff, length }
             }
@@ -254,7 +263,7 @@ impl PageWalkGenerator {
         start + u64::from(page) * PAGE_BYTES
     }
 
-    fn virtual_page(&self, random: &mut Random) -> u64 {
+    pub(super) fn virtual_page(&self, random: &mut Random) -> u64 {
         let cluster = random.choose(&self.clusters);
         cluster.wrapping_add(u64::from(random.below(8)) * PAGE_BYTES)
     }
@@ -320,75 +329,10 @@ impl PageWalkGenerator {
         }
     }
 
-    /// Five in eight are the first table with low bits set, one with bit 52 as well, one another table, one an edge.
-    #[told(ROOT)]
-    fn root(&self, random: &mut Random) -> u64 {
-        let base = self.setup.table_base;
-        match random.below(8) {
-            0 => random.choose(&self.edges),
-            1 => base + PAGE_BYTES * u64::from(random.below(8)),
-            2 => base | 1 << 52 | random.magnitude(12),
-            _ => base | random.magnitude(12),
-        }
-    }
-
-    /// `address` is that of an entry on the way to a page of the clusters, half of the time to the one mapped last, of
-    /// the lowest level three times in seven; one in 16 lies round the first table, the end of the tables or of the
-    /// table buffer.
-    #[told(ENTRY_ADDRESS)]
-    fn entry_address(&self, random: &mut Random) -> (u64, u32) {
-        let base = self.setup.table_base;
-        let virt = if random.one_in(2) { self.last_virt } else { self.virtual_page(random) };
-        let level = random.choose(&[0, 0, 0, 1, 1, 2, 3]);
-        if random.one_in(16) {
-            let edge = random.choose(&[base, base + PAGE_BYTES * self.expected.tables() as u64, self.edges[15]]);
-            let address = edge.wrapping_add(random.magnitude(6)).wrapping_sub(8 * u64::from(random.below(3)));
-            return (address, level);
-        }
-        let table = self.expected.table_of(virt, level).unwrap_or(random.below(4) as usize);
-        let index = virt >> shift(level) & 0x1ff;
-        (base + PAGE_BYTES * table as u64 + 8 * index, level)
-    }
-
-    /// `value` is 0 once in 16, any bits once, a page round an edge once; above the lowest level seven lead to a table,
-    /// mostly one of the level below, and five are large leaves, half with a reserved bit; the others are leaves of
-    /// backings. Six entries of a trace lead to tables at most: each doubles what a walk of everything costs, or worse.
-    #[told(ENTRY)]
-    fn entry(&mut self, level: u32, count: u32, random: &mut Random) -> u64 {
-        let flags = random.choose(&LEAF_FLAGS) | PRESENT;
-        let tables = self.expected.tables() as u64;
-        match random.below(16) {
-            0 => 0,
-            1 => random.bits(),
-            // A table, mostly of the level below, now and then any, itself too.
-            2..=8 if level != 0 && count <= self.links_left => {
-                self.links_left -= count;
-                let below = self.expected.table_of(self.last_virt, level - 1).map(|index| index as u64);
-                let index = match below {
-                    Some(index) if !random.one_in(8) => index,
-                    _ => u64::from(random.below(u32::try_from(tables).unwrap_or(1) + 1)),
-                };
-                (self.setup.table_base + index * PAGE_BYTES) | (flags & !LARGE)
-            }
-            // A large leaf, as it should be or with a reserved bit.
-            9..=13 if level != 0 => {
-                let page_bytes = 1_u64 << shift(level);
-                let reserved = match random.below(4) {
-                    0 => 1_u64 << (12 + random.below(9 * level)),
-                    1 => 1 << 12,
-                    _ => 0,
-                };
-                self.backed_page(random) & !(page_bytes - 1) | reserved | flags | LARGE
-            }
-            14 => random.choose(&self.edges) & 0x000f_ffff_ffff_f000 | flags,
-            _ => self.backed_page(random) & !0xfff | flags,
-        }
-    }
-
-    /// Of 32 ranges nine are one to four pages, nine up to 256 bytes and seven up to 16 KiB, in the clusters, half of
-    /// them in the page mapped last; half begin at a page's start, one in eight at its last byte. The others are empty,
-    /// leave the address space or its canonical halves, go from edge to edge, or ask for more than a walk may take.
-    /// Without paging reads have guest-physical ranges.
+    /// Of 32 ranges nine are one to four pages, five up to 256 bytes, five up to 16 KiB, and four end at a page's end or a
+    /// byte off it, in the clusters, half of them in the page mapped last; half begin at a page's start, one in eight at
+    /// its last byte. Two end at an edge. The others are empty, leave the address space or its canonical halves, go from
+    /// edge to edge, or ask for more than a walk may take. Without paging reads have guest-physical ranges.
     #[told(RANGE)]
     fn range(&self, random: &mut Random) -> (u64, u64) {
         let bits = random.bits();
@@ -411,14 +355,22 @@ impl PageWalkGenerator {
             5 => (address, (1 << 40) + random.magnitude(12)),
             6 => (address, PAGE_BYTES * u64::from(2 + random.below(255))),
             7..=15 => (address, PAGE_BYTES * (1 + (bits >> 40 & 3))),
-            16..=22 => (address, 1 + (bits >> 40 & 0x3fff)),
+            16 | 17 => {
+                let length = 1 + random.magnitude(14);
+                (random.choose(&self.edges).wrapping_sub(length), length)
+            }
+            18..=21 => {
+                let end = page.wrapping_add(PAGE_BYTES * (1 + (bits >> 40 & 3))).wrapping_add(bits >> 44 & 3);
+                (address, end.wrapping_sub(1).wrapping_sub(address))
+            }
+            22..=26 => (address, 1 + (bits >> 40 & 0x3fff)),
             _ => (address, 1 + (bits >> 40 & 0xff)),
         }
     }
 }
 
 fn slot(random: &mut Random) -> Slot {
-    Slot::new_folded(random.below(3).to_le_bytes()[0])
+    Slot::new_folded(random.below(SLOTS.into()).to_le_bytes()[0])
 }
 
 /// Five in eight are plain, two are copied before the first write, one takes pages away; rights are drawn alike.

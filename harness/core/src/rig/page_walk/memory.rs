@@ -3,7 +3,7 @@
 
 use super::generate::PageWalkGenerator;
 use crate::random::Random;
-use memtwin_models::page_walk::{Backing, Op, Prefix};
+use memtwin_models::page_walk::{Backing, MAX_FILE_MAPPINGS, Op, Prefix};
 use memtwin_models::vocabulary::told;
 
 /// Prefixes at which sums of 32 bits go wrong.
@@ -11,8 +11,8 @@ const PREFIXES: [u32; 8] = [0, 1, u32::MAX, u32::MAX - 2, u32::MAX - 3, u32::MAX
 
 impl PageWalkGenerator {
     /// Half of the addresses lie in or before the first page of scratch, the others in a page of any backing, or one in
-    /// eight before an edge. Lengths have up to 8 bits, two in sixteen up to 15; one is 0, one an edge, one reaches the
-    /// end of the address space. What a guest writes has up to 4, 6, 8, 12 or 16 bits of length.
+    /// eight before an edge. Lengths have up to 8 bits, two in sixteen up to 15; three end at an edge, one is 0, one an
+    /// edge, one reaches the end of the address space. What a guest writes has up to 4, 6, 8, 12 or 16 bits of length.
     #[told(pub(super) GPA_RANGE)]
     pub(super) fn gpa_range(&self, random: &mut Random) -> (u64, u64) {
         let page = if random.one_in(2) { self.setup.scratch_gpa() } else { self.backed_page(random) };
@@ -27,9 +27,16 @@ impl PageWalkGenerator {
             1 => random.choose(&self.edges),
             2 => 0_u64.wrapping_sub(address).wrapping_add(random.magnitude(2)),
             3 | 4 => random.magnitude(15),
+            5..=7 => random.choose(&self.edges).wrapping_sub(address),
             _ => random.magnitude(8),
         };
         (address, length)
+    }
+
+    /// The bytes from an address to the next edge, if they are no more than a guest writes at once.
+    pub(super) fn up_to_next_edge(&self, address: u64) -> Option<u16> {
+        let next = self.edges.iter().filter(|edge| address < **edge).min()?;
+        u16::try_from(next - address).ok()
     }
 
     pub(super) fn length16(&self, random: &mut Random) -> u16 {
@@ -58,7 +65,8 @@ impl PageWalkGenerator {
             }
             4 => Op::GuestWord { address: scratch + last, value: u64::from(random.choose(&PREFIXES)) },
             5 => {
-                let value = random.choose(&[0, 1, 7, 8, 9, u64::MAX, 1 << 61, 0x0aaa_aaaa_aaaa_aaab]);
+                let most = MAX_FILE_MAPPINGS;
+                let value = random.choose(&[0, 1, most - 1, most, most + 1, u64::MAX, 1 << 61, 0x0aaa_aaaa_aaaa_aaab]);
                 Op::GuestWord { address: self.edges[31], value }
             }
             _ => Op::GuestWord { address: self.gpa_range(random).0, value: random.bits() },
@@ -70,7 +78,8 @@ impl PageWalkGenerator {
     /// the backing, one behind it, or with the address space.
     #[told(pub(super) SHARED_READ)]
     pub(super) fn shared_read(&self, random: &mut Random) -> Op {
-        let backing = Backing::new_folded(random.below(5).to_le_bytes()[0]);
+        #[allow(clippy::cast_possible_truncation)] // five
+        let backing = Backing::new_folded(random.below(Backing::COUNT as u32).to_le_bytes()[0]);
         let size = self.setup.host_range(backing).map_or(0x1000, |(start, end)| end - start);
         let offset = match random.below(8) {
             0 => 0,

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod diagnosis;
+mod entries;
 mod generate;
 mod layout;
 mod memory;
@@ -9,6 +10,8 @@ mod scene;
 mod setups;
 mod simplify;
 mod small;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod words;
 

@@ -62,15 +62,14 @@ impl Explain for PageWalk {
         if field == "stray" {
             return format!("a byte {place:#x} bytes away from a backing, which is nobody's, was written");
         }
-        let model = after(scene.setup, scene.ops);
         if law == laws::TABLES.name {
             return format!("entry {place} of the table buffer is not what was written there");
         }
         let Ok(index) = usize::try_from(place) else { return String::new() };
-        let all = backings(scene.setup).map(|(backing, _, _)| backing);
-        let differs = all.zip(&view.backings).find_map(|(backing, seen)| {
-            let (seen, want) = (seen.get(index)?, model.backing_bytes(backing).get(index)?);
-            (seen != want).then(|| format!("byte {place:#x} of {backing} is {seen:02x}, and {want:02x} is right"))
+        let differs = scene.model.first_difference(view).and_then(|backing| {
+            let (seen, want) =
+                (view.backings[backing.index()].get(index)?, scene.model.backing_bytes(backing).get(index)?);
+            Some(format!("byte {place:#x} of {backing} is {seen:02x}, and {want:02x} is right"))
         });
         differs.unwrap_or_else(|| format!("a backing ends at {place:#x}"))
     }

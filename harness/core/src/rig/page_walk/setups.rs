@@ -3,8 +3,8 @@
 
 use crate::random::Random;
 use memtwin_models::page_walk::{
-    BOOKKEEPING_BYTES, FILE_MAPPING_LIST_BYTES, GPA_END, MappedSetup, PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA, Setup,
-    WorkBounds,
+    BOOKKEEPING_BYTES, FILE_MAPPING_LIST_BYTES, GPA_END, MAX_BACKING_BYTES, MAX_MAPPED, MAX_TAIL_PAGES, MappedSetup,
+    PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA, Setup, WorkBounds,
 };
 use memtwin_models::vocabulary::told;
 
@@ -13,8 +13,9 @@ const LIST_BYTES: u32 = FILE_MAPPING_LIST_BYTES as u32;
 #[allow(clippy::cast_possible_truncation)] // below 256
 const WORDS_BYTES: u32 = BOOKKEEPING_BYTES as u32;
 
-/// Snapshots and file mappings are one to four pages, or any size up to four; up to two pages of tables lie behind the
-/// snapshot in two setups of five. Buffers have 64 to 512 bytes in six of eight, else up to 23 bytes or up to 16 KiB.
+/// Snapshots and file mappings are one to four pages, or any size up to four, one in 64 up to the largest; one or two
+/// pages of tables lie behind the snapshot in two setups of five, more in one of 32. Buffers have 64 to 512 bytes in six of eight, else
+/// up to 23 bytes or up to 16 KiB.
 /// Half of the scratches have one to five pages besides the tail, the others end round what they must hold, or
 /// anywhere. The table buffer lies at 1 MiB in 23 setups of 32, else anywhere, at the end of physical memory, or over a
 /// backing. Up to three file mappings lie behind the snapshot, behind or in each other, before or at scratch, or
@@ -22,9 +23,15 @@ const WORDS_BYTES: u32 = BOOKKEEPING_BYTES as u32;
 #[told(pub(super) SETUP)]
 pub(super) fn draw(random: &mut Random) -> Setup {
     let pages = |random: &mut Random| 4096 * (1 + random.below(4));
-    let odd = |random: &mut Random| 1 + random.below(0x4000);
+    let odd = |random: &mut Random| {
+        let most = if random.one_in(64) { MAX_BACKING_BYTES } else { 0x4000 };
+        1 + random.below(most)
+    };
     let snapshot_bytes = if random.one_in(3) { odd(random) } else { pages(random) };
-    let tail_pages = random.choose(&[0, 0, 0, 1, 2]);
+    let tail_pages = match random.below(32) {
+        0 => 1 + u8::try_from(random.below(MAX_TAIL_PAGES.into())).unwrap_or(0),
+        _ => random.choose(&[0, 0, 0, 1, 2]),
+    };
     let buffer_bytes = match random.below(8) {
         0 => random.choose(&[0, 1, 7, 8, 8, 9, 15, 16, 23]),
         1 => random.below(0x4000),
@@ -51,7 +58,7 @@ pub(super) fn draw(random: &mut Random) -> Setup {
     };
     let visible_end = SNAPSHOT_GPA + u64::from(snapshot_bytes).next_multiple_of(PAGE_BYTES);
     let mut mapped: Vec<MappedSetup> = Vec::new();
-    for _ in 0..random.choose(&[0, 1, 1, 2, 3]) {
+    for _ in 0..random.choose(&[0, 1, 1, 2, MAX_MAPPED]) {
         let bytes = if random.one_in(2) { odd(random) } else { pages(random) };
         let after = mapped.last().map_or(visible_end, |last| last.gpa + u64::from(last.bytes) + PAGE_BYTES - 1);
         let gpa = match random.below(8) {

@@ -38,6 +38,7 @@ fn verdict(model: &PageWalkModel, op: &Op, alter: impl FnOnce(&mut Outcome)) -> 
         data: want.data,
         reserved_bytes,
         runaway: false,
+        tables: None,
     };
     alter(&mut seen);
     model.clone().judge(op, &seen)
@@ -102,7 +103,7 @@ fn tables_hold_what_was_written() {
     diverges(&[], &Op::AllocTable, law, refuses(Refusal::NoRoom));
     diverges(&[], &Op::ReadEntry { address: TABLES }, law, answers(Seen::Entry(1)));
     diverges(&[], &Op::WriteEntry { address: TABLES - 8, value: 1 }, law, refuses(Refusal::Corrupt));
-    state_diverges(&mapped(), (&laws::TABLES, "state"), |view| view.entries[0] ^= 4);
+    state_diverges(&mapped(), (&laws::TABLES, "state"), |view| view.entries[0] ^= 0x1000);
 }
 
 #[test]
@@ -146,6 +147,9 @@ fn ranges_are_canonical_and_may_be_empty() {
     let law = (&laws::RANGE, "result");
     diverges(&[], &Op::Walk { address: 1 << 47, length: 1 }, law, answers(Seen::Done));
     diverges(&[], &Op::Read { address: u64::MAX, length: 2 }, law, answers(Seen::Done));
+    // A range over the hole is no matter of work.
+    let over = Op::Read { address: 0, length: u64::MAX };
+    diverges(&[], &over, law, refuses(Refusal::TooMuchWork));
     for address in [0, 7, 1 << 47] {
         diverges(&[], &Op::Walk { address, length: 0 }, (&laws::RANGE, "empty"), refuses(Refusal::BadRange));
         diverges(&[], &Op::Read { address, length: 0 }, (&laws::RANGE, "empty"), refuses(Refusal::Gap));
@@ -216,7 +220,12 @@ fn accesses_of_guest_and_host_stay_inside() {
     diverges(&[], &read(0x4000, 0x1000), law, refuses(Refusal::Gap));
     diverges(&[], &read(0x4000, 0x1001), law, answers(Seen::Done));
     diverges(&[], &read(u64::MAX, 2), law, answers(Seen::Done));
-    diverges(&[], &read(0, 4), (&laws::SHARED_READ, "bytes"), |seen| seen.data[3] ^= 1);
+    diverges(&[], &read(0, 4), (&laws::SHARED_READ, "bytes"), |seen| seen.data.truncate(3));
+    diverges(&[], &read(0, 4), (&laws::MEMORY, "bytes"), |seen| seen.data[3] ^= 1);
+    let scratch = |offset| Op::SharedRead { backing: Backing::Scratch, offset, length: 4 };
+    diverges(&[], &scratch(0x1000), (&laws::TAIL, "bytes"), |seen| seen.data[0] ^= 1);
+    diverges(&[], &scratch(0x3fe0), (&laws::BOOKKEEPING, "bytes"), |seen| seen.data[0] ^= 1);
+    diverges(&[], &scratch(0x3fdd), (&laws::MEMORY, "bytes"), |seen| seen.data[2] ^= 1);
 }
 
 #[test]
@@ -249,6 +258,128 @@ fn file_mappings_and_generations_are_counted() {
     let twice = [snapshot.clone(), Op::Snapshot { slot: Slot::new_folded(1) }];
     diverges(&twice, &Op::Restore { slot: SLOT }, law, answers(Seen::Generation(2)));
     diverges(&[], &Op::Restore { slot: SLOT }, law, answers(Seen::Generation(0)));
+}
+
+/// The verdict on the right outcome, altered, after which the model judges what follows.
+fn judged(model: &mut PageWalkModel, op: &Op, alter: impl FnOnce(&mut Outcome)) -> Verdict {
+    let mut right = model.clone();
+    right.follow(op);
+    let mut seen = Outcome { result: right.want.result, spans: right.want.spans, ..Outcome::default() };
+    seen.data = right.want.data;
+    alter(&mut seen);
+    model.judge(op, &seen)
+}
+
+#[test]
+fn bits_that_no_text_fixes_are_what_they_were_seen_to_be() {
+    let mut model = after(&mapped());
+    let root = Op::ReadEntry { address: TABLES };
+    let with = |entry| answers(Seen::Entry(entry));
+    let right = model.tables.read(TABLES);
+    expect(judged(&mut model, &root, with(right ^ 2)), (&laws::TABLES, "result"));
+    assert_eq!(judged(&mut model, &root, with(right ^ 0x24)), Verdict::Agree);
+    expect(judged(&mut model, &root, with(right)), (&laws::TABLES, "result"));
+    // What was written by hand is as it was written.
+    model.follow(&Op::WriteEntry { address: TABLES, value: right });
+    expect(judged(&mut model, &root, with(right ^ 0x24)), (&laws::TABLES, "result"));
+    // Of the entry of a page that was taken away the present bit alone is fixed.
+    let page = Op::ReadEntry { address: TABLES + 0x3000 };
+    model.follow(&Op::Map { phys: 0, virt: 0, length: 0x1000, kind: MappingKind::Unmapped });
+    expect(judged(&mut model, &page, with(0x1001)), (&laws::TABLES, "result"));
+    assert_eq!(judged(&mut model, &page, with(0x1062)), Verdict::Agree);
+    expect(judged(&mut model, &page, with(0)), (&laws::TABLES, "result"));
+    // The tail has the same bits as the entries that it was copied from.
+    let mut model = after(&[mapped()[0].clone(), Op::Snapshot { slot: SLOT }]);
+    let tail = Op::SharedRead { backing: Backing::Snapshot, offset: 0x4000, length: 8 };
+    expect(judged(&mut model, &tail, |seen| seen.data[0] ^= 2), (&laws::MEMORY, "bytes"));
+    assert_eq!(judged(&mut model, &tail, |seen| seen.data[0] ^= 0x20), Verdict::Agree);
+    expect(judged(&mut model, &tail, |seen| seen.data[0] ^= 0x20), (&laws::MEMORY, "bytes"));
+}
+
+#[test]
+fn what_was_popped_is_there_still_or_wiped() {
+    let again = [Op::GuestWord { address: SCRATCH, value: 24 }];
+    let popped = || {
+        let mut model = after(&[push(8)]);
+        assert_eq!(judged(&mut model, &Op::Pop, |_| {}), Verdict::Agree);
+        model
+    };
+    let element = Op::SharedRead { backing: Backing::Scratch, offset: 8, length: 16 };
+    let mut kept = after(&[push(8)]);
+    kept.follow(&element);
+    let kept = kept.want.data;
+    for (data, other) in [(kept.clone(), vec![0; 16]), (vec![0; 16], kept.clone())] {
+        let mut model = popped();
+        assert_eq!(judged(&mut model, &element, |seen| seen.data = data), Verdict::Agree);
+        expect(judged(&mut model, &element, |seen| seen.data = other), (&laws::MEMORY, "bytes"));
+    }
+    expect(judged(&mut popped(), &element, |seen| seen.data[0] = 0xff), (&laws::MEMORY, "bytes"));
+    // A pointer that is set back finds the element, or nothing.
+    for is_there in [false, true] {
+        let mut model = popped();
+        model.follow(&again[0]);
+        let verdict = judged(&mut model, &Op::Pop, |seen| {
+            if is_there {
+                seen.result = Seen::Done;
+                seen.data = kept[..8].to_vec();
+            }
+        });
+        assert_eq!(verdict, Verdict::Agree);
+        expect(judged(&mut model, &again[0], refuses(Refusal::Gap)), (&laws::GUEST_WRITE, "result"));
+    }
+    let mut model = popped();
+    model.follow(&again[0]);
+    let wrong = |seen: &mut Outcome| (seen.result, seen.data) = (Seen::Done, vec![1; 8]);
+    expect(judged(&mut model, &Op::Pop, wrong), (&laws::BUFFER, "bytes"));
+}
+
+#[test]
+fn tables_on_the_way_to_a_page_without_room_are_made_or_not() {
+    let full: Vec<_> = (0..29).map(|_| Op::AllocTable).collect();
+    // The root and 29 tables leave room for two of three.
+    for shown in [None, Some(30), Some(31), Some(32)] {
+        let mut model = after(&full);
+        assert_eq!(judged(&mut model, &mapped()[0], |seen| seen.tables = shown), Verdict::Agree);
+        let made = shown.unwrap_or(32) - 30;
+        assert_eq!(model.tables.count(), 30 + made);
+        assert_eq!(model.tables.read(TABLES) != 0, made != 0);
+        let verdict = judged(&mut model, &Op::AllocTable, |_| {});
+        assert_eq!(
+            (verdict, model.want.result),
+            (
+                Verdict::Agree,
+                match made {
+                    2 => Seen::Refused(Refusal::NoRoom),
+                    made => Seen::Table(TABLES + 0x1000 * (30 + made)),
+                }
+            )
+        );
+    }
+    for shown in [29, 33] {
+        let verdict = judged(&mut after(&full), &mapped()[0], |seen| seen.tables = Some(shown));
+        expect(verdict, (&laws::TABLES, "count"));
+    }
+}
+
+/// A full audit repeats whatever a sample says.
+#[test]
+fn a_full_audit_says_all_that_a_sample_says() {
+    let model = after(&mapped());
+    for word in 0..4 {
+        let mut words = model.memory.bookkeeping().unwrap();
+        words[word] ^= 1;
+        let sample = View { bookkeeping: Some(words), ..View::default() };
+        let full = View {
+            bookkeeping: Some(words),
+            backings: std::array::from_fn(|index| {
+                model.memory.held.get(index).map_or_else(Vec::new, |held| held.bytes.clone())
+            }),
+            entries: model.tables.entries().to_vec(),
+            ..View::default()
+        };
+        assert_ne!(model.audit(&sample), Verdict::Agree);
+        assert_eq!(model.audit(&full), model.audit(&sample));
+    }
 }
 
 #[test]
