@@ -67,7 +67,9 @@ static ALONE: LazyLock<Vec<&'static dyn Target>> = LazyLock::new(|| {
         ]),
         leaked::<HeaderFree>([HeaderFreeContract { real_libc: true }, HeaderFreeContract::STRICT]),
         leaked::<Heap>(HeapContract::FREEDOMS.iter().map(|freedom| heap_that_claims(freedom.name))),
-        leaked::<PageWalk>([PageWalkContract { no_memory: true }]),
+        leaked::<PageWalk>(
+            PageWalkContract::FREEDOMS.iter().map(|freedom| PageWalkContract::STRICT.claim(freedom.name).unwrap()),
+        ),
         leaked::<TempMap>([TempMapContract { private_window: true }]),
     ]
     .concat();
@@ -132,9 +134,10 @@ fn some_of_what_others_draw_is_not() {
         })
     };
     let excluding: BTreeSet<_> = ALONE.iter().filter(is_narrow).flat_map(|target| target.claimed()).collect();
-    let expected = "calls fixed_devices flat_ram largest_align largest_bytes largest_memory_bytes largest_size no_devices no_dump no_memory \
-                    no_raw_brk no_reservations no_reuse no_strict_alignment own_memory region_align smallest_bytes \
-                    smallest_extend";
+    let expected = "calls fixed_devices flat_ram largest_align largest_bytes largest_memory_bytes largest_size no_bounds no_devices \
+                    no_dump no_large_pages no_map no_memory no_range_walk no_raw_brk no_reservations no_reuse \
+                    no_strict_alignment own_entries own_memory range_unchecked region_align smallest_bytes \
+                    smallest_extend top_page_excluded trusts_tables";
     assert_eq!(excluding.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 

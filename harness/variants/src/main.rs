@@ -9,5 +9,9 @@ mod page_walk;
 use memtwin::Registry;
 
 memtwin::main!(
-    Registry::new().with_all(page_walk::equivalents::ROWS).with_all(page_walk::defects::ROWS).held_to_contract()
+    Registry::new()
+        .with_all(page_walk::equivalents::ROWS)
+        .with_all(page_walk::claims::ROWS)
+        .with_all(page_walk::defects::ROWS)
+        .held_to_contract()
 );

@@ -22,7 +22,7 @@ pub use setup::{
 };
 
 use crate::vocabulary::Vocabulary;
-use crate::{Component, Law, OutcomeClass, vocabulary};
+use crate::{Component, Law, OutcomeClass, Unsupported, vocabulary};
 
 /// A mapping of more pages than this is refused.
 pub const MAX_MAPPED_PAGES: u64 = 1 << 15;
@@ -55,6 +55,14 @@ impl Component for PageWalk {
     #[inline]
     fn outcome_class(seen: &Outcome) -> usize {
         seen.result.class()
+    }
+
+    fn serves(contract: &PageWalkContract, setup: &Setup) -> Result<(), Unsupported> {
+        contract.serves(setup)
+    }
+
+    fn asks(contract: &PageWalkContract, op: &Op) -> bool {
+        contract.asks(op)
     }
 
     fn permits(contract: &PageWalkContract, op_kind: usize, outcome_class: usize) -> bool {

@@ -71,7 +71,7 @@ impl Model<PageWalk> for PageWalkModel {
         PageWalkModel {
             contract: *contract,
             paging: setup.paging,
-            tables: Tables::new(setup),
+            tables: Tables::new(setup, contract),
             memory: Memory::new(setup),
             want: Wanted {
                 result: Seen::Done,
@@ -91,15 +91,22 @@ impl Model<PageWalk> for PageWalkModel {
     }
 
     #[inline]
-    fn arrange(&self, _op: &Op, seen: &mut Outcome) {
+    fn arrange(&self, op: &Op, seen: &mut Outcome) {
         seen.clear();
+        if self.contract.no_bounds {
+            seen.is_beyond = self.is_beyond(op);
+        }
     }
 
     #[inline]
     fn judge(&mut self, op: &Op, seen: &Outcome) -> Verdict {
         if seen.result == Seen::Skipped {
-            let may_skip = self.contract.no_memory && op.kind().needs_memory();
+            let may_skip = seen.is_beyond || !self.contract.asks(op);
             return if may_skip { Verdict::Agree } else { Verdict::diverge(&ANSWER, "result") };
+        }
+        // What only looks changes nothing, and what it found is the subject's affair.
+        if seen.is_beyond {
+            return Verdict::Agree;
         }
         self.step(op, Some(seen));
         match self.compare(op, seen) {

@@ -171,6 +171,12 @@ impl OpKind {
         matches!(self, OpKind::ReadEntry | OpKind::Walk | OpKind::Read | OpKind::Regions | OpKind::SharedRead)
     }
 
+    /// Whether an op of this kind can make pages.
+    #[must_use]
+    pub const fn makes_pages(self) -> bool {
+        matches!(self, OpKind::Map | OpKind::WriteEntry)
+    }
+
     /// Whether the op needs guest memory, and not the table buffer alone.
     #[must_use]
     pub const fn needs_memory(self) -> bool {

@@ -153,6 +153,9 @@ pub struct Outcome {
     pub reserved_bytes: u64,
     /// Whether the walk went on long after it had to stop.
     pub runaway: bool,
+    /// Whether what is asked for is beyond the setup's bounds of work. It is said before the call, to a walker that
+    /// claims to have no bounds of its own: it skips such a call.
+    pub is_beyond: bool,
     /// How many tables there are after a mapping that was refused, where the subject shows it: those on the way to a
     /// page for which there was no room were made or not.
     pub tables: Option<u64>,
@@ -167,6 +170,7 @@ impl Default for Outcome {
             data: Vec::with_capacity(usize::try_from(MAX_READ_BYTES).unwrap_or(0)),
             reserved_bytes: 0,
             runaway: false,
+            is_beyond: false,
             tables: None,
         }
     }
@@ -182,8 +186,13 @@ impl Outcome {
         self.data.clear();
         self.reserved_bytes = 0;
         self.runaway = false;
+        self.is_beyond = false;
         self.tables = None;
     }
+}
+
+const fn is_map(kind: OpKind) -> bool {
+    matches!(kind, OpKind::Map)
 }
 
 pub(super) const CLASSES: &[OutcomeClass] = &[
@@ -226,16 +235,29 @@ impl Seen {
 
 /// Which classes a subject with this contract can show for this kind of op, over all setups.
 pub(super) const fn permits(contract: &PageWalkContract, kind: OpKind, class: usize) -> bool {
-    if contract.no_memory && kind.needs_memory() {
+    if !contract.knows(kind) {
         return class == SKIPPED;
     }
+    let is_hostile = !contract.own_entries && !contract.trusts_tables;
+    if class == TOO_MUCH_WORK && contract.no_bounds || class == BAD_RANGE && contract.range_unchecked && !is_map(kind) {
+        return false;
+    }
     match kind {
-        OpKind::Map => matches!(class, DONE | BAD_RANGE | TOO_MUCH_WORK | NO_ROOM | CORRUPT),
+        // Tables have no room only where their number is fixed, and lie where nothing can be mapped only where a hostile
+        // guest put them there.
+        OpKind::Map => match class {
+            DONE | BAD_RANGE => true,
+            TOO_MUCH_WORK => !contract.range_unchecked && !contract.own_entries,
+            NO_ROOM => !contract.own_entries,
+            CORRUPT => is_hostile,
+            _ => false,
+        },
         OpKind::AllocTable | OpKind::Build => matches!(class, DONE | NO_ROOM),
         OpKind::SetRoot | OpKind::ReadEntry | OpKind::WriteEntry | OpKind::FillEntries => class == DONE,
-        OpKind::Walk => matches!(class, DONE | BAD_RANGE | TOO_MUCH_WORK),
+        // Without entries written by hand a walk meets no more than was mapped.
+        OpKind::Walk => matches!(class, DONE | BAD_RANGE) || class == TOO_MUCH_WORK && is_hostile,
         OpKind::Read => matches!(class, DONE | BAD_RANGE | TOO_MUCH_WORK | GAP),
-        OpKind::Regions => matches!(class, DONE | TOO_MUCH_WORK),
+        OpKind::Regions => class == DONE || class == TOO_MUCH_WORK && is_hostile,
         OpKind::GuestWrite | OpKind::GuestWord | OpKind::SharedRead => matches!(class, DONE | GAP),
         OpKind::Push | OpKind::AddFileMapping => matches!(class, DONE | NO_ROOM | CORRUPT),
         OpKind::Pop | OpKind::PopPrefixed => matches!(class, DONE | EMPTY | CORRUPT | NO_ROOM),

@@ -6,11 +6,13 @@
 use super::sandbox::{Placed, Run, Sandbox, WORD};
 use super::tables::TableBuffer;
 use super::walker::PageRange;
-use memtwin_models::Health;
 use memtwin_models::page_walk::translate::{
     ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, WRITABLE, is_canonical, shift,
 };
-use memtwin_models::page_walk::{Access, BOOKKEEPING_BYTES, MappingKind, PAGE_BYTES, Refusal, RegionKind, WorkBounds};
+use memtwin_models::page_walk::{
+    Access, BOOKKEEPING_BYTES, MappingKind, PAGE_BYTES, PageWalkContract, Refusal, RegionKind, WorkBounds,
+};
+use memtwin_models::{Contract as _, Health};
 
 /// A way in which the parts work together.
 pub trait Deviation: 'static {
@@ -18,6 +20,9 @@ pub trait Deviation: 'static {
     const HEALTH: Health;
     /// The subject's name. A defect of the catalogue is called by its id.
     const NAME: &'static str = Self::HEALTH.id();
+
+    /// What it claims.
+    const CONTRACT: PageWalkContract = PageWalkContract::STRICT;
 
     /// The pages of a range that is not empty.
     #[inline]
@@ -81,6 +86,11 @@ pub trait Deviation: 'static {
             MappingKind::Cow { r: _, x } => COPY_ON_WRITE | executable(x),
         };
         Some(phys | PRESENT | ACCESSED | DIRTY | flags)
+    }
+
+    /// Whether the tables on the way to a page that is taken away are made.
+    fn unmaps_through_tables() -> bool {
+        false
     }
 
     /// The entry of a table that was made on the way to a page.

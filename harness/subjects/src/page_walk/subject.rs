@@ -8,7 +8,7 @@ use super::walker::{TableReader as _, walk};
 use memtwin_models::page_walk::{
     MAX_FILLED, Op, Outcome, PageWalk, PageWalkContract, Refusal, Seen, Setup, Span, View,
 };
-use memtwin_models::{Contract as _, Health, Payload, Subject, Unsupported};
+use memtwin_models::{Component as _, Health, Payload, Subject, Unsupported};
 
 /// The subject made of a sandbox with the deviation `D`.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Host<D: Deviation> {
 impl<D: Deviation> Subject<PageWalk> for Host<D> {
     const NAME: &'static str = D::NAME;
     const HEALTH: Health = D::HEALTH;
-    const CONTRACT: PageWalkContract = PageWalkContract::STRICT;
+    const CONTRACT: PageWalkContract = D::CONTRACT;
 
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
         Ok(Host { sandbox: Sandbox::new(setup)? })
@@ -34,6 +34,10 @@ impl<D: Deviation> Subject<PageWalk> for Host<D> {
     }
 
     fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+        if seen.is_beyond || !PageWalk::asks(&D::CONTRACT, op) {
+            seen.result = Seen::Skipped;
+            return;
+        }
         let meter = Meter::new(self.sandbox.setup.work_bounds);
         let result = self.carry_out(op, &meter, seen);
         seen.result = result.unwrap_or_else(Seen::Refused);
@@ -54,7 +58,9 @@ impl<D: Deviation> Subject<PageWalk> for Host<D> {
             }
             let changed = self.sandbox.memory.changed_slack();
             view.stray = changed.map(|(index, distance)| (self.sandbox.backings[index].backing, distance));
-            view.entries.extend_from_slice(self.sandbox.tables.entries());
+            if !D::CONTRACT.own_entries {
+                view.entries.extend_from_slice(self.sandbox.tables.entries());
+            }
         }
     }
 }

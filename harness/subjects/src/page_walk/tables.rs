@@ -49,7 +49,7 @@ impl<D: Deviation> TableBuffer<D> {
     /// Appends a zeroed table.
     pub fn alloc_table(&mut self) -> Result<u64, Refusal> {
         let count = self.count();
-        if MAX_TABLES <= count {
+        if MAX_TABLES <= count && !D::CONTRACT.own_entries {
             return Err(Refusal::NoRoom);
         }
         self.entries.resize((count + 1) * ENTRIES, 0);
@@ -97,7 +97,7 @@ impl<D: Deviation> TableBuffer<D> {
             let index = self.index(address).ok_or(Refusal::Corrupt)?;
             let entry = self.entries[index];
             if entry & PRESENT == 0 {
-                if leaf.is_none() {
+                if leaf.is_none() && !D::unmaps_through_tables() {
                     return Ok(());
                 }
                 table = self.alloc_table()?;

@@ -2,5 +2,6 @@
 //!
 //! Does not add code under test of its own: a variant replaces a few methods, and all else is the hardened code.
 
+pub(crate) mod claims;
 pub(crate) mod defects;
 pub(crate) mod equivalents;

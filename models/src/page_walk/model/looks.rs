@@ -1,7 +1,7 @@
 //! What the model finds when an op looks: walks, reads by guest virtual address, region lists. It changes no state, but
 //! for what it learns of bytes that nothing fixes.
 
-use super::super::{Access, Backing, HostRange, MAX_READ_BYTES, Outcome, Refusal, Region, RegionKind, Span};
+use super::super::{Access, Backing, HostRange, MAX_READ_BYTES, Op, Outcome, Refusal, Region, RegionKind, Span};
 use super::PageWalkModel;
 use super::tables::Range;
 
@@ -12,6 +12,36 @@ impl PageWalkModel {
         }
         let spans = &mut self.want.spans;
         self.tables.leaves(Range::new(address, length)?, &mut |span| Span::append(spans, span))
+    }
+
+    /// Whether what an op looks for is beyond the setup's bounds of work.
+    pub(super) fn is_beyond(&self, op: &Op) -> bool {
+        let is_beyond = |range| self.tables.leaves(range, &mut |_| {}).is_err();
+        match *op {
+            Op::Regions => self.paging && is_beyond(Range::ALL),
+            Op::Walk { address, length } => length != 0 && Range::new(address, length).is_ok_and(is_beyond),
+            Op::Read { address, length } => {
+                let is_long = MAX_READ_BYTES < length;
+                is_long || self.paging && length != 0 && Range::new(address, length).is_ok_and(is_beyond)
+            }
+            Op::Map { .. }
+            | Op::AllocTable
+            | Op::SetRoot { .. }
+            | Op::ReadEntry { .. }
+            | Op::WriteEntry { .. }
+            | Op::FillEntries { .. }
+            | Op::GuestWrite { .. }
+            | Op::GuestWord { .. }
+            | Op::SharedRead { .. }
+            | Op::Push { .. }
+            | Op::Pop
+            | Op::PopPrefixed
+            | Op::Clear
+            | Op::Snapshot { .. }
+            | Op::Restore { .. }
+            | Op::Build
+            | Op::AddFileMapping { .. } => false,
+        }
     }
 
     pub(super) fn read(&mut self, address: u64, length: u64, shown: Option<&Outcome>) -> Result<(), Refusal> {

@@ -5,7 +5,8 @@ use super::super::translate::{
     ACCESSED, ADDRESS, COPY_ON_WRITE, DIRTY, LARGE, NO_EXECUTE, PRESENT, Role, USER, WRITABLE, role, shift,
 };
 use super::super::{
-    Access, MAX_MAPPED_PAGES, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, Refusal, Setup, Span, WorkBounds,
+    Access, MAX_MAPPED_PAGES, MAX_TABLES, MappingKind, PAGE_BYTES, PHYSICAL_END, PageWalkContract, Refusal, Setup,
+    Span, WorkBounds,
 };
 
 const ENTRIES: usize = 512;
@@ -50,6 +51,7 @@ pub(super) struct Tables {
     /// The bits of each entry that the subject may have otherwise.
     open: Vec<u64>,
     work_bounds: WorkBounds,
+    contract: PageWalkContract,
 }
 
 /// A table that was made on the way to a page: which entry leads to it, and what that was before.
@@ -80,12 +82,13 @@ struct Search {
 }
 
 impl Tables {
-    pub(super) fn new(setup: &Setup) -> Self {
+    pub(super) fn new(setup: &Setup, contract: &PageWalkContract) -> Self {
         let mut entries = Vec::with_capacity(MAX_TABLES * ENTRIES);
         entries.resize(ENTRIES, 0);
         let mut open = Vec::with_capacity(MAX_TABLES * ENTRIES);
         open.resize(ENTRIES, 0);
-        Tables { base: setup.table_base, root: setup.table_base, entries, open, work_bounds: setup.work_bounds }
+        let (base, root, work_bounds) = (setup.table_base, setup.table_base, setup.work_bounds);
+        Tables { base, root, entries, open, work_bounds, contract: *contract }
     }
 
     pub(super) fn reset(&mut self, setup: &Setup) {
@@ -144,7 +147,7 @@ impl Tables {
 
     /// Appends a table.
     pub(super) fn alloc(&mut self) -> Option<u64> {
-        if self.entries.len() == MAX_TABLES * ENTRIES {
+        if self.entries.len() == MAX_TABLES * ENTRIES && !self.contract.own_entries {
             return None;
         }
         let address = self.base + 8 * self.entries.len() as u64;
@@ -203,7 +206,7 @@ impl Tables {
             let Some(index) = self.index(address) else { return Err(Refusal::Corrupt) };
             let entry = self.entries[index];
             if entry & PRESENT == 0 {
-                if leaf == 0 {
+                if leaf == 0 && !self.contract.unmap_makes_tables {
                     return Ok(());
                 }
                 table = self.alloc().ok_or(Refusal::NoRoom)?;
@@ -259,8 +262,8 @@ impl Tables {
             let first = base + index * pages;
             let last = first + pages - 1;
             let access = Access {
-                writable: upper.writable && entry & WRITABLE != 0,
-                executable: upper.executable && entry & NO_EXECUTE == 0,
+                writable: (upper.writable || self.contract.leaf_access_only) && entry & WRITABLE != 0,
+                executable: (upper.executable || self.contract.leaf_access_only) && entry & NO_EXECUTE == 0,
                 copy_on_write: entry & COPY_ON_WRITE != 0 && entry & WRITABLE == 0,
             };
             match role(entry, level) {
@@ -291,7 +294,7 @@ impl Tables {
             entries.iter().filter(|entry| *entry & PRESENT != 0).filter_map(move |entry| table_of(entry & ADDRESS))
         };
         (0..self.entries.len() / ENTRIES).any(|start| {
-            let mut reached = [false; MAX_TABLES];
+            let mut reached = vec![false; self.entries.len() / ENTRIES];
             let mut open: Vec<usize> = below(start).collect();
             while let Some(table) = open.pop() {
                 if !reached[table] {

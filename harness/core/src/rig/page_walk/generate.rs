@@ -11,6 +11,7 @@ use memtwin_models::page_walk::{
     SNAPSHOT_GPA, Setup, Slot,
 };
 use memtwin_models::vocabulary::told;
+use memtwin_models::{Component as _, Effect};
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
 const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 28, 28, 40, 24, 24, 6, 3, 3, 3, 10];
@@ -96,7 +97,7 @@ impl Generator<PageWalk> for PageWalkGenerator {
     }
 
     fn setup(&mut self, random: &mut Random) -> Setup {
-        super::setups::draw(random)
+        super::setups::draw(&self.contract, random)
     }
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
@@ -104,16 +105,20 @@ impl Generator<PageWalk> for PageWalkGenerator {
     }
 
     fn op(&mut self, random: &mut Random) -> Op {
-        let op = match self.planned.pop() {
-            Some(op) => op,
-            None if self.is_astray && random.one_in(6) => Op::SetRoot { root: self.setup.table_base },
-            None => {
-                let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
-                self.draw(kind, random)
+        loop {
+            let op = match self.planned.pop() {
+                Some(op) => op,
+                None if self.is_astray && random.one_in(6) => Op::SetRoot { root: self.setup.table_base },
+                None => {
+                    let kind = self.kinds.at(random.bits().to_le_bytes()[0]);
+                    self.draw(kind, random)
+                }
+            };
+            if PageWalk::asks(&self.contract, &op) {
+                self.note(&op);
+                return op;
             }
-        };
-        self.note(&op);
-        op
+        }
     }
 }
 
@@ -147,23 +152,34 @@ impl PageWalkGenerator {
         let mut weights = WEIGHTS;
         for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
-            if self.contract.no_memory && kind.needs_memory() {
+            // Without pages there is little to see.
+            if kind.makes_pages() {
+                *weight = (*weight).max(WEIGHTS[*kind as usize] / 2);
+            }
+            if !self.is_known(*kind) {
                 *weight = 0;
             }
         }
-        // Without pages there is little to see.
-        weights[OpKind::Map as usize] = weights[OpKind::Map as usize].max(WEIGHTS[OpKind::Map as usize] / 2);
         self.kinds.fill(&weights, OpKind::ALL);
         for index in 0..CLUSTERS {
             let op = self.map_at(self.clusters[index], random);
             self.planned.push(op);
         }
         // Before any mapping it is known where the tables are.
-        if random.one_in(BOUNDS_ONE_IN) {
+        let is_bounded = !self.contract.no_bounds && self.is_known(OpKind::FillEntries);
+        if random.one_in(BOUNDS_ONE_IN) && is_bounded {
             super::bounds::plan(setup, !self.contract.no_memory, random, &mut self.planned);
         } else if !self.contract.no_memory && random.one_in(EARLY_SNAPSHOT_ONE_IN) {
             self.planned.push(Op::Snapshot { slot: slot(random) });
         }
+    }
+
+    /// Whether any op of this kind is asked for.
+    fn is_known(&self, kind: OpKind) -> bool {
+        let mut classes = PageWalk::OUTCOME_CLASSES.iter().enumerate();
+        classes.any(|(class, known)| {
+            known.effect != Effect::Skipped && PageWalk::permits(&self.contract, kind as usize, class)
+        })
     }
 
     fn note(&mut self, op: &Op) {

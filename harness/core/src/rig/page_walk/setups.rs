@@ -4,7 +4,7 @@
 use crate::random::Random;
 use memtwin_models::page_walk::{
     BOOKKEEPING_BYTES, FILE_MAPPING_LIST_BYTES, GPA_END, MAX_BACKING_BYTES, MAX_MAPPED, MAX_TAIL_PAGES, MappedSetup,
-    PAGE_BYTES, PHYSICAL_END, SNAPSHOT_GPA, Setup, WorkBounds,
+    PAGE_BYTES, PHYSICAL_END, PageWalkContract, SNAPSHOT_GPA, Setup, WorkBounds,
 };
 use memtwin_models::vocabulary::told;
 
@@ -21,7 +21,7 @@ const WORDS_BYTES: u32 = BOOKKEEPING_BYTES as u32;
 /// backing. Up to three file mappings lie behind the snapshot, behind or in each other, before or at scratch, or
 /// elsewhere. One setup in eight has no paging, one in 256 the full bounds of work, which take milliseconds.
 #[told(pub(super) SETUP)]
-pub(super) fn draw(random: &mut Random) -> Setup {
+pub(super) fn draw(contract: &PageWalkContract, random: &mut Random) -> Setup {
     let pages = |random: &mut Random| 4096 * (1 + random.below(4));
     let odd = |random: &mut Random| {
         let most = if random.one_in(64) { MAX_BACKING_BYTES } else { 0x4000 };
@@ -32,6 +32,7 @@ pub(super) fn draw(random: &mut Random) -> Setup {
         0 => 1 + u8::try_from(random.below(MAX_TAIL_PAGES.into())).unwrap_or(0),
         _ => random.choose(&[0, 0, 0, 1, 2]),
     };
+    let tail_pages = if contract.own_entries { 0 } else { tail_pages };
     let buffer_bytes = match random.below(8) {
         0 => random.choose(&[0, 1, 7, 8, 8, 9, 15, 16, 23]),
         1 => random.below(0x4000),

@@ -38,7 +38,7 @@ fn verdict(model: &PageWalkModel, op: &Op, alter: impl FnOnce(&mut Outcome)) -> 
         data: want.data,
         reserved_bytes,
         runaway: false,
-        tables: None,
+        ..Outcome::default()
     };
     alter(&mut seen);
     model.clone().judge(op, &seen)
