@@ -55,7 +55,11 @@ impl PageWalkContract {
             | OpKind::Snapshot
             | OpKind::Restore
             | OpKind::Build
-            | OpKind::AddFileMapping => true,
+            | OpKind::AddFileMapping
+            | OpKind::Translate
+            | OpKind::ReadAsUser
+            | OpKind::MapFile
+            | OpKind::UnmapFile => true,
         }
     }
 
@@ -71,7 +75,10 @@ impl PageWalkContract {
                     let takes_away = kind == MappingKind::Unmapped;
                     is_bounded && self.asks_range(virt, length) && (takes_away || !self.own_entries || is_small(length))
                 }
-                Op::Walk { address, length } | Op::Read { address, length } => self.asks_range(address, length),
+                Op::Walk { address, length } | Op::Read { address, length } | Op::ReadAsUser { address, length } => {
+                    self.asks_range(address, length)
+                }
+                Op::Translate { address } => self.asks_range(address, 1),
                 Op::AllocTable
                 | Op::SetRoot { .. }
                 | Op::ReadEntry { .. }
@@ -86,7 +93,9 @@ impl PageWalkContract {
                 | Op::Snapshot { .. }
                 | Op::Restore { .. }
                 | Op::Build
-                | Op::AddFileMapping { .. } => true,
+                | Op::AddFileMapping { .. }
+                | Op::MapFile { .. }
+                | Op::UnmapFile { .. } => true,
             }
     }
 

@@ -27,12 +27,12 @@ pub const WALK: Law =
 /// What may be done with a page.
 pub const ACCESS: Law = Law::new(
     "access",
-    "writable is the AND of RW over all levels, executable is no NX at any level, and copy-on-write is bit 9 without \
-     RW",
+    "writable is the AND of RW over all levels, user the AND of US, executable is no NX at any level, and copy-on-write \
+     is bit 9 without RW",
 )
 .hint(
-    "The pages are right and what may be done with them is not: look at the AND of RW over all levels, at NX at any \
-     level, and at bit 9 alone with RW clear for copy-on-write.",
+    "The pages are right and what may be done with them is not: look at the AND of RW and of US over all levels, at NX \
+     at any level, and at bit 9 alone with RW clear for copy-on-write.",
 );
 /// Bounded work.
 pub const WORK: Law = Law::new(
@@ -53,6 +53,14 @@ pub const READ: Law =
         "Bytes were given that are not there, or not given although they are: look at gaps in the middle, and at \
          which backings a read knows.",
     );
+/// Reads for user mode.
+pub const PRIVILEGE: Law = Law::new(
+    "privilege",
+    "a read for user mode succeeds where a read does and all its pages are user pages, and is an error elsewhere",
+)
+.hint(
+    "A guest's process reads through the host what it may not read itself, or not what it may: look at the user bit.",
+);
 /// Allocation follows coverage.
 pub const ALLOCATION: Law =
     Law::new("allocation", "no single allocation of an op is larger than the bytes that are really there")
@@ -96,6 +104,13 @@ pub const FILE_MAPPING: Law = Law::new(
     "file_mapping",
     "an entry is added at the count that guest-visible memory holds, and refused at the maximum",
 );
+/// Files that come and go.
+pub const MAPPED: Law = Law::new(
+    "mapped",
+    "a file is mapped until it is taken away and again when it is mapped; a restore maps those that were mapped when \
+     the snapshot was taken, and no others",
+)
+.hint("The set of file mappings is part of a snapshot: compare what is mapped before and after a restore.");
 /// Snapshots.
 pub const GENERATION: Law =
     Law::new("generation", "the generation goes up by one with each snapshot and is inherited on restore");
@@ -134,6 +149,7 @@ pub const ALL: &[Law] = &[
     WORK,
     RANGE,
     READ,
+    PRIVILEGE,
     ALLOCATION,
     HOST,
     REGIONS,
@@ -141,6 +157,7 @@ pub const ALL: &[Law] = &[
     SHARED_READ,
     BUFFER,
     FILE_MAPPING,
+    MAPPED,
     GENERATION,
     HANDLES,
     BOOKKEEPING,

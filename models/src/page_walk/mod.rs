@@ -13,7 +13,7 @@ mod setup;
 pub mod translate;
 
 pub use contract::PageWalkContract;
-pub use op::{Backing, MAX_FILLED, MAX_READ_BYTES, MappingKind, Op, OpKind, Prefix, SLOTS, Slot};
+pub use op::{Backing, File, MAX_FILLED, MAX_READ_BYTES, MappingKind, Op, OpKind, Prefix, SLOTS, Slot};
 pub use outcome::{Access, HostRange, Outcome, Refusal, Region, RegionKind, Seen, Span, View};
 pub use setup::{
     BOOKKEEPING_BYTES, EDGES, FILE_MAPPING_BYTES, FILE_MAPPING_LIST_BYTES, GPA_END, HOST_SLOT_BYTES, MAX_BACKING_BYTES,

@@ -35,7 +35,8 @@ type Judged = Result<(), Verdict>;
 ///   Tables on the way to a page for which there is no room are made or not. Through tables outside of the buffer, and
 ///   through large leaves, nothing is mapped. Taking pages away makes no tables.
 /// - Of an entry that a mapping writes all bits are fixed but accessed, dirty, those left to software (10, 11 and 52 to
-///   58), and in the entry of a table bit 9 and the user bit. A page's entry has no user bit. Of the entry of a page that
+///   58), and in the entry of a table bit 9 and the user bit, which all of these tables have or none. A page's entry has
+///   no user bit. Of the entry of a page that
 ///   was taken away only the present bit is fixed.
 /// - Without paging a guest virtual address is a guest-physical one. A page that is resolved in two backings belongs to
 ///   both, byte by byte; regions then end where a backing ends.
@@ -109,7 +110,7 @@ impl Model<PageWalk> for PageWalkModel {
             return Verdict::Agree;
         }
         self.step(op, Some(seen));
-        match self.compare(op, seen) {
+        match self.compare(op, seen).or_else(|verdict| self.compare_for_users(op, seen).ok_or(verdict)) {
             Ok(()) => Verdict::Agree,
             Err(verdict) => verdict,
         }
@@ -140,6 +141,7 @@ impl Model<PageWalk> for PageWalkModel {
     fn survey(&self, depth: Depth, view: &mut View) {
         view.wants_bytes = depth == Depth::Full;
         view.bookkeeping = None;
+        view.mapped = None;
         view.stray = None;
         view.entries.clear();
         for bytes in &mut view.backings {
@@ -163,8 +165,9 @@ impl Model<PageWalk> for PageWalkModel {
         sink.hit(5120 + (self.tables.entries().len() / 512).min(MAX_TABLES) * 8 + seen.result.class());
         for span in seen.spans.iter().take(16) {
             let access = &span.access;
-            let bits = [access.writable, access.executable, access.copy_on_write].map(usize::from);
-            sink.hit(5632 + (bits[0] + 2 * bits[1] + 4 * bits[2]) * 64 + span.bytes.trailing_zeros() as usize % 64);
+            let bits = [access.writable, access.executable, access.copy_on_write, access.user].map(usize::from);
+            let rights = bits[0] + 2 * bits[1] + 4 * bits[2] + 8 * bits[3];
+            sink.hit(5632 + rights * 64 + span.bytes.trailing_zeros() as usize % 64);
         }
     }
 }
@@ -232,7 +235,7 @@ impl PageWalkModel {
                 if let Some(Seen::Entry(seen)) = shown.map(|seen| seen.result) {
                     self.tables.follow(address, seen);
                 }
-                return Ok(Seen::Entry(self.tables.read(address)));
+                return Ok(Seen::Entry(self.tables.expected(address)));
             }
             Op::WriteEntry { address, value } => self.tables.write(address, value),
             Op::FillEntries { address, count, value } => {
@@ -243,7 +246,11 @@ impl PageWalkModel {
                 }
             }
             Op::Walk { address, length } => self.walk(address, length)?,
-            Op::Read { address, length } => self.read(address, length, shown)?,
+            Op::Read { address, length } => self.read((address, length), false, shown)?,
+            Op::ReadAsUser { address, length } => self.read((address, length), true, shown)?,
+            Op::Translate { address } => self.translate(address)?,
+            Op::MapFile { file } => self.memory.map_file(file)?,
+            Op::UnmapFile { file } => self.memory.unmap_file(file)?,
             Op::Regions if self.paging => self.paged_regions()?,
             Op::Regions => self.unpaged_regions(),
             Op::GuestWrite { address, seed, length } => {
@@ -252,7 +259,7 @@ impl PageWalkModel {
             }
             Op::GuestWord { address, value } => self.memory.guest_write(address, &value.to_le_bytes())?,
             Op::SharedRead { backing, offset, length } => {
-                let held = self.memory.held_mut(backing).ok_or(Refusal::Gap)?;
+                let held = self.memory.held_mut(backing).filter(|held| held.is_there).ok_or(Refusal::Gap)?;
                 let end = offset.checked_add(length).filter(|end| *end <= held.bytes.len() as u64);
                 let range = usize::try_from(offset).ok().zip(end.and_then(|end| usize::try_from(end).ok()));
                 let (start, end) = range.ok_or(Refusal::Gap)?;

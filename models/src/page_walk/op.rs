@@ -33,6 +33,11 @@ pub enum Backing {
     Mapped(#[serde(deserialize_with = "mapped_index")] u8),
 }
 
+/// A file mapping of the setup, by its index: below [`MAX_MAPPED`]. A setup may have fewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct File(u8);
+
 /// What a mapping allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
 #[cfg_attr(feature = "arbitrary", derive(Arbitrary))]
@@ -162,13 +167,38 @@ pub enum Op {
         #[serde(with = "crate::hex")]
         length: u64,
     },
+    /// Translates one address: where it leads, and what may be done there.
+    Translate {
+        #[serde(with = "crate::hex")]
+        address: u64,
+    },
+    /// A read for the guest's user mode: only pages that user mode may read are there. Without paging it is a read.
+    ReadAsUser {
+        #[serde(with = "crate::hex")]
+        address: u64,
+        #[serde(with = "crate::hex")]
+        length: u64,
+    },
+    /// Maps a file of the setup again, with what it holds. All are mapped at first.
+    MapFile { file: File },
+    /// Takes a file mapping away. The file keeps what it holds.
+    UnmapFile { file: File },
 }
 
 impl OpKind {
     /// Whether an op of this kind changes nothing, whatever it answers.
     #[must_use]
     pub const fn only_looks(self) -> bool {
-        matches!(self, OpKind::ReadEntry | OpKind::Walk | OpKind::Read | OpKind::Regions | OpKind::SharedRead)
+        matches!(
+            self,
+            OpKind::ReadEntry
+                | OpKind::Walk
+                | OpKind::Translate
+                | OpKind::Read
+                | OpKind::ReadAsUser
+                | OpKind::Regions
+                | OpKind::SharedRead
+        )
     }
 
     /// Whether an op of this kind can make pages.
@@ -187,8 +217,10 @@ impl OpKind {
             | OpKind::ReadEntry
             | OpKind::WriteEntry
             | OpKind::FillEntries
-            | OpKind::Walk => false,
+            | OpKind::Walk
+            | OpKind::Translate => false,
             OpKind::Read
+            | OpKind::ReadAsUser
             | OpKind::Regions
             | OpKind::GuestWrite
             | OpKind::GuestWord
@@ -200,8 +232,16 @@ impl OpKind {
             | OpKind::Snapshot
             | OpKind::Restore
             | OpKind::Build
-            | OpKind::AddFileMapping => true,
+            | OpKind::AddFileMapping
+            | OpKind::MapFile
+            | OpKind::UnmapFile => true,
         }
+    }
+
+    /// Whether ops of this kind came later than version 1 of the wire form.
+    #[must_use]
+    pub const fn is_later(self) -> bool {
+        matches!(self, OpKind::Translate | OpKind::ReadAsUser | OpKind::MapFile | OpKind::UnmapFile)
     }
 }
 
@@ -228,6 +268,21 @@ impl Slot {
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+impl File {
+    /// A file, folded into their number.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation)] // three
+    pub const fn new_folded(index: u8) -> Self {
+        File(index % MAX_MAPPED as u8)
+    }
+
+    /// The index, below [`MAX_MAPPED`].
+    #[must_use]
+    pub const fn index(self) -> u8 {
+        self.0
     }
 }
 
@@ -272,6 +327,19 @@ fn mapped_index<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8,
     if usize::from(index) < MAX_MAPPED { Ok(index) } else { Err(serde::de::Error::custom("a file mapping is 0 to 2")) }
 }
 
+impl TryFrom<u8> for File {
+    type Error = &'static str;
+    fn try_from(index: u8) -> Result<Self, Self::Error> {
+        if usize::from(index) < MAX_MAPPED { Ok(File(index)) } else { Err("a file mapping is 0 to 2") }
+    }
+}
+
+impl From<File> for u8 {
+    fn from(file: File) -> u8 {
+        file.0
+    }
+}
+
 impl TryFrom<u8> for Slot {
     type Error = &'static str;
     fn try_from(index: u8) -> Result<Self, Self::Error> {
@@ -289,6 +357,13 @@ impl From<Slot> for u8 {
 impl<'a> Arbitrary<'a> for Slot {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         bytes.arbitrary().map(Slot::new_folded)
+    }
+}
+
+#[cfg(feature = "arbitrary")]
+impl<'a> Arbitrary<'a> for File {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        bytes.arbitrary().map(File::new_folded)
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Access {
     pub executable: bool,
     /// Copied before the first write.
     pub copy_on_write: bool,
+    /// Read, and what else is allowed, in user mode.
+    pub user: bool,
 }
 
 impl Access {
@@ -64,8 +66,10 @@ impl Access {
             "writable"
         } else if self.executable != other.executable {
             "executable"
-        } else {
+        } else if self.copy_on_write != other.copy_on_write {
             "copy_on_write"
+        } else {
+            "user"
         }
     }
 }
@@ -134,6 +138,8 @@ pub struct Region {
     pub writable: bool,
     /// Whether the guest may execute it.
     pub executable: bool,
+    /// Whether user mode may, too; without paging it may.
+    pub user: bool,
     /// The type.
     pub kind: RegionKind,
 }
@@ -143,7 +149,7 @@ pub struct Region {
 pub struct Outcome {
     /// The answer.
     pub result: Seen,
-    /// What a walk found, merged.
+    /// What a walk found, merged; of a translated address itself alone, as one byte.
     pub spans: Vec<Span>,
     /// The region list.
     pub regions: Vec<Region>,
@@ -257,6 +263,12 @@ pub(super) const fn permits(contract: &PageWalkContract, kind: OpKind, class: us
         // Without entries written by hand a walk meets no more than was mapped.
         OpKind::Walk => matches!(class, DONE | BAD_RANGE) || class == TOO_MUCH_WORK && is_hostile,
         OpKind::Read => matches!(class, DONE | BAD_RANGE | TOO_MUCH_WORK | GAP),
+        OpKind::Translate => matches!(class, DONE | BAD_RANGE | GAP),
+        // Mappings make no pages for user mode.
+        OpKind::ReadAsUser if !is_hostile => matches!(class, DONE | BAD_RANGE | GAP),
+        OpKind::ReadAsUser => matches!(class, DONE | BAD_RANGE | TOO_MUCH_WORK | GAP),
+        OpKind::MapFile => matches!(class, DONE | NO_ROOM | EMPTY),
+        OpKind::UnmapFile => matches!(class, DONE | EMPTY),
         OpKind::Regions => class == DONE || class == TOO_MUCH_WORK && is_hostile,
         OpKind::GuestWrite | OpKind::GuestWord | OpKind::SharedRead => matches!(class, DONE | GAP),
         OpKind::Push | OpKind::AddFileMapping => matches!(class, DONE | NO_ROOM | CORRUPT),
@@ -273,6 +285,8 @@ pub struct View {
     pub wants_bytes: bool,
     /// The bookkeeping words: generation, the tail's address, the first free address, the size; where scratch has them.
     pub bookkeeping: Option<[u64; 4]>,
+    /// Which file mappings are there: bit `n` for that with index `n`.
+    pub mapped: Option<u8>,
     /// Every byte of every backing, by its index.
     pub backings: [Vec<u8>; Backing::COUNT],
     /// A byte before a backing, of no backing itself, that was written: how far before which.

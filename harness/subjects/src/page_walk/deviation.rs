@@ -63,7 +63,12 @@ pub trait Deviation: 'static {
     /// What may be done below an entry, from what may be done above it and what it allows itself.
     #[inline]
     fn allowed_below(upper: Access, own: Access) -> Access {
-        Access { writable: upper.writable && own.writable, executable: upper.executable && own.executable, ..own }
+        Access {
+            writable: upper.writable && own.writable,
+            executable: upper.executable && own.executable,
+            copy_on_write: own.copy_on_write,
+            user: upper.user && own.user,
+        }
     }
 
     /// Whether a leaf is copied before the first write.
@@ -122,6 +127,18 @@ pub trait Deviation: 'static {
     #[inline]
     fn visible_bytes(placed: &Placed) -> u64 {
         placed.visible
+    }
+
+    /// Whether user mode may read a page.
+    #[inline]
+    fn may_user_read(access: Access) -> bool {
+        access.user
+    }
+
+    /// Which files are mapped after a restore, from those that were when the snapshot was taken and those that are, bit
+    /// by bit.
+    fn restored_files(kept: u8, _now: u8) -> u8 {
+        kept
     }
 
     /// The backings that a read by guest virtual address looks at.

@@ -15,6 +15,7 @@ struct Draft {
     run: Run,
     writable: bool,
     executable: bool,
+    user: bool,
     kind: RegionKind,
 }
 
@@ -44,8 +45,8 @@ impl<D: Deviation> Sandbox<D> {
     pub(super) fn read(
         &mut self,
         meter: &Meter,
-        address: u64,
-        length: u64,
+        (address, length): (u64, u64),
+        as_user: bool,
         mut landing: Landing<'_>,
     ) -> Result<(), Refusal> {
         landing.reserve(D::reserved_early(length));
@@ -73,6 +74,7 @@ impl<D: Deviation> Sandbox<D> {
                 pages,
                 |leaf| {
                     meter.note_leaf();
+                    progress.is_broken |= as_user && !D::may_user_read(leaf.access);
                     add_leaf::<D>(&mut progress, backings, &leaf, &mut pieces);
                 },
             ),
@@ -149,6 +151,7 @@ impl<D: Deviation> Sandbox<D> {
             },
             writable: draft.writable,
             executable: draft.executable,
+            user: draft.user,
             kind: draft.kind,
         }
     }
@@ -157,13 +160,15 @@ impl<D: Deviation> Sandbox<D> {
     fn unpaged_regions(&self, regions: &mut Vec<Region>) {
         let order = [Backing::Snapshot, Backing::Scratch];
         let first = order.iter().filter_map(|backing| self.backings.get(backing.index()));
-        for placed in first.chain(self.backings.iter().skip(order.len())) {
+        let mapped = self.backings.iter().skip(order.len()).filter(|placed| placed.is_there);
+        for placed in first.chain(mapped) {
             regions.push(Region {
                 start: placed.gpa,
                 bytes: placed.visible,
                 host: HostRange { backing: Some(placed.backing), offset: 0, bytes: placed.visible },
                 writable: placed.writable,
                 executable: placed.executable,
+                user: true,
                 kind: match placed.backing {
                     Backing::Snapshot => RegionKind::Snapshot,
                     Backing::Scratch => RegionKind::Scratch,
@@ -192,6 +197,7 @@ fn draft(leaf: &Leaf, start: u64, bytes: u64, run: Run) -> Draft {
         run,
         writable: leaf.access.writable && !copy_on_write,
         executable: leaf.access.executable,
+        user: leaf.access.user,
         kind: if copy_on_write { RegionKind::Scratch } else { RegionKind::Snapshot },
     }
 }
@@ -201,7 +207,7 @@ fn continues<D: Deviation>(last: &Draft, next: &Draft) -> bool {
     last.start.wrapping_add(last.bytes) == next.start
         && last.run.host.wrapping_add(last.run.bytes) == next.run.host
         && D::is_same_backing(last.run.index, next.run.index)
-        && (last.writable, last.executable) == (next.writable, next.executable)
+        && (last.writable, last.executable, last.user) == (next.writable, next.executable, next.user)
         && D::is_same_kind(last.kind, next.kind)
 }
 

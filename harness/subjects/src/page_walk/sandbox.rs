@@ -4,11 +4,14 @@
 use super::deviation::Deviation;
 use super::host_memory::HostMemory;
 use super::tables::TableBuffer;
-use memtwin_models::page_walk::{Backing, FIRST_CONTENT, Refusal, SLOTS, SNAPSHOT_GPA, Setup};
+use memtwin_models::page_walk::{Backing, FIRST_CONTENT, File, Refusal, SLOTS, SNAPSHOT_GPA, Setup};
 use memtwin_models::{Payload, Unsupported};
 
 /// The size of a pointer, and the stack pointer of an empty buffer.
 pub(super) const WORD: u64 = 8;
+
+/// The index of the first file among the backings.
+const FIRST_FILE: usize = 2;
 
 /// A backing in its place.
 #[derive(Debug, Clone)]
@@ -27,6 +30,8 @@ pub struct Placed {
     pub writable: bool,
     /// Whether the guest may execute it.
     pub executable: bool,
+    /// Whether it is mapped.
+    pub is_there: bool,
     /// The bytes that differ, at most, from those at first: the lowest and the end of the highest.
     dirty: (u64, u64),
 }
@@ -46,6 +51,8 @@ pub struct Run {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) generation: Option<u64>,
+    /// The files that were mapped, bit by bit.
+    pub(super) mapped: u8,
     pub(super) image: Vec<u8>,
 }
 
@@ -92,6 +99,7 @@ impl<D: Deviation> Sandbox<D> {
     pub(super) fn reset(&mut self) {
         self.tables.reset();
         for index in 0..self.backings.len() {
+            self.backings[index].is_there = true;
             let (start, end) = std::mem::replace(&mut self.backings[index].dirty, (u64::MAX, 0));
             if start < end {
                 self.refill(index, start, end);
@@ -189,12 +197,37 @@ impl<D: Deviation> Sandbox<D> {
         length: u64,
         data: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let placed = self.backings.get(backing.index()).ok_or(Refusal::Gap)?;
+        let placed = self.backings.get(backing.index()).filter(|placed| placed.is_there).ok_or(Refusal::Gap)?;
         if !D::fits(offset, length, placed.total) {
             return Err(Refusal::Gap);
         }
         self.memory.read(placed.host.wrapping_add(offset), length, data);
         Ok(())
+    }
+
+    /// Which files are mapped, bit by bit.
+    pub(super) fn mapped(&self) -> u8 {
+        let files = self.backings.iter().skip(FIRST_FILE).enumerate();
+        files.fold(0, |mapped, (bit, placed)| mapped | u8::from(placed.is_there) << bit)
+    }
+
+    /// Maps the files of a set, and no others.
+    pub(super) fn map_files(&mut self, mapped: u8) {
+        for (bit, placed) in self.backings.iter_mut().skip(FIRST_FILE).enumerate() {
+            placed.is_there = mapped >> bit & 1 != 0;
+        }
+    }
+
+    /// Maps a file again.
+    pub(super) fn map_file(&mut self, file: File) -> Result<(), Refusal> {
+        let placed = self.backings.get_mut(FIRST_FILE + usize::from(file.index())).ok_or(Refusal::Empty)?;
+        if std::mem::replace(&mut placed.is_there, true) { Err(Refusal::NoRoom) } else { Ok(()) }
+    }
+
+    /// Takes a file mapping away.
+    pub(super) fn unmap_file(&mut self, file: File) -> Result<(), Refusal> {
+        let placed = self.backings.get_mut(FIRST_FILE + usize::from(file.index())).ok_or(Refusal::Empty)?;
+        if std::mem::replace(&mut placed.is_there, false) { Ok(()) } else { Err(Refusal::Empty) }
     }
 
     /// The backing that a host address lies in, and its offset there.
@@ -207,7 +240,7 @@ impl<D: Deviation> Sandbox<D> {
 fn placed(setup: &Setup) -> Vec<Placed> {
     let place = |backing, gpa, visible, total, (writable, executable)| {
         let host = setup.host_range(backing).map_or(0, |(start, _)| start);
-        Placed { backing, gpa, visible, total, host, writable, executable, dirty: (u64::MAX, 0) }
+        Placed { backing, gpa, visible, total, host, writable, executable, is_there: true, dirty: (u64::MAX, 0) }
     };
     let scratch = u64::from(setup.scratch_bytes);
     let snapshot = (u64::from(setup.snapshot_bytes), setup.snapshot_backing_bytes());
@@ -227,7 +260,7 @@ fn placed(setup: &Setup) -> Vec<Placed> {
 #[inline]
 pub(super) fn resolve<D: Deviation>(backings: &[Placed], gpa: u64) -> Option<Run> {
     let mut limit = u64::MAX;
-    for (index, placed) in backings.iter().enumerate() {
+    for (index, placed) in backings.iter().enumerate().filter(|(_, placed)| placed.is_there) {
         let offset = gpa.wrapping_sub(placed.gpa);
         let visible = D::visible_bytes(placed);
         if placed.gpa <= gpa && offset < visible {
@@ -243,6 +276,7 @@ pub(super) fn resolve<D: Deviation>(backings: &[Placed], gpa: u64) -> Option<Run
 
 /// The first guest-physical address, from this one on, that any backing holds.
 fn next_backed<D: Deviation>(backings: &[Placed], gpa: u64) -> Option<u64> {
-    let ahead = backings.iter().filter(|placed| gpa < placed.gpa + D::visible_bytes(placed));
+    let there = backings.iter().filter(|placed| placed.is_there);
+    let ahead = there.filter(|placed| gpa < placed.gpa + D::visible_bytes(placed));
     ahead.map(|placed| placed.gpa.max(gpa)).min()
 }

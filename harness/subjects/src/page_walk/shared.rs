@@ -111,9 +111,11 @@ impl<D: Deviation> Sandbox<D> {
             let entry = self.tables.entries().get(index).copied().unwrap_or(0);
             self.store(SNAPSHOT, tail + 8 * index as u64, &entry.to_le_bytes());
         }
+        let mapped = self.mapped();
         let placed = &self.backings[SNAPSHOT];
         let kept = &mut self.kept[slot.index()];
         kept.generation = Some(self.generation);
+        kept.mapped = mapped;
         kept.image.clear();
         self.memory.read(placed.host, placed.total, &mut kept.image);
         self.write_bookkeeping(&layout);
@@ -126,6 +128,7 @@ impl<D: Deviation> Sandbox<D> {
         if let Some(generation) = kept.generation {
             self.store(SNAPSHOT, 0, &kept.image);
             self.generation = generation;
+            self.map_files(D::restored_files(kept.mapped, self.mapped()));
         }
         let answer = kept.generation.ok_or(Refusal::Empty);
         self.kept[slot.index()] = kept;

@@ -6,7 +6,7 @@ use super::reader::Landing;
 use super::sandbox::Sandbox;
 use super::walker::{TableReader as _, walk};
 use memtwin_models::page_walk::{
-    MAX_FILLED, Op, Outcome, PageWalk, PageWalkContract, Refusal, Seen, Setup, Span, View,
+    MAX_FILLED, Op, Outcome, PAGE_BYTES, PageWalk, PageWalkContract, Refusal, Seen, Setup, Span, View,
 };
 use memtwin_models::{Component as _, Health, Payload, Subject, Unsupported};
 
@@ -52,6 +52,7 @@ impl<D: Deviation> Subject<PageWalk> for Host<D> {
 
     fn view(&mut self, view: &mut View) {
         view.bookkeeping = self.sandbox.bookkeeping();
+        view.mapped = Some(self.sandbox.mapped());
         if view.wants_bytes {
             for (placed, bytes) in self.sandbox.backings.iter().zip(&mut view.backings) {
                 self.sandbox.memory.read(placed.host, placed.total, bytes);
@@ -83,7 +84,11 @@ impl<D: Deviation> Host<D> {
                 }
             }
             Op::Walk { address, length } => self.walk(address, length, meter, &mut seen.spans)?,
-            Op::Read { address, length } => sandbox.read(meter, address, length, landing)?,
+            Op::Translate { address } => self.translate(address, meter, &mut seen.spans)?,
+            Op::Read { address, length } => sandbox.read(meter, (address, length), false, landing)?,
+            Op::ReadAsUser { address, length } => sandbox.read(meter, (address, length), true, landing)?,
+            Op::MapFile { file } => sandbox.map_file(file)?,
+            Op::UnmapFile { file } => sandbox.unmap_file(file)?,
             Op::Regions => sandbox.regions(meter, &mut seen.regions)?,
             Op::GuestWrite { address, seed, length } => {
                 let payload = Payload { seed, length: u32::from(length) };
@@ -106,6 +111,17 @@ impl<D: Deviation> Host<D> {
             Op::AddFileMapping { address, length } => sandbox.add_file_mapping(address, length)?,
         }
         Ok(Seen::Done)
+    }
+
+    /// Where one address leads.
+    fn translate(&self, address: u64, meter: &Meter, spans: &mut Vec<Span>) -> Result<(), Refusal> {
+        let tables = &self.sandbox.tables;
+        let range = D::range(address, 1)?;
+        walk::<D, _>(&Port { tables, meter }, tables.root, tables.work_bounds, range, |leaf| {
+            let phys = leaf.phys + address % PAGE_BYTES;
+            spans.push(Span { start: address, phys, bytes: 1, access: leaf.access });
+        })?;
+        if spans.is_empty() { Err(Refusal::Gap) } else { Ok(()) }
     }
 
     fn walk(&self, address: u64, length: u64, meter: &Meter, spans: &mut Vec<Span>) -> Result<(), Refusal> {

@@ -2,7 +2,7 @@
 //! it reads entries through a port and keeps nothing.
 
 use super::deviation::Deviation;
-use memtwin_models::page_walk::translate::{ADDRESS, NO_EXECUTE, PRESENT, WRITABLE, shift};
+use memtwin_models::page_walk::translate::{ADDRESS, NO_EXECUTE, PRESENT, USER, WRITABLE, shift};
 use memtwin_models::page_walk::{Access, PAGE_BYTES, Refusal, WorkBounds};
 
 /// The pages below 2^48 bytes.
@@ -76,7 +76,7 @@ pub(super) fn walk<D: Deviation, R: TableReader>(
     visit: impl FnMut(Leaf),
 ) -> Result<(), Refusal> {
     let mut walk = Walk { reader, bounds, range, visits: 0, leaves: 0, visit };
-    let access = Access { writable: true, executable: true, copy_on_write: false };
+    let access = Access { writable: true, executable: true, copy_on_write: false, user: true };
     walk.table::<D>(root & ADDRESS, 3, 0, access)
 }
 
@@ -97,6 +97,7 @@ impl<R: TableReader, F: FnMut(Leaf)> Walk<'_, R, F> {
                 writable: entry & WRITABLE != 0,
                 executable: entry & NO_EXECUTE == 0,
                 copy_on_write: D::is_copy_on_write(entry),
+                user: entry & USER != 0,
             };
             let access = D::allowed_below(upper, own);
             let first = base + (index << shift_pages);

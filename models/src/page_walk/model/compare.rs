@@ -2,14 +2,28 @@
 //! It takes no step.
 
 use super::super::laws::{
-    ACCESS, ALLOCATION, BOOKKEEPING, BUFFER, FILE_MAPPING, GENERATION, GUEST_WRITE, HANDLES, HOST, MAP, MEMORY, RANGE,
-    READ, REGIONS, SHARED_READ, TABLES, TAIL, WALK, WORK,
+    ACCESS, ALLOCATION, BOOKKEEPING, BUFFER, FILE_MAPPING, GENERATION, GUEST_WRITE, HANDLES, HOST, MAP, MAPPED, MEMORY,
+    PRIVILEGE, RANGE, READ, REGIONS, SHARED_READ, TABLES, TAIL, WALK, WORK,
 };
 use super::super::{Backing, Op, OpKind, Outcome, Refusal, Region, Seen, Span, View};
 use super::{Judged, PageWalkModel};
 use crate::{Law, Verdict};
 
 impl PageWalkModel {
+    /// Whether what was seen is right if the tables that mappings make carry the user bit. If so they do from now on.
+    pub(super) fn compare_for_users(&mut self, op: &Op, seen: &Outcome) -> Option<()> {
+        if !op.kind().only_looks() || !self.tables.decide_users() {
+            return None;
+        }
+        self.step(op, Some(seen));
+        let is_right = self.compare(op, seen).is_ok();
+        if !is_right {
+            self.tables.forget_users();
+            self.step(op, Some(seen));
+        }
+        is_right.then_some(())
+    }
+
     pub(super) fn compare(&self, op: &Op, seen: &Outcome) -> Judged {
         let want = &self.want;
         let law = law_of(op.kind());
@@ -53,6 +67,7 @@ impl PageWalkModel {
             Op::SharedRead { backing, offset, .. } if want.data.len() == seen.data.len() => {
                 self.law_of_place(backing, offset + place)
             }
+            Op::ReadAsUser { .. } => &READ,
             _ => law,
         };
         Err(Verdict::diverge_at(law, "bytes", place))
@@ -86,6 +101,9 @@ impl PageWalkModel {
                 }
             }
         }
+        if view.mapped.is_some_and(|mapped| mapped != self.memory.mapped()) {
+            return Err(Verdict::diverge(&MAPPED, "state"));
+        }
         for (held, seen) in self.memory.held.iter().zip(&view.backings) {
             if seen.is_empty() {
                 continue;
@@ -99,9 +117,8 @@ impl PageWalkModel {
         }
         let entries = self.tables.entries();
         if !view.entries.is_empty() && view.entries != entries {
-            let fixed = self.tables.open().iter().map(|open| !open);
-            let mut both = entries.iter().zip(&view.entries).zip(fixed);
-            let differs = both.position(|((want, seen), fixed)| (want ^ seen) & fixed != 0);
+            let mut both = view.entries.iter().enumerate();
+            let differs = both.position(|(index, seen)| !self.tables.is_right(index, *seen));
             let differs = differs.or((view.entries.len() != entries.len()).then_some(0));
             if let Some(place) = differs {
                 return Err(Verdict::diverge_at(&TABLES, "state", place as u64));
@@ -116,7 +133,9 @@ const fn law_of(kind: OpKind) -> &'static Law {
     match kind {
         OpKind::Map => &MAP,
         OpKind::AllocTable | OpKind::SetRoot | OpKind::ReadEntry | OpKind::WriteEntry | OpKind::FillEntries => &TABLES,
-        OpKind::Walk => &WALK,
+        OpKind::Walk | OpKind::Translate => &WALK,
+        OpKind::ReadAsUser => &PRIVILEGE,
+        OpKind::MapFile | OpKind::UnmapFile => &MAPPED,
         OpKind::Read => &READ,
         OpKind::Regions => &REGIONS,
         OpKind::GuestWrite | OpKind::GuestWord => &GUEST_WRITE,
@@ -130,7 +149,7 @@ const fn law_of(kind: OpKind) -> &'static Law {
 
 /// Whether the op asks for a range of no bytes.
 fn is_empty_range(op: &Op) -> bool {
-    matches!(op, Op::Walk { length: 0, .. } | Op::Read { length: 0, .. })
+    matches!(op, Op::Walk { length: 0, .. } | Op::Read { length: 0, .. } | Op::ReadAsUser { length: 0, .. })
 }
 
 fn compare_spans(want: &[Span], seen: &[Span]) -> Judged {

@@ -20,7 +20,7 @@ impl PageWalkModel {
         match *op {
             Op::Regions => self.paging && is_beyond(Range::ALL),
             Op::Walk { address, length } => length != 0 && Range::new(address, length).is_ok_and(is_beyond),
-            Op::Read { address, length } => {
+            Op::Read { address, length } | Op::ReadAsUser { address, length } => {
                 let is_long = MAX_READ_BYTES < length;
                 is_long || self.paging && length != 0 && Range::new(address, length).is_ok_and(is_beyond)
             }
@@ -40,11 +40,29 @@ impl PageWalkModel {
             | Op::Snapshot { .. }
             | Op::Restore { .. }
             | Op::Build
-            | Op::AddFileMapping { .. } => false,
+            | Op::AddFileMapping { .. }
+            | Op::Translate { .. }
+            | Op::MapFile { .. }
+            | Op::UnmapFile { .. } => false,
         }
     }
 
-    pub(super) fn read(&mut self, address: u64, length: u64, shown: Option<&Outcome>) -> Result<(), Refusal> {
+    /// Where one address leads, as one byte.
+    pub(super) fn translate(&mut self, address: u64) -> Result<(), Refusal> {
+        let spans = &mut self.want.spans;
+        self.tables.leaves(Range::new(address, 1)?, &mut |page| {
+            let before = address - page.start;
+            spans.push(Span { start: address, phys: page.phys + before, bytes: 1, ..page });
+        })?;
+        if self.want.spans.is_empty() { Err(Refusal::Gap) } else { Ok(()) }
+    }
+
+    pub(super) fn read(
+        &mut self,
+        (address, length): (u64, u64),
+        as_user: bool,
+        shown: Option<&Outcome>,
+    ) -> Result<(), Refusal> {
         if length == 0 {
             return Ok(());
         }
@@ -67,11 +85,12 @@ impl PageWalkModel {
             if MAX_READ_BYTES < length {
                 return Err(Refusal::TooMuchWork);
             }
-            let access = Access::default();
+            let access = Access { user: true, ..Access::default() };
             self.want.spans.push(Span { start: address, phys: address, bytes: length, access });
         }
         self.want.sources.clear();
         let mut found = 0;
+        let is_allowed = !as_user || self.want.spans.iter().all(|span| span.access.user);
         for span in &self.want.spans {
             for (distance, run) in self.memory.runs(span.phys, span.bytes) {
                 if (span.start - address) + distance == self.want.covered {
@@ -82,7 +101,7 @@ impl PageWalkModel {
             }
         }
         self.want.spans.clear();
-        if found != length {
+        if found != length || !is_allowed {
             return Err(Refusal::Gap);
         }
         let mut seen = shown.map_or(&[][..], |seen| &seen.data);
@@ -110,6 +129,7 @@ impl PageWalkModel {
                     host,
                     writable: span.access.writable && !span.access.copy_on_write,
                     executable: span.access.executable,
+                    user: span.access.user,
                     kind,
                 };
                 match regions.last_mut().filter(|last| continues(last, &region)) {
@@ -130,7 +150,7 @@ impl PageWalkModel {
     /// The snapshot, scratch, and the file mappings as they are.
     pub(super) fn unpaged_regions(&mut self) {
         let (scratch, rest) = (&self.memory.held[..1], &self.memory.held[1..]);
-        for held in rest.iter().take(1).chain(scratch).chain(rest.iter().skip(1)) {
+        for held in rest.iter().take(1).chain(scratch).chain(rest.iter().skip(1)).filter(|held| held.is_there) {
             let kind = match held.backing {
                 Backing::Scratch => RegionKind::Scratch,
                 Backing::Snapshot => RegionKind::Snapshot,
@@ -142,6 +162,7 @@ impl PageWalkModel {
                 host: HostRange { backing: Some(held.backing), offset: 0, bytes: held.visible },
                 writable: held.writable,
                 executable: held.executable,
+                user: true,
                 kind,
             });
         }
@@ -153,5 +174,6 @@ fn continues(last: &Region, next: &Region) -> bool {
     last.start.wrapping_add(last.bytes) == next.start
         && last.host.backing == next.host.backing
         && last.host.offset + last.host.bytes == next.host.offset
-        && (last.writable, last.executable, last.kind) == (next.writable, next.executable, next.kind)
+        && (last.writable, last.executable, last.user, last.kind)
+            == (next.writable, next.executable, next.user, next.kind)
 }

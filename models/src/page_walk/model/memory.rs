@@ -2,7 +2,7 @@
 //! scratch. Judges nothing.
 
 use super::super::{
-    BOOKKEEPING_BYTES, Backing, FILE_MAPPING_BYTES, FILE_MAPPING_LIST_BYTES, FIRST_CONTENT, MAX_FILE_MAPPINGS,
+    BOOKKEEPING_BYTES, Backing, FILE_MAPPING_BYTES, FILE_MAPPING_LIST_BYTES, FIRST_CONTENT, File, MAX_FILE_MAPPINGS,
     PAGE_BYTES, Prefix, Refusal, SLOTS, SNAPSHOT_GPA, Seen, Setup, Slot,
 };
 use super::Outcome;
@@ -22,6 +22,8 @@ pub(super) struct Held {
     pub(super) visible: u64,
     pub(super) writable: bool,
     pub(super) executable: bool,
+    /// Whether it is mapped.
+    pub(super) is_there: bool,
     pub(super) bytes: Vec<u8>,
     /// The bits that the subject may have otherwise.
     pub(super) open: Open,
@@ -42,6 +44,8 @@ pub(super) struct Run {
 #[derive(Debug, Clone, Default)]
 struct Kept {
     generation: Option<u64>,
+    /// The files that were mapped.
+    mapped: u8,
     tail: Vec<u8>,
     /// The bits of the tail that the subject may have otherwise.
     open: Vec<u8>,
@@ -85,7 +89,8 @@ impl Held {
         }
         let (writable, executable) = rights;
         let open = Open::new(bytes.len());
-        Held { backing, gpa, visible, writable, executable, bytes, open, dirty: (usize::MAX, 0) }
+        let is_there = true;
+        Held { backing, gpa, visible, writable, executable, is_there, bytes, open, dirty: (usize::MAX, 0) }
     }
 
     fn end(&self) -> u64 {
@@ -181,6 +186,7 @@ impl Memory {
             }
             held.dirty = (usize::MAX, 0);
             held.open.close_all();
+            held.is_there = true;
         }
         for kept in &mut self.kept {
             kept.generation = None;
@@ -191,16 +197,17 @@ impl Memory {
 
     /// Where a guest-physical address lies, and how many bytes follow it there.
     pub(super) fn resolve(&self, gpa: u64) -> Option<Run> {
-        let index = self.held.iter().position(|held| (held.gpa..held.end()).contains(&gpa))?;
+        let index = self.held.iter().position(|held| held.is_there && (held.gpa..held.end()).contains(&gpa))?;
         let held = &self.held[index];
-        let cuts = self.held[..index].iter().map(|earlier| earlier.gpa).filter(|start| gpa < *start);
+        let earlier = self.held[..index].iter().filter(|earlier| earlier.is_there);
+        let cuts = earlier.map(|earlier| earlier.gpa).filter(|start| gpa < *start);
         let end = cuts.fold(held.end(), u64::min);
         Some(Run { index, offset: gpa - held.gpa, bytes: end - gpa })
     }
 
     /// The first address, from this one on, that lies anywhere.
     fn next_backed(&self, gpa: u64) -> Option<u64> {
-        self.held.iter().filter(|held| gpa < held.end()).map(|held| held.gpa.max(gpa)).min()
+        self.held.iter().filter(|held| held.is_there && gpa < held.end()).map(|held| held.gpa.max(gpa)).min()
     }
 
     /// The runs in a guest-physical range, each with its distance from the range's start.
@@ -312,6 +319,7 @@ impl Memory {
     /// Takes a snapshot whose tail holds the entries of these tables.
     pub(super) fn snapshot(&mut self, slot: Slot, tables: &Tables) -> Result<u64, Refusal> {
         self.layout().ok_or(Refusal::NoRoom)?;
+        let mapped = self.mapped();
         self.generation = self.generation.wrapping_add(1);
         let offset = self.setup.tail_offset();
         let tail_bytes = self.tail().len() as u64;
@@ -322,6 +330,7 @@ impl Memory {
         }
         let (generation, kept) = (self.generation, &mut self.kept[slot.index()]);
         kept.generation = Some(generation);
+        kept.mapped = mapped;
         kept.tail.clear();
         kept.tail.extend_from_slice(tail);
         if tail_bytes != 0 {
@@ -341,6 +350,9 @@ impl Memory {
         let kept = &self.kept[slot.index()];
         let generation = kept.generation.ok_or(Refusal::Empty)?;
         self.generation = generation;
+        for (bit, held) in self.held[2..].iter_mut().enumerate() {
+            held.is_there = kept.mapped >> bit & 1 != 0;
+        }
         if !kept.tail.is_empty() {
             let offset = self.setup.tail_offset();
             self.held[1].write(offset, &kept.tail);
@@ -348,6 +360,29 @@ impl Memory {
         }
         self.build()?;
         Ok(generation)
+    }
+
+    /// Which files are mapped, bit by bit.
+    pub(super) fn mapped(&self) -> u8 {
+        let files = self.held[2..].iter().enumerate();
+        files.fold(0, |mapped, (bit, held)| mapped | u8::from(held.is_there) << bit)
+    }
+
+    pub(super) fn map_file(&mut self, file: File) -> Result<(), Refusal> {
+        self.switch_file(file, true, Refusal::NoRoom)
+    }
+
+    pub(super) fn unmap_file(&mut self, file: File) -> Result<(), Refusal> {
+        self.switch_file(file, false, Refusal::Empty)
+    }
+
+    fn switch_file(&mut self, file: File, is_there: bool, already: Refusal) -> Result<(), Refusal> {
+        let held = self.held_mut(Backing::Mapped(file.index())).ok_or(Refusal::Empty)?;
+        if held.is_there == is_there {
+            return Err(already);
+        }
+        held.is_there = is_there;
+        Ok(())
     }
 
     /// The buffer's size and stack pointer.

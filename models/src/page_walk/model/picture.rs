@@ -4,7 +4,7 @@
 use super::super::op::{Op, OpKind};
 use super::super::outcome::{Outcome, Seen, View};
 use super::super::translate::{
-    ADDRESS, COPY_ON_WRITE, LARGE, NO_EXECUTE, PRESENT, Role, WRITABLE, is_canonical, role, shift,
+    ADDRESS, COPY_ON_WRITE, LARGE, NO_EXECUTE, PRESENT, Role, USER, WRITABLE, is_canonical, role, shift,
 };
 use super::PageWalkModel;
 use crate::picture::{ByteRows, Layers, Mark, Panel, Picture, Row, Tone};
@@ -26,7 +26,7 @@ pub(super) fn byte_rows(model: &PageWalkModel, op: &Op, seen: &Outcome) -> Optio
         return None;
     }
     let start = match *op {
-        Op::Read { address, .. } => address,
+        Op::Read { address, .. } | Op::ReadAsUser { address, .. } => address,
         Op::SharedRead { offset, .. } => offset,
         Op::Pop | Op::PopPrefixed => 0,
         Op::Map { .. }
@@ -44,7 +44,10 @@ pub(super) fn byte_rows(model: &PageWalkModel, op: &Op, seen: &Outcome) -> Optio
         | Op::Snapshot { .. }
         | Op::Restore { .. }
         | Op::Build
-        | Op::AddFileMapping { .. } => return None,
+        | Op::AddFileMapping { .. }
+        | Op::Translate { .. }
+        | Op::MapFile { .. }
+        | Op::UnmapFile { .. } => return None,
     };
     Some(ByteRows { start, allowed: next.want.data, seen: seen.data.clone() })
 }
@@ -65,7 +68,12 @@ pub(super) fn state_rows(model: &PageWalkModel, view: &View) -> Option<ByteRows>
 fn walks(model: &PageWalkModel, op: Option<&Op>) -> Panel {
     let mut rows = Vec::new();
     let range = match op {
-        Some(Op::Walk { address, length } | Op::Read { address, length }) if model.paging => Some((*address, *length)),
+        Some(Op::Walk { address, length } | Op::Read { address, length } | Op::ReadAsUser { address, length })
+            if model.paging =>
+        {
+            Some((*address, *length))
+        }
+        Some(Op::Translate { address }) => Some((*address, 1)),
         Some(Op::Map { virt, length, .. }) => Some((*virt, *length)),
         Some(_) | None => None,
     };
@@ -107,7 +115,7 @@ fn walk(model: &PageWalkModel, address: u64, rows: &mut Vec<Row>) {
 
 /// An entry, with the names of its flags.
 fn entry_words(entry: u64) -> String {
-    let flags = [(WRITABLE, "RW"), (LARGE, "PS"), (COPY_ON_WRITE, "copy-on-write"), (NO_EXECUTE, "NX")];
+    let flags = [(WRITABLE, "RW"), (USER, "US"), (LARGE, "PS"), (COPY_ON_WRITE, "copy-on-write"), (NO_EXECUTE, "NX")];
     let mut text = format!("{entry:#x}");
     for (_, name) in flags.iter().filter(|(bit, _)| entry & (bit | PRESENT) == bit | PRESENT) {
         text.push(' ');
@@ -141,7 +149,7 @@ fn memory(model: &PageWalkModel, op: Option<&Op>) -> Panel {
     let tables_bytes = 8 * model.tables.entries().len() as u64;
     layers.lay(model.tables.base(), tables_bytes, Tone::Guarded, "page tables");
     // Where two overlap, the first in the order of resolving has the bytes.
-    for held in model.memory.held.iter().rev() {
+    for held in model.memory.held.iter().rev().filter(|held| held.is_there) {
         let rights = [(true, 'r'), (held.writable, 'w'), (held.executable, 'x')];
         let rights: String = rights.map(|(has, letter)| if has { letter } else { '-' }).iter().collect();
         let tone = if held.writable { Tone::Live } else { Tone::Guarded };

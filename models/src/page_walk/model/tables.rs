@@ -52,6 +52,8 @@ pub(super) struct Tables {
     open: Vec<u64>,
     work_bounds: WorkBounds,
     contract: PageWalkContract,
+    /// Whether the tables that mappings make carry the user bit, once that was seen.
+    users: Option<bool>,
 }
 
 /// A table that was made on the way to a page: which entry leads to it, and what that was before.
@@ -88,7 +90,7 @@ impl Tables {
         let mut open = Vec::with_capacity(MAX_TABLES * ENTRIES);
         open.resize(ENTRIES, 0);
         let (base, root, work_bounds) = (setup.table_base, setup.table_base, setup.work_bounds);
-        Tables { base, root, entries, open, work_bounds, contract: *contract }
+        Tables { base, root, entries, open, work_bounds, contract: *contract, users: None }
     }
 
     pub(super) fn reset(&mut self, setup: &Setup) {
@@ -96,6 +98,7 @@ impl Tables {
             words.clear();
             words.resize(ENTRIES, 0);
         }
+        self.users = None;
         (self.base, self.root, self.work_bounds) = (setup.table_base, setup.table_base, setup.work_bounds);
     }
 
@@ -133,11 +136,40 @@ impl Tables {
 
     /// Takes over the bits that nothing fixes from what an entry was seen to be.
     pub(super) fn follow(&mut self, address: u64, seen: u64) {
-        if let Some(index) = self.index(address)
-            && (self.entries[index] ^ seen) & !self.open[index] == 0
-        {
+        if let Some(index) = self.index(address).filter(|index| self.is_right(*index, seen)) {
+            if self.open[index] & (USER | PRESENT) == USER && seen & PRESENT != 0 {
+                self.users = Some(seen & USER != 0);
+            }
             (self.entries[index], self.open[index]) = (seen, 0);
         }
+    }
+
+    /// An entry with the user bit, if those like it have it.
+    pub(super) fn expected(&self, address: u64) -> u64 {
+        let Some(index) = self.index(address) else { return 0 };
+        let (entry, open) = (self.entries[index], self.open[index]);
+        let has_users = open & USER != 0 && entry & PRESENT != 0 && self.users == Some(true);
+        if has_users { entry | USER } else { entry }
+    }
+
+    /// Whether an entry may be what was seen.
+    pub(super) fn is_right(&self, index: usize, seen: u64) -> bool {
+        let (Some(want), Some(open)) = (self.entries.get(index), self.open.get(index)) else { return false };
+        let is_of_table = open & (USER | PRESENT) == USER && want & PRESENT != 0;
+        let is_other_kind = is_of_table && self.users.is_some_and(|users| users != (seen & USER != 0));
+        (want ^ seen) & !open == 0 && !is_other_kind
+    }
+
+    /// Takes it that the tables that mappings make carry the user bit, if nothing said whether they do.
+    pub(super) fn decide_users(&mut self) -> bool {
+        let is_open = self.users.is_none();
+        self.users.get_or_insert(true);
+        is_open
+    }
+
+    /// Takes that back.
+    pub(super) fn forget_users(&mut self) {
+        self.users = None;
     }
 
     /// The number of tables.
@@ -231,7 +263,7 @@ impl Tables {
         let page = |address: u64| (address & (VIRTUAL_END - 1)) >> 12;
         let work = Work { visits: 0, leaves: 0 };
         let mut search = Search { first: page(range.first), last: page(range.last), work };
-        let access = Access { writable: true, executable: true, copy_on_write: false };
+        let access = Access { writable: true, executable: true, copy_on_write: false, user: true };
         self.descend(self.root & ADDRESS, 3, 0, access, &mut search, show)
     }
 
@@ -254,8 +286,10 @@ impl Tables {
         let pages = 1_u64 << (9 * level);
         let from = search.first.saturating_sub(base) / pages;
         let to = ((search.last - base) / pages).min(ENTRIES as u64 - 1);
-        let entries = (0..).zip(&self.entries[start..start + ENTRIES]);
-        for (index, &entry) in entries.take(at(to) + 1).skip(at(from)) {
+        // What mappings made and nobody has seen is as its like are.
+        let of_users = if self.users == Some(true) { USER } else { 0 };
+        let entries = self.entries[start..start + ENTRIES].iter().zip(&self.open[start..]);
+        for (index, (&entry, &open)) in (0..).zip(entries).take(at(to) + 1).skip(at(from)) {
             if entry & PRESENT == 0 {
                 continue;
             }
@@ -265,6 +299,7 @@ impl Tables {
                 writable: (upper.writable || self.contract.leaf_access_only) && entry & WRITABLE != 0,
                 executable: (upper.executable || self.contract.leaf_access_only) && entry & NO_EXECUTE == 0,
                 copy_on_write: entry & COPY_ON_WRITE != 0 && entry & WRITABLE == 0,
+                user: (upper.user || self.contract.leaf_access_only) && (entry | open & of_users) & USER != 0,
             };
             match role(entry, level) {
                 Role::Nothing => {}

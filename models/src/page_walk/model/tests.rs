@@ -1,8 +1,9 @@
 //! The model's tests: each law by hand, its enumeration of pages beside the walk of one address, and hostile tables.
 
+mod follow;
 mod laws;
 
-use super::super::translate::{self, NO_EXECUTE, PRESENT, Role, WRITABLE, role, walk};
+use super::super::translate::{self, NO_EXECUTE, PRESENT, Role, USER, WRITABLE, role, walk};
 use super::super::{MappingKind, Op, PAGE_BYTES, PageWalkContract, Seen, Setup, Span, WorkBounds};
 use super::PageWalkModel;
 use crate::{Contract as _, Model as _};
@@ -26,6 +27,7 @@ fn naive(model: &PageWalkModel, address: u64, pages: u64) -> Vec<Span> {
                 writable: found.writable,
                 executable: found.executable,
                 copy_on_write: found.copy_on_write,
+                user: found.user,
             };
             Span::append(&mut spans, Span { start, phys: found.gpa, bytes: PAGE_BYTES, access });
         }
@@ -42,7 +44,8 @@ fn walked(model: &mut PageWalkModel, address: u64, length: u64) -> (Seen, Vec<Sp
 fn entries() -> impl Strategy<Value = u64> {
     let address =
         prop_oneof![(0..8_u64).prop_map(|table| 0x10_0000 + table * 0x1000), any::<u32>().prop_map(u64::from)];
-    let flags = prop_oneof![Just(PRESENT | WRITABLE), 0..0x1000_u64, Just(0x81), Just(0x201)];
+    let flags =
+        prop_oneof![Just(PRESENT | WRITABLE), Just(PRESENT | WRITABLE | USER), 0..0x1000_u64, Just(0x81), Just(0x201)];
     (address, flags, any::<bool>())
         .prop_map(|(address, flags, no_execute)| address & !0xfff | flags | if no_execute { NO_EXECUTE } else { 0 })
 }

@@ -22,7 +22,8 @@ pub(super) fn allowed(model: &PageWalkModel, op: &Op) -> String {
     match op {
         Op::Walk { .. } => list("no page", &want.spans, span),
         Op::Regions => list("no region", &want.regions, region),
-        Op::Read { .. } | Op::SharedRead { .. } | Op::Pop | Op::PopPrefixed => {
+        Op::Translate { .. } => list("no page", &want.spans, span),
+        Op::Read { .. } | Op::ReadAsUser { .. } | Op::SharedRead { .. } | Op::Pop | Op::PopPrefixed => {
             let mut text = format!("{} bytes", want.data.len());
             for (index, byte) in want.data.iter().take(SHOWN).enumerate() {
                 let _ = write!(text, "{} {byte:02x}", if index == 0 { ":" } else { "" });
@@ -42,7 +43,9 @@ pub(super) fn allowed(model: &PageWalkModel, op: &Op) -> String {
         | Op::Snapshot { .. }
         | Op::Restore { .. }
         | Op::Build
-        | Op::AddFileMapping { .. } => "done".to_owned(),
+        | Op::AddFileMapping { .. }
+        | Op::MapFile { .. }
+        | Op::UnmapFile { .. } => "done".to_owned(),
     }
 }
 
@@ -78,12 +81,13 @@ impl std::fmt::Display for Refusal {
 fn span(span: &Span) -> String {
     let access = &span.access;
     format!(
-        "{:#x} bytes at {:#x} → physical {:#x}, r{}{}{}",
+        "{:#x} bytes at {:#x} → physical {:#x}, r{}{}{}{}",
         span.bytes,
         span.start,
         span.phys,
         if access.writable { "w" } else { "-" },
         if access.executable { "x" } else { "-" },
+        if access.user { " user" } else { "" },
         if access.copy_on_write { " copy-on-write" } else { "" }
     )
 }
@@ -96,11 +100,12 @@ fn region(region: &Region) -> String {
     };
     let length = if host.bytes == region.bytes { String::new() } else { format!(", {:#x} host bytes", host.bytes) };
     format!(
-        "{:#x} bytes at {:#x} in {place}{length}, r{}{}, of type {}",
+        "{:#x} bytes at {:#x} in {place}{length}, r{}{}{}, of type {}",
         region.bytes,
         region.start,
         if region.writable { "w" } else { "-" },
         if region.executable { "x" } else { "-" },
+        if region.user { " user" } else { "" },
         match region.kind {
             RegionKind::Snapshot => "snapshot",
             RegionKind::Scratch => "scratch",

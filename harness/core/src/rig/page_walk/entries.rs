@@ -2,11 +2,43 @@
 
 use super::generate::{LEAF_FLAGS, PageWalkGenerator};
 use crate::random::Random;
-use memtwin_models::page_walk::PAGE_BYTES;
-use memtwin_models::page_walk::translate::{LARGE, PRESENT, shift};
+use memtwin_models::page_walk::translate::{LARGE, PRESENT, USER, WRITABLE, shift};
+use memtwin_models::page_walk::{MappingKind, Op, PAGE_BYTES};
 use memtwin_models::vocabulary::told;
 
 impl PageWalkGenerator {
+    /// Maps a page and makes it the user's: by entries of its tables with the user bit, but for one in some paths.
+    pub(super) fn map_for_users(&mut self, random: &mut Random) -> Op {
+        let virt = self.virtual_page(random);
+        let phys = self.backed_page(random);
+        let place = |table: usize, level| {
+            self.setup.table_base + PAGE_BYTES * table as u64 + 8 * (virt >> shift(level) & 0x1ff)
+        };
+        // Where the tables will be: those that are there, then new ones.
+        let mut next = self.expected.tables();
+        let tables: [usize; 4] = std::array::from_fn(|index| {
+            let level = 3 - u32::try_from(index).unwrap_or(0);
+            if level == 3 {
+                return 0;
+            }
+            self.expected.table_of(virt, level).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            })
+        });
+        let without = random.below(8);
+        let user = |level: u32| if level == without { 0 } else { USER };
+        let leaf = phys & !0xfff | PRESENT | random.choose(&[0, WRITABLE]) | user(0);
+        self.planned.push(Op::WriteEntry { address: place(tables[3], 0), value: leaf });
+        for level in 1..4 {
+            let upper = tables[3 - level as usize];
+            let below = self.setup.table_base + PAGE_BYTES * tables[4 - level as usize] as u64;
+            let value = below | PRESENT | WRITABLE | user(level);
+            self.planned.push(Op::WriteEntry { address: place(upper, level), value });
+        }
+        Op::Map { phys, virt, length: PAGE_BYTES, kind: MappingKind::Basic { r: true, w: true, x: true } }
+    }
+
     /// Five in eight are the first table with low bits set, one with bit 52 as well, one another table, one an edge.
     #[told(pub(super) ROOT)]
     pub(super) fn root(&self, random: &mut Random) -> u64 {
@@ -42,7 +74,7 @@ impl PageWalkGenerator {
     /// backings. Six entries of a trace lead to tables at most: each doubles what a walk of everything costs, or worse.
     #[told(pub(super) ENTRY)]
     pub(super) fn entry(&mut self, level: u32, count: u32, random: &mut Random) -> u64 {
-        let flags = random.choose(&LEAF_FLAGS) | PRESENT;
+        let flags = random.choose(&LEAF_FLAGS) | PRESENT | if self.draws_later && random.one_in(2) { USER } else { 0 };
         let tables = self.expected.tables() as u64;
         match random.below(16) {
             0 => 0,

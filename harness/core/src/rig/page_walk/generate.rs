@@ -7,14 +7,19 @@ use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::page_walk::translate::{COPY_ON_WRITE, LARGE, NO_EXECUTE, WRITABLE};
 use memtwin_models::page_walk::{
-    EDGES, MAX_FILLED, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk, PageWalkContract, SLOTS,
-    SNAPSHOT_GPA, Setup, Slot,
+    EDGES, File, MAX_FILLED, MAX_MAPPED, MAX_MAPPED_PAGES, MappingKind, Op, OpKind, PAGE_BYTES, PageWalk,
+    PageWalkContract, SLOTS, SNAPSHOT_GPA, Setup, Slot,
 };
 use memtwin_models::vocabulary::told;
 use memtwin_models::{Component as _, Effect};
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
-const WEIGHTS: [u32; OpKind::ALL.len()] = [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 28, 28, 40, 24, 24, 6, 3, 3, 3, 10];
+const WEIGHTS: [u32; OpKind::ALL.len()] =
+    [36, 3, 3, 12, 32, 4, 50, 60, 8, 30, 28, 28, 40, 24, 24, 6, 3, 3, 3, 10, 24, 24, 4, 4];
+/// One in this many traces has ops that came later than version 1.
+const LATER_ONE_IN: u32 = 2;
+/// One mapping in this many of such a trace makes pages for user mode.
+const FOR_USERS_ONE_IN: u32 = 4;
 /// Clusters of virtual pages in a trace.
 const CLUSTERS: usize = 3;
 /// One in this many traces walks round a bound: that costs as much as a hundred ops, or with full bounds a hundred
@@ -49,6 +54,8 @@ pub struct PageWalkGenerator {
     pub(super) expected: Expected,
     /// Ops that are drawn together, the next one last.
     pub(super) planned: Vec<Op>,
+    /// Whether ops that came later than version 1 are drawn.
+    pub(super) draws_later: bool,
     /// Whether walks begin at a root that leads nowhere.
     is_astray: bool,
     /// Where the last mapping began.
@@ -69,7 +76,9 @@ impl Generator<PageWalk> for PageWalkGenerator {
             (&["read_entry", "write_entry", "fill_entries"], Self::ENTRY_ADDRESS),
             (&["write_entry", "fill_entries"], Self::ENTRY),
             (&["fill_entries"], "`count` reaches the end of the table in one of 256, is 64 in one of 16, else 0 to 4."),
-            (&["walk", "read"], Self::RANGE),
+            (&["walk", "read", "read_as_user"], Self::RANGE),
+            (&["translate"], "The first or the last address of such a range."),
+            (&["map_file", "unmap_file"], "Each file alike; half of those taken away are mapped again at once."),
             (&["guest_write"], Self::GPA_RANGE),
             (&["guest_write"], "One `length` in three reaches the next edge of the setup, if that is near."),
             (&["guest_word"], Self::GUEST_WORD),
@@ -90,10 +99,15 @@ impl Generator<PageWalk> for PageWalkGenerator {
             clusters: [0; CLUSTERS],
             expected: Expected::default(),
             planned: Vec::new(),
+            draws_later: false,
             is_astray: false,
             last_virt: 0,
             links_left: LINKS,
         }
+    }
+
+    fn draws_later(&self) -> bool {
+        self.draws_later
     }
 
     fn setup(&mut self, random: &mut Random) -> Setup {
@@ -126,7 +140,8 @@ impl PageWalkGenerator {
     /// Three clusters of eight virtual pages, at 0 and in the first megabytes, at the ends of tables and of the
     /// canonical halves, or anywhere; each is mapped first. Each kind's weight is multiplied by 0, 1, 1, 2 or 4, but
     /// some ops map. One trace in 32 walks round a bound of work, one in 16 takes a snapshot before its mappings. Walks
-    /// that begin at a wrong root go on for six ops on average.
+    /// that begin at a wrong root go on for six ops on average. Half of the traces have ops that came later than version
+    /// 1; there one mapping in four is made the user's by hand, one of these but for a table.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.setup.clone_from(setup);
@@ -149,6 +164,7 @@ impl PageWalkGenerator {
                 *cluster = 0;
             }
         }
+        self.draws_later = random.one_in(LATER_ONE_IN);
         let mut weights = WEIGHTS;
         for (weight, kind) in weights.iter_mut().zip(OpKind::ALL) {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
@@ -156,7 +172,7 @@ impl PageWalkGenerator {
             if kind.makes_pages() {
                 *weight = (*weight).max(WEIGHTS[*kind as usize] / 2);
             }
-            if !self.is_known(*kind) {
+            if !self.is_known(*kind) || kind.is_later() && !self.draws_later {
                 *weight = 0;
             }
         }
@@ -171,6 +187,10 @@ impl PageWalkGenerator {
             super::bounds::plan(setup, !self.contract.no_memory, random, &mut self.planned);
         } else if !self.contract.no_memory && random.one_in(EARLY_SNAPSHOT_ONE_IN) {
             self.planned.push(Op::Snapshot { slot: slot(random) });
+        }
+        // A trace that is written in version 2 has an op that needs it.
+        if self.draws_later {
+            self.planned.push(Op::Translate { address: 0 });
         }
     }
 
@@ -207,12 +227,17 @@ impl PageWalkGenerator {
             | Op::GuestWord { .. }
             | Op::SharedRead { .. }
             | Op::Snapshot { .. }
-            | Op::AddFileMapping { .. } => {}
+            | Op::AddFileMapping { .. }
+            | Op::Translate { .. }
+            | Op::ReadAsUser { .. }
+            | Op::MapFile { .. }
+            | Op::UnmapFile { .. } => {}
         }
     }
 
     fn draw(&mut self, kind: OpKind, random: &mut Random) -> Op {
         match kind {
+            OpKind::Map if self.draws_later && random.one_in(FOR_USERS_ONE_IN) => self.map_for_users(random),
             OpKind::Map => self.map(random),
             OpKind::AllocTable => Op::AllocTable,
             OpKind::SetRoot => Op::SetRoot { root: self.root(random) },
@@ -237,6 +262,23 @@ impl PageWalkGenerator {
             OpKind::Read => {
                 let (address, length) = if self.setup.paging { self.range(random) } else { self.gpa_range(random) };
                 Op::Read { address, length }
+            }
+            OpKind::ReadAsUser => {
+                let (address, length) = if self.setup.paging { self.range(random) } else { self.gpa_range(random) };
+                Op::ReadAsUser { address, length }
+            }
+            OpKind::Translate => {
+                let (address, length) = self.range(random);
+                let is_last = random.one_in(2);
+                Op::Translate { address: if is_last { address.wrapping_add(length).wrapping_sub(1) } else { address } }
+            }
+            OpKind::MapFile => Op::MapFile { file: file(random) },
+            OpKind::UnmapFile => {
+                let file = file(random);
+                if random.one_in(2) {
+                    self.planned.push(Op::MapFile { file });
+                }
+                Op::UnmapFile { file }
             }
             OpKind::Regions => Op::Regions,
             OpKind::GuestWrite => {
@@ -383,6 +425,11 @@ impl PageWalkGenerator {
             _ => (address, 1 + (bits >> 40 & 0xff)),
         }
     }
+}
+
+fn file(random: &mut Random) -> File {
+    #[allow(clippy::cast_possible_truncation)] // three
+    File::new_folded(random.below(MAX_MAPPED as u32).to_le_bytes()[0])
 }
 
 fn slot(random: &mut Random) -> Slot {

@@ -3,7 +3,7 @@
 use super::diagnosis;
 use crate::rig::{Explain, Incident, Scene};
 use memtwin_models::page_walk::model::PageWalkModel;
-use memtwin_models::page_walk::translate::{LARGE, NO_EXECUTE, PRESENT, Role, WRITABLE, role, shift};
+use memtwin_models::page_walk::translate::{LARGE, NO_EXECUTE, PRESENT, Role, USER, WRITABLE, role, shift};
 use memtwin_models::page_walk::{Backing, MAX_MAPPED, Op, PageWalk, PageWalkContract, Setup, laws};
 use memtwin_models::{Contract as _, Model as _};
 
@@ -28,7 +28,12 @@ impl Explain for PageWalk {
         let mut lines = Vec::new();
         match scene.ops.last() {
             _ if scene.view.is_some() => {}
-            Some(Op::Walk { address, .. } | Op::Read { address, .. }) => {
+            Some(
+                Op::Walk { address, .. }
+                | Op::Read { address, .. }
+                | Op::ReadAsUser { address, .. }
+                | Op::Translate { address },
+            ) => {
                 let law = scene.divergence.law;
                 let index = usize::try_from(scene.divergence.place.unwrap_or(0)).unwrap_or(0);
                 let is_span = law == laws::WALK.name || law == laws::ACCESS.name;
@@ -62,6 +67,9 @@ impl Explain for PageWalk {
         if field == "stray" {
             return format!("a byte {place:#x} bytes away from a backing, which is nobody's, was written");
         }
+        if law == laws::MAPPED.name {
+            return format!("other files are mapped: {:#05b}, bit by bit", view.mapped.unwrap_or_default());
+        }
         if law == laws::TABLES.name {
             return format!("entry {place} of the table buffer is not what was written there");
         }
@@ -89,7 +97,8 @@ fn path(model: &PageWalkModel, address: u64) -> Vec<String> {
         let flag = |mask: u64, set: &'static str, clear: &'static str| if entry & mask != 0 { set } else { clear };
         let mut line = format!("level {}: entry {entry:#x} at {place:#x}", level + 1);
         if entry & PRESENT != 0 {
-            line = format!("{line} {} {}", flag(WRITABLE, "RW", "no RW"), flag(NO_EXECUTE, "NX", "no NX"));
+            let rights = [flag(WRITABLE, "RW", "no RW"), flag(USER, "US", "no US"), flag(NO_EXECUTE, "NX", "no NX")];
+            line = format!("{line} {}", rights.join(" "));
             if level != 0 {
                 line.push_str(flag(LARGE, " PS", ""));
             }

@@ -1,7 +1,7 @@
 //! Simpler page-walk setups and ops, for the shrinker. Each variant is smaller in a fixed order, so shrinking ends.
 
 use crate::rig::Simplify;
-use memtwin_models::page_walk::{MappedSetup, MappingKind, Op, PageWalk, Prefix, Setup, Slot};
+use memtwin_models::page_walk::{File, MappedSetup, MappingKind, Op, PageWalk, Prefix, Setup, Slot};
 
 /// Backing sizes that a reader knows by sight, the plainest first.
 const PLAIN_BYTES: [u32; 4] = [0x4000, 0x1000, 0x1800, 0x2000];
@@ -80,6 +80,13 @@ impl Simplify for PageWalk {
                 let lengths = lengths(length).map(|length| Op::Read { address, length });
                 lengths.chain(rounded(address).map(|address| Op::Read { address, length })).collect()
             }
+            Op::ReadAsUser { address, length } => {
+                let lengths = lengths(length).map(|length| Op::ReadAsUser { address, length });
+                lengths.chain(rounded(address).map(|address| Op::ReadAsUser { address, length })).collect()
+            }
+            Op::Translate { address } => rounded(address).map(|address| Op::Translate { address }).collect(),
+            Op::MapFile { file } => files(file).map(|file| Op::MapFile { file }).collect(),
+            Op::UnmapFile { file } => files(file).map(|file| Op::UnmapFile { file }).collect(),
             Op::GuestWrite { address, seed, length } => {
                 let seeds = (seed != 0).then_some(Op::GuestWrite { address, seed: 0, length });
                 seeds
@@ -134,7 +141,12 @@ impl Simplify for PageWalk {
         let lowest = ops.iter().filter_map(virtual_of).min().unwrap_or(0);
         let moved = ops.iter().map(|op| {
             let mut op = op.clone();
-            if let Op::Map { virt: address, .. } | Op::Walk { address, .. } | Op::Read { address, .. } = &mut op {
+            if let Op::Map { virt: address, .. }
+            | Op::Walk { address, .. }
+            | Op::Read { address, .. }
+            | Op::ReadAsUser { address, .. }
+            | Op::Translate { address } = &mut op
+            {
                 *address = address.wrapping_sub(lowest);
             }
             op
@@ -156,6 +168,10 @@ fn lengths(length: u64) -> impl Iterator<Item = u64> {
     let steps = (1..64).map_while(move |shift| Some(length >> shift).filter(|&step| step != 0));
     let is_odd = rank.is_none() && length != 0;
     plain.filter(move |_| length != 0).chain(steps.map(move |step| length - step).filter(move |_| is_odd))
+}
+
+fn files(file: File) -> impl Iterator<Item = File> {
+    (0..file.index()).map(File::new_folded)
 }
 
 fn shorter(length: u16) -> impl Iterator<Item = u16> {

@@ -1,7 +1,7 @@
 //! The small world of page walks: three layouts, and the operands at which something changes. It draws nothing.
 
 use crate::rig::{Small, SmallWorld, Start};
-use memtwin_models::page_walk::{Backing, MappedSetup, MappingKind, Op, PageWalk, Prefix, Setup, Slot};
+use memtwin_models::page_walk::{Backing, File, MappedSetup, MappingKind, Op, PageWalk, Prefix, Setup, Slot};
 
 const TABLES: u64 = 0x10_0000;
 const SCRATCH: u64 = (1 << 36) - 0x1000;
@@ -76,5 +76,10 @@ fn ops() -> Vec<Op> {
         Op::Restore { slot: Slot::new_folded(0) },
         Op::Build,
         Op::AddFileMapping { address: 0, length: u64::MAX },
+        Op::Translate { address: 0x1fff },
+        Op::Translate { address: 1 << 63 },
+        Op::ReadAsUser { address: 0xfff, length: 2 },
+        Op::MapFile { file: File::new_folded(0) },
+        Op::UnmapFile { file: File::new_folded(0) },
     ]
 }

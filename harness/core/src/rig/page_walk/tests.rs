@@ -26,6 +26,8 @@ fn every_value_of_a_small_operand_is_drawn() {
                 Op::Snapshot { slot } => drop(seen.insert(format!("snapshot {}", slot.index()))),
                 Op::Restore { slot } => drop(seen.insert(format!("restore {}", slot.index()))),
                 Op::SharedRead { backing, .. } => drop(seen.insert(format!("read {}", backing.index()))),
+                Op::MapFile { file } => drop(seen.insert(format!("map file {}", file.index()))),
+                Op::UnmapFile { file } => drop(seen.insert(format!("unmap file {}", file.index()))),
                 Op::Map { kind, .. } => drop(seen.insert(format!("{kind:?}"))),
                 Op::GuestWord { value, .. } if value <= MAX_FILE_MAPPINGS + 1 => {
                     seen.insert(format!("word {value}"));
@@ -45,6 +47,7 @@ fn every_value_of_a_small_operand_is_drawn() {
     wanted.extend((0..Backing::COUNT).map(|index| format!("read {index}")));
     wanted
         .extend([MAX_FILE_MAPPINGS - 1, MAX_FILE_MAPPINGS, MAX_FILE_MAPPINGS + 1].map(|count| format!("word {count}")));
+    wanted.extend((0..MAX_MAPPED).flat_map(|index| [format!("map file {index}"), format!("unmap file {index}")]));
     let missing: Vec<_> = wanted.iter().filter(|value| !seen.contains(*value)).collect();
     assert!(missing.is_empty(), "never drawn: {missing:?}");
     let kinds = seen.iter().filter(|value| value.starts_with("Basic") || value.starts_with("Cow")).count();

@@ -5,8 +5,8 @@
 
 use crate::rig::Wire;
 use memtwin_models::page_walk::{
-    Backing, EDGES, MAX_BACKING_BYTES, MAX_FILLED, MAX_MAPPED, MAX_TAIL_PAGES, MappedSetup, MappingKind, Op, OpKind,
-    PAGE_BYTES, PageWalk, Prefix, Setup, Slot, WorkBounds,
+    Backing, EDGES, File, MAX_BACKING_BYTES, MAX_FILLED, MAX_MAPPED, MAX_TAIL_PAGES, MappedSetup, MappingKind, Op,
+    OpKind, PAGE_BYTES, PageWalk, Prefix, Setup, Slot, WorkBounds,
 };
 use memtwin_models::wire::{Edges, Reader, Steps, Writer};
 
@@ -79,6 +79,12 @@ const PUSH: u8 = 192;
 const PLAIN: u8 = 224;
 const KEPT: u8 = 248;
 
+/// Ops that came later: each has eight tags, with the low bits of its address, or the index of a file in them.
+const TRANSLATE: u16 = 256;
+const READ_AS_USER: u16 = 264;
+const MAP_FILE: u16 = 272;
+const UNMAP_FILE: u16 = 280;
+
 /// The first tag of the ops with an address.
 const fn addressed(kind: OpKind) -> Option<u8> {
     match kind {
@@ -101,7 +107,11 @@ const fn addressed(kind: OpKind) -> Option<u8> {
         | OpKind::Clear
         | OpKind::Snapshot
         | OpKind::Restore
-        | OpKind::Build => None,
+        | OpKind::Build
+        | OpKind::Translate
+        | OpKind::ReadAsUser
+        | OpKind::MapFile
+        | OpKind::UnmapFile => None,
     }
 }
 
@@ -154,6 +164,10 @@ impl Wire for PageWalk {
         setup.normalised()
     }
 
+    fn is_later(op: &Op) -> bool {
+        op.kind().is_later()
+    }
+
     fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
         let bounds = match setup.work_bounds {
             WorkBounds::Full => FULL_BOUNDS,
@@ -174,7 +188,7 @@ impl Wire for PageWalk {
 
     #[inline]
     fn read_op(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
-        let tag = u8::try_from(tag).ok()?;
+        let Ok(tag) = u8::try_from(tag) else { return read_later(tag, edges, reader) };
         let bit = |index: u8| tag >> index & 1 != 0;
         Some(match ROWS[usize::from(tag / 8)] {
             Row::MapBasic => read_map(edges, reader, MappingKind::Basic { r: bit(0), w: bit(1), x: bit(2) }),
@@ -280,6 +294,17 @@ impl Wire for PageWalk {
             Op::PopPrefixed => writer.tag((PLAIN + 6).into()),
             #[allow(clippy::cast_possible_truncation)] // below four
             Op::Snapshot { slot } => writer.tag((KEPT | slot.index() as u8).into()),
+            Op::Translate { address } => {
+                writer.tag(TRANSLATE + low_bits(address));
+                edges.write(address & !7, writer);
+            }
+            Op::ReadAsUser { address, length } => {
+                writer.tag(READ_AS_USER + low_bits(address));
+                edges.write(address & !7, writer);
+                edges.write(length, writer);
+            }
+            Op::MapFile { file } => writer.tag(MAP_FILE + u16::from(file.index())),
+            Op::UnmapFile { file } => writer.tag(UNMAP_FILE + u16::from(file.index())),
             #[allow(clippy::cast_possible_truncation)] // below four
             Op::Restore { slot } => writer.tag((KEPT | 4 | slot.index() as u8).into()),
         }
@@ -312,6 +337,30 @@ fn read_addressed(edges: &Edges<EDGES>, reader: &mut Reader<'_>, kind: OpKind, a
         | OpKind::Clear
         | OpKind::Snapshot
         | OpKind::Restore
-        | OpKind::Build => Op::ReadEntry { address },
+        | OpKind::Build
+        | OpKind::Translate
+        | OpKind::ReadAsUser
+        | OpKind::MapFile
+        | OpKind::UnmapFile => Op::ReadEntry { address },
     }
+}
+
+/// The three bits that an address has in its op's tag.
+fn low_bits(address: u64) -> u16 {
+    (address & 7).to_le_bytes()[0].into()
+}
+
+/// An op that version 1 does not know.
+fn read_later(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
+    let low = tag % 8;
+    let file = File::new_folded(low.to_le_bytes()[0]);
+    Some(match tag - low {
+        TRANSLATE => Op::Translate { address: edges.read(reader) & !7 | u64::from(low) },
+        READ_AS_USER => {
+            Op::ReadAsUser { address: edges.read(reader) & !7 | u64::from(low), length: edges.read(reader) }
+        }
+        MAP_FILE => Op::MapFile { file },
+        UNMAP_FILE => Op::UnmapFile { file },
+        _ => return None,
+    })
 }

@@ -58,6 +58,10 @@ impl Words for PageWalk {
             }
             Op::Walk { address, length } => format!("virt_to_phys({address:#x}, {length:#x})"),
             Op::Read { address, length } => format!("read_guest_memory_by_gva({address:#x}, {length:#x})"),
+            Op::Translate { address } => format!("translate({address:#x})"),
+            Op::ReadAsUser { address, length } => format!("read {length:#x} bytes at {address:#x} for user mode"),
+            Op::MapFile { file } => format!("map file {}", file.index()),
+            Op::UnmapFile { file } => format!("take file mapping {} away", file.index()),
             Op::Regions => "get_guest_memory_regions(), and every page of it is touched".to_owned(),
             Op::GuestWrite { address, seed, length } => {
                 format!("the guest writes {length} bytes of pattern {seed} to {address:#x}")
@@ -90,8 +94,8 @@ impl Words for PageWalk {
             Seen::Done => match op {
                 Op::Walk { .. } if seen.spans.is_empty() => "no page".to_owned(),
                 Op::Regions if seen.regions.is_empty() => "no region".to_owned(),
-                Op::Walk { .. } | Op::Regions => String::new(),
-                Op::Read { .. } | Op::SharedRead { .. } | Op::Pop | Op::PopPrefixed => {
+                Op::Walk { .. } | Op::Translate { .. } | Op::Regions => String::new(),
+                Op::Read { .. } | Op::ReadAsUser { .. } | Op::SharedRead { .. } | Op::Pop | Op::PopPrefixed => {
                     format!("{} bytes", seen.data.len())
                 }
                 Op::Map { .. }
@@ -107,7 +111,9 @@ impl Words for PageWalk {
                 | Op::Snapshot { .. }
                 | Op::Restore { .. }
                 | Op::Build
-                | Op::AddFileMapping { .. } => "done".to_owned(),
+                | Op::AddFileMapping { .. }
+                | Op::MapFile { .. }
+                | Op::UnmapFile { .. } => "done".to_owned(),
             },
             Seen::Table(address) => format!("a table at {address:#x}"),
             Seen::Entry(entry) => format!("the entry {entry:#x}"),

@@ -8,18 +8,18 @@ use super::super::PageWalkModel;
 use super::basic;
 use crate::{Contract as _, Divergence, Law, Model as _, Verdict};
 
-const TABLES: u64 = 0x10_0000;
-const SCRATCH: u64 = (1 << 36) - 0x4000;
-const SLOT: Slot = Slot::new_folded(0);
+pub(super) const TABLES: u64 = 0x10_0000;
+pub(super) const SCRATCH: u64 = (1 << 36) - 0x4000;
+pub(super) const SLOT: Slot = Slot::new_folded(0);
 const WALK: Op = Op::Walk { address: 0, length: 0x4000 };
 const READ: Op = Op::Read { address: 0x10, length: 0x20 };
 
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     Setup { tail_pages: 1, ..Setup::plain() }
 }
 
 /// A model that has taken some steps.
-fn after(ops: &[Op]) -> PageWalkModel {
+pub(super) fn after(ops: &[Op]) -> PageWalkModel {
     let mut model = PageWalkModel::new(&setup(), &PageWalkContract::STRICT);
     ops.iter().for_each(|op| model.follow(op));
     model
@@ -65,27 +65,27 @@ fn state_diverges(before: &[Op], expected: (&Law, &str), alter: impl FnOnce(&mut
 }
 
 #[track_caller]
-fn expect(verdict: Verdict, (law, field): (&Law, &str)) {
+pub(super) fn expect(verdict: Verdict, (law, field): (&Law, &str)) {
     let Verdict::Diverge(Divergence { law: seen_law, field: seen_field, place: _ }) = verdict else {
         panic!("{verdict:?} instead of {}", law.name);
     };
     assert_eq!((seen_law, seen_field), (law.name, field));
 }
 
-fn answers(result: Seen) -> impl FnOnce(&mut Outcome) {
+pub(super) fn answers(result: Seen) -> impl FnOnce(&mut Outcome) {
     move |seen| seen.result = result
 }
 
-fn refuses(refusal: Refusal) -> impl FnOnce(&mut Outcome) {
+pub(super) fn refuses(refusal: Refusal) -> impl FnOnce(&mut Outcome) {
     answers(Seen::Refused(refusal))
 }
 
 /// Two pages of the snapshot.
-fn mapped() -> [Op; 1] {
+pub(super) fn mapped() -> [Op; 1] {
     [basic(0x1000, 0, 2)]
 }
 
-fn push(length: u16) -> Op {
+pub(super) fn push(length: u16) -> Op {
     Op::Push { seed: 7, length, prefix: Prefix::Right }
 }
 
@@ -131,6 +131,8 @@ fn access_is_what_all_levels_allow() {
     diverges(&mapped(), &WALK, law("executable"), |seen| seen.spans[0].access.executable = true);
     diverges(&mapped(), &WALK, law("copy_on_write"), |seen| seen.spans[0].access.copy_on_write = true);
     diverges(&mapped(), &Op::Regions, (&laws::ACCESS, "flags"), |seen| seen.regions[0].executable = true);
+    diverges(&mapped(), &WALK, law("user"), |seen| seen.spans[0].access.user = true);
+    diverges(&mapped(), &Op::Regions, (&laws::ACCESS, "flags"), |seen| seen.regions[0].user = true);
 }
 
 #[test]
@@ -166,6 +168,39 @@ fn reads_give_all_or_nothing() {
     diverges(&mapped(), &READ, (&laws::READ, "bytes"), |seen| seen.data.truncate(31));
     diverges(&[], &READ, (&laws::READ, "result"), answers(Seen::Done));
     diverges(&[], &READ, (&laws::READ, "output"), |seen| seen.data.push(0));
+}
+
+/// Two pages, of which user mode may read the first: by hand, so that each table has the user bit or not as here.
+fn for_users(of_table: u64) -> Vec<Op> {
+    let entry = |table: u64, value| Op::WriteEntry { address: TABLES + 0x1000 * table, value };
+    let mut ops = mapped().to_vec();
+    ops.extend((0..3).map(|table| entry(table, TABLES + 0x1000 * (table + 1) | of_table)));
+    ops.push(entry(3, 0x1007));
+    ops
+}
+
+#[test]
+fn one_address_is_translated_as_a_walk_does() {
+    let op = Op::Translate { address: 0x1234 };
+    diverges(&mapped(), &op, (&laws::WALK, "pages"), |seen| seen.spans[0].phys ^= 4);
+    diverges(&mapped(), &op, (&laws::WALK, "result"), refuses(Refusal::Gap));
+    diverges(&mapped(), &op, (&laws::ACCESS, "writable"), |seen| seen.spans[0].access.writable = false);
+    diverges(&[], &op, (&laws::WALK, "result"), answers(Seen::Done));
+    diverges(&[], &Op::Translate { address: 1 << 47 }, (&laws::RANGE, "result"), answers(Seen::Done));
+    let mut model = after(&mapped());
+    model.follow(&op);
+    assert_eq!((model.want.spans[0].start, model.want.spans[0].phys, model.want.spans[0].bytes), (0x1234, 0x2234, 1));
+}
+
+#[test]
+fn user_mode_reads_its_own_pages() {
+    let read = |length| Op::ReadAsUser { address: 0xff0, length };
+    let law = (&laws::PRIVILEGE, "result");
+    diverges(&for_users(7), &read(0x10), law, refuses(Refusal::Gap));
+    diverges(&for_users(7), &read(0x11), law, answers(Seen::Done));
+    diverges(&for_users(3), &read(0x10), law, answers(Seen::Done));
+    diverges(&mapped(), &read(0x10), law, answers(Seen::Done));
+    diverges(&for_users(7), &read(0x10), (&laws::READ, "bytes"), |seen| seen.data[1] ^= 1);
 }
 
 #[test]
@@ -258,107 +293,6 @@ fn file_mappings_and_generations_are_counted() {
     let twice = [snapshot.clone(), Op::Snapshot { slot: Slot::new_folded(1) }];
     diverges(&twice, &Op::Restore { slot: SLOT }, law, answers(Seen::Generation(2)));
     diverges(&[], &Op::Restore { slot: SLOT }, law, answers(Seen::Generation(0)));
-}
-
-/// The verdict on the right outcome, altered, after which the model judges what follows.
-fn judged(model: &mut PageWalkModel, op: &Op, alter: impl FnOnce(&mut Outcome)) -> Verdict {
-    let mut right = model.clone();
-    right.follow(op);
-    let mut seen = Outcome { result: right.want.result, spans: right.want.spans, ..Outcome::default() };
-    seen.data = right.want.data;
-    alter(&mut seen);
-    model.judge(op, &seen)
-}
-
-#[test]
-fn bits_that_no_text_fixes_are_what_they_were_seen_to_be() {
-    let mut model = after(&mapped());
-    let root = Op::ReadEntry { address: TABLES };
-    let with = |entry| answers(Seen::Entry(entry));
-    let right = model.tables.read(TABLES);
-    expect(judged(&mut model, &root, with(right ^ 2)), (&laws::TABLES, "result"));
-    assert_eq!(judged(&mut model, &root, with(right ^ 0x24)), Verdict::Agree);
-    expect(judged(&mut model, &root, with(right)), (&laws::TABLES, "result"));
-    // What was written by hand is as it was written.
-    model.follow(&Op::WriteEntry { address: TABLES, value: right });
-    expect(judged(&mut model, &root, with(right ^ 0x24)), (&laws::TABLES, "result"));
-    // Of the entry of a page that was taken away the present bit alone is fixed.
-    let page = Op::ReadEntry { address: TABLES + 0x3000 };
-    model.follow(&Op::Map { phys: 0, virt: 0, length: 0x1000, kind: MappingKind::Unmapped });
-    expect(judged(&mut model, &page, with(0x1001)), (&laws::TABLES, "result"));
-    assert_eq!(judged(&mut model, &page, with(0x1062)), Verdict::Agree);
-    expect(judged(&mut model, &page, with(0)), (&laws::TABLES, "result"));
-    // The tail has the same bits as the entries that it was copied from.
-    let mut model = after(&[mapped()[0].clone(), Op::Snapshot { slot: SLOT }]);
-    let tail = Op::SharedRead { backing: Backing::Snapshot, offset: 0x4000, length: 8 };
-    expect(judged(&mut model, &tail, |seen| seen.data[0] ^= 2), (&laws::MEMORY, "bytes"));
-    assert_eq!(judged(&mut model, &tail, |seen| seen.data[0] ^= 0x20), Verdict::Agree);
-    expect(judged(&mut model, &tail, |seen| seen.data[0] ^= 0x20), (&laws::MEMORY, "bytes"));
-}
-
-#[test]
-fn what_was_popped_is_there_still_or_wiped() {
-    let again = [Op::GuestWord { address: SCRATCH, value: 24 }];
-    let popped = || {
-        let mut model = after(&[push(8)]);
-        assert_eq!(judged(&mut model, &Op::Pop, |_| {}), Verdict::Agree);
-        model
-    };
-    let element = Op::SharedRead { backing: Backing::Scratch, offset: 8, length: 16 };
-    let mut kept = after(&[push(8)]);
-    kept.follow(&element);
-    let kept = kept.want.data;
-    for (data, other) in [(kept.clone(), vec![0; 16]), (vec![0; 16], kept.clone())] {
-        let mut model = popped();
-        assert_eq!(judged(&mut model, &element, |seen| seen.data = data), Verdict::Agree);
-        expect(judged(&mut model, &element, |seen| seen.data = other), (&laws::MEMORY, "bytes"));
-    }
-    expect(judged(&mut popped(), &element, |seen| seen.data[0] = 0xff), (&laws::MEMORY, "bytes"));
-    // A pointer that is set back finds the element, or nothing.
-    for is_there in [false, true] {
-        let mut model = popped();
-        model.follow(&again[0]);
-        let verdict = judged(&mut model, &Op::Pop, |seen| {
-            if is_there {
-                seen.result = Seen::Done;
-                seen.data = kept[..8].to_vec();
-            }
-        });
-        assert_eq!(verdict, Verdict::Agree);
-        expect(judged(&mut model, &again[0], refuses(Refusal::Gap)), (&laws::GUEST_WRITE, "result"));
-    }
-    let mut model = popped();
-    model.follow(&again[0]);
-    let wrong = |seen: &mut Outcome| (seen.result, seen.data) = (Seen::Done, vec![1; 8]);
-    expect(judged(&mut model, &Op::Pop, wrong), (&laws::BUFFER, "bytes"));
-}
-
-#[test]
-fn tables_on_the_way_to_a_page_without_room_are_made_or_not() {
-    let full: Vec<_> = (0..29).map(|_| Op::AllocTable).collect();
-    // The root and 29 tables leave room for two of three.
-    for shown in [None, Some(30), Some(31), Some(32)] {
-        let mut model = after(&full);
-        assert_eq!(judged(&mut model, &mapped()[0], |seen| seen.tables = shown), Verdict::Agree);
-        let made = shown.unwrap_or(32) - 30;
-        assert_eq!(model.tables.count(), 30 + made);
-        assert_eq!(model.tables.read(TABLES) != 0, made != 0);
-        let verdict = judged(&mut model, &Op::AllocTable, |_| {});
-        assert_eq!(
-            (verdict, model.want.result),
-            (
-                Verdict::Agree,
-                match made {
-                    2 => Seen::Refused(Refusal::NoRoom),
-                    made => Seen::Table(TABLES + 0x1000 * (30 + made)),
-                }
-            )
-        );
-    }
-    for shown in [29, 33] {
-        let verdict = judged(&mut after(&full), &mapped()[0], |seen| seen.tables = Some(shown));
-        expect(verdict, (&laws::TABLES, "count"));
-    }
 }
 
 /// A full audit repeats whatever a sample says.
