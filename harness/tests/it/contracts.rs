@@ -70,7 +70,9 @@ static ALONE: LazyLock<Vec<&'static dyn Target>> = LazyLock::new(|| {
         leaked::<PageWalk>(
             PageWalkContract::FREEDOMS.iter().map(|freedom| PageWalkContract::STRICT.claim(freedom.name).unwrap()),
         ),
-        leaked::<TempMap>([TempMapContract { private_window: true }]),
+        leaked::<TempMap>(
+            TempMapContract::FREEDOMS.iter().map(|freedom| TempMapContract::STRICT.claim(freedom.name).unwrap()),
+        ),
     ]
     .concat();
     let claimed: BTreeSet<_> = targets.iter().map(|target| (target.dialect().name(), target.claimed())).collect();

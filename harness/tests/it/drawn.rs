@@ -33,6 +33,7 @@ fn each_value_of_the_small_operands_of_temp_map_is_drawn() {
     let (mut cpus, mut processes, mut holds, mut modes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), [0; 2]);
     let (mut spaces, mut flags, mut slots, mut counts) =
         <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
+    let mut protected = BTreeSet::new();
     for trace in traces::<TempMap>(&registry, "hardened", 1200) {
         for op in trace.ops() {
             cpus.extend(op.cpu().map(u8::from));
@@ -51,6 +52,7 @@ fn each_value_of_the_small_operands_of_temp_map_is_drawn() {
                         holds.insert(("map_page", u8::from(hold)));
                     }
                 }
+                Op::Protect { flags: drawn, .. } => _ = protected.insert(drawn.bits()),
                 Op::UnmapPageNoFree { hold, .. } => _ = holds.insert(("unmap_page_no_free", u8::from(hold))),
                 Op::AllocFrame { hold } => _ = holds.insert(("alloc_frame", u8::from(hold))),
                 Op::FreeFrame { hold } => _ = holds.insert(("free_frame", u8::from(hold))),
@@ -76,6 +78,7 @@ fn each_value_of_the_small_operands_of_temp_map_is_drawn() {
     all_drawn("process", &processes, 0..PROCESSES);
     all_drawn("space", &spaces, 0..=PROCESSES);
     all_drawn("flags", &flags, 0..16);
+    all_drawn("flags of protect", &protected, 0..16);
     all_drawn("segments", &counts, 0..=u8::try_from(MAX_SEGMENTS).unwrap());
     assert!(modes.iter().all(|count| *count != 0));
     for op in ["map_page", "unmap_page_no_free", "alloc_frame", "free_frame", "map_temp"] {

@@ -97,7 +97,12 @@ fn generated_traces_keep_through_both_forms<C: Rig>() {
         let wire = generated::<C>(stream, index);
         let trace = Trace::<C>::from_wire(&wire);
         prop_assert_eq!(C::check_setup(&trace.setup), Ok(()));
-        prop_assert_eq!(&trace.to_wire(), &wire, "the generator does not write the canonical form");
+        // Version 2 is written where ops that came later may be drawn; there may be none in the end.
+        let canonical = trace.to_wire();
+        if canonical.first() == wire.first() {
+            prop_assert_eq!(&canonical, &wire, "the generator does not write the canonical form");
+        }
+        prop_assert_eq!(&Trace::from_wire(&canonical), &trace);
         prop_assert_eq!(&from_json(&json(&trace)), &trace);
     });
 }

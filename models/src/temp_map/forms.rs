@@ -39,6 +39,18 @@ impl<const N: usize> Operand<N> for PhysicalAddress {
     }
 }
 
+impl<const N: usize> Operand<N> for PageFlags {
+    #[inline]
+    fn read(_edges: &Edges<N>, reader: &mut Reader<'_>) -> Self {
+        PageFlags::from_bits_folded(reader.byte())
+    }
+
+    #[inline]
+    fn write(&self, _edges: &Edges<N>, writer: &mut Writer<'_>) {
+        writer.byte(self.bits());
+    }
+}
+
 impl<const N: usize> Low<N> for Mode {
     const BITS: u32 = 1;
 

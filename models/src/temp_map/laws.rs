@@ -96,11 +96,15 @@ pub const SLOT_TABLE: Law = Law::new(
 )
 .hint("A slot has two owners, or none. The table of slots and what was asked for differ.");
 /// Stale translations.
-pub const STALE: Law =
-    Law::new("stale", "no look-aside buffer keeps a frame, or a right, that the tables in force no longer give").hint(
-        "A look-aside buffer still knows {place} as it was. Probably the entry was changed without invlpg on every \
+pub const STALE: Law = Law::new(
+    "stale",
+    "no look-aside buffer keeps a frame, or a right, that the tables in force no longer give; a frame becomes free \
+         only when none keeps it any more",
+)
+.hint(
+    "A look-aside buffer still knows {place} as it was. Probably the entry was changed without invlpg on every \
          processor.",
-    );
+);
 /// The register and the variable.
 pub const IN_FORCE: Law =
     Law::new("in_force", "CR3 and the kernel's variable name the directory that was switched to last on the processor");

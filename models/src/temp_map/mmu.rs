@@ -5,6 +5,7 @@
 //! of audits, and what witnesses are compared with. It refuses to know what kernels mean by their tables.
 
 use super::operands::Mode;
+use super::setup::MAX_FRAMES;
 use crate::vocabulary::DescribedHere;
 
 crate::numbers! {
@@ -159,6 +160,8 @@ pub struct Tlb {
     /// Buckets with another stamp are empty, so that a flush is one addition.
     stamp: u32,
     taken: usize,
+    /// How many entries lead to frames of these numbers, modulo [`FRAME_GROUPS`], with the stamp of the count.
+    leading: Box<[(u32, u32)]>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -170,10 +173,13 @@ struct Bucket {
 }
 
 const FIRST_BUCKETS: usize = 512;
+/// As many as a machine has frames: of those that are neighbours no two share a count.
+const FRAME_GROUPS: usize = MAX_FRAMES as usize;
 
 impl Default for Tlb {
     fn default() -> Self {
-        Tlb { buckets: vec![Bucket::default(); FIRST_BUCKETS], stamp: 1, taken: 0 }
+        let leading = vec![(0, 0); FRAME_GROUPS].into();
+        Tlb { buckets: vec![Bucket::default(); FIRST_BUCKETS], stamp: 1, taken: 0, leading }
     }
 }
 
@@ -185,6 +191,7 @@ impl Tlb {
         self.stamp = self.stamp.wrapping_add(1);
         if self.stamp == 0 {
             self.buckets.fill(Bucket::default());
+            self.leading.fill((0, 0));
             self.stamp = 1;
         }
     }
@@ -221,7 +228,9 @@ impl Tlb {
             self.grow();
         }
         let index = self.bucket_of(address >> 12);
+        self.forget(index);
         self.taken += usize::from(self.buckets[index].stamp != self.stamp);
+        *self.count_of(translation.frame) += 1;
         self.buckets[index] = Bucket { stamp: self.stamp, page: address >> 12, translation: Some(translation) };
     }
 
@@ -240,7 +249,35 @@ impl Tlb {
     #[inline]
     pub fn invalidate(&mut self, address: u32) {
         let index = self.bucket_of(address >> 12);
-        self.buckets[index].translation = None;
+        self.forget(index);
+    }
+
+    /// Removes the entry in a bucket, if there is one.
+    #[inline]
+    fn forget(&mut self, index: usize) {
+        if self.buckets[index].stamp == self.stamp
+            && let Some(translation) = self.buckets[index].translation.take()
+        {
+            *self.count_of(translation.frame) -= 1;
+        }
+    }
+
+    /// The number of entries that lead to the frame, or to another one of its group.
+    #[inline]
+    fn count_of(&mut self, frame: u32) -> &mut u32 {
+        let (stamp, count) = &mut self.leading[frame as usize % FRAME_GROUPS];
+        if *stamp != self.stamp {
+            (*stamp, *count) = (self.stamp, 0);
+        }
+        count
+    }
+
+    /// Whether an entry may lead to the frame. `false` is certain; else [`Tlb::entries`] says.
+    #[inline]
+    #[must_use]
+    pub fn may_lead_to(&self, frame: u32) -> bool {
+        let (stamp, count) = self.leading[frame as usize % FRAME_GROUPS];
+        stamp == self.stamp && count != 0
     }
 
     /// The entries, as (page's address, translation).
@@ -307,14 +344,17 @@ mod tests {
         }
         assert_eq!(tlb.entries().count(), 3000);
         assert_eq!(tlb.look(5 << 12, Mode::User, Access::Store), Looked::Hit(Translation { frame: 5, ..translation }));
+        assert!(tlb.may_lead_to(5));
         tlb.invalidate(5 << 12);
         assert_eq!(tlb.look(5 << 12, Mode::User, Access::Store), Looked::Miss);
         assert_eq!(tlb.entries().count(), 2999);
         tlb.flush();
         assert_eq!(tlb.entries().count(), 0);
+        assert!(!tlb.may_lead_to(6), "nothing is left of a flush");
         tlb.keep(0x1000, Translation { frame: 1, rights: USER | WRITABLE });
         assert_eq!(tlb.look(0x1000, Mode::User, Access::Store), Looked::Miss, "the dirty bit is to be set");
         tlb.keep(0x1000, Translation { frame: 1, rights: USER });
+        assert!(tlb.may_lead_to(1) && !tlb.may_lead_to(2), "one entry was replaced");
         assert_eq!(tlb.look(0x1000, Mode::Kernel, Access::Store), Looked::Denied, "CR0.WP is set");
     }
 }

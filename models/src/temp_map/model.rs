@@ -14,7 +14,7 @@ mod tests;
 mod window;
 mod words;
 
-use super::laws::{ANSWER, FRESH, KERNEL_FAULT, LEAK, PHYSICAL, REFUSAL, SHORTAGE, SLOT_TABLE};
+use super::laws::{ANSWER, FRESH, KERNEL_FAULT, LEAK, PHYSICAL, REFUSAL, SHORTAGE, SLOT_TABLE, STALE};
 use super::mmu::PRESENT;
 use super::operands::{Cpu, Hold, Process, Space as SpaceName};
 use super::setup::{BOOT_FRAMES, CPUS};
@@ -46,8 +46,11 @@ const FOREIGN_STORE: Verdict =
 /// - Read-only pages are shared by a fork as they are. Writable ones become copy-on-write in both processes.
 /// - `sys_read` and `sys_write` need one free slot. Without one, or without frames for copies, they stop at that page
 ///   as at a bad one.
-/// - `elf_load` refuses files whose headers are wrong, whose segments meet in a page, or meet a page in use. A wrong
-///   file is refused even when frames are short.
+/// - `protect_page` gives a mapped page other flags. A frame that anybody else refers to becomes writable only through a
+///   copy: the page is marked copy-on-write, or copied at once. Where it is writable already it stays so. Without the
+///   writable flag nothing is left of a mark. The page of a last sharer may keep its mark until it is stored to.
+/// - `elf_load` refuses files whose headers are wrong, whose segments share a byte, or meet a page in use. A wrong file
+///   is refused even when frames are short. What no segment has of a page is zero.
 /// - The bytes of a frame that is handed out to a variable are unknown until they are looked at or written.
 /// - When a frame becomes free while it is mapped temporarily, the mapping stays, and nothing is said of what a load
 ///   through it shows. A store through it, or through a mapping of a frame that nobody owns, makes the rest moot.
@@ -166,6 +169,9 @@ impl TempMapModel {
             return Err(Verdict::diverge_at(&KERNEL_FAULT, fault_field(seen), fault.address.into()));
         }
         self.judge_taken(seen)?;
+        if let Some(frame) = seen.freed_too_early {
+            return Err(Verdict::diverge_at(&STALE, "release", physical(frame)));
+        }
         match *op {
             Op::Create { process } => self.create(process, seen),
             Op::Fork { parent, child, .. } => self.fork(parent, child, seen),
@@ -190,6 +196,7 @@ impl TempMapModel {
             Op::ElfLoad { cpu, seed, length, ref segments } => {
                 self.elf_load(cpu, super::file_of(seed, length), segments.as_slice(), seen)
             }
+            Op::Protect { cpu, address, flags } => self.protect(cpu, address, flags.entry_bits(), seen),
         }
     }
 

@@ -2,7 +2,7 @@
 //! done.
 //!
 //! Beside each op stand its forms. Tags are rows of eight, of which frequent ops have more; they are frozen with
-//! version 1 of the wire format.
+//! version 1 of the wire format. Those from 256 on are second tags of version 2.
 
 use super::address::{VirtualAddress, hex_word};
 use super::by_hand::{
@@ -102,6 +102,9 @@ pub enum Op {
     #[form(tag = 240, by_hand(read_elf_load, write_elf_load), simpler(cpu, segments, seed))]
     #[form(say("{cpu}elf_load(file of {length} bytes of pattern {seed}: {segments})"))]
     ElfLoad { cpu: Cpu, seed: u16, length: u16, segments: Segments },
+    /// `protect_page` in the directory in force: a mapped page gets other flags.
+    #[form(tag = 256, low(cpu), wire(flags, address), say("{cpu}protect_page({address}, {flags})"))]
+    Protect { cpu: Cpu, address: VirtualAddress, flags: PageFlags },
 }
 
 /// The file of an ELF load: its length is folded into [`MAX_FILE_BYTES`].

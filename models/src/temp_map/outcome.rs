@@ -80,6 +80,9 @@ pub struct Outcome {
     /// What is free after a call that did not do all of what was asked for; where a subject does not show it, a leak
     /// is told as a shortage.
     pub free: Option<Free>,
+    /// The first frame that became free during the call while a look-aside buffer still led to it, through a page
+    /// that was or should have been unmapped.
+    pub freed_too_early: Option<u32>,
     /// How many bytes `sys_write` delivered.
     pub shown_bytes: u32,
     buffer: Box<[u8]>,
@@ -94,6 +97,7 @@ impl Default for Outcome {
             physical: None,
             directory_entries: None,
             free: None,
+            freed_too_early: None,
             shown_bytes: 0,
             buffer: vec![0; SYSTEM_CALL_LIMIT_BYTES as usize].into(),
         }
@@ -123,6 +127,7 @@ impl Outcome {
         self.physical = None;
         self.directory_entries = None;
         self.free = None;
+        self.freed_too_early = None;
         self.shown_bytes = 0;
     }
 }
@@ -177,6 +182,7 @@ pub(super) const fn permits(kind: OpKind, class: usize) -> bool {
         OpKind::AllocSlot => class == DONE || class == FAILED,
         OpKind::Load | OpKind::Store => class == DONE || class == FAULT,
         OpKind::ElfLoad => class == DONE || class == FAILED || class == REFUSED,
+        OpKind::Protect => class == DONE || class == REFUSED,
     }
 }
 

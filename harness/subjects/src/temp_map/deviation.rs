@@ -28,7 +28,8 @@ pub trait Deviation: Sized + 'static {
     /// Where temporary mappings are entered.
     const WINDOW: Window = Window::Shared;
     /// What its documentation claims.
-    const CONTRACT: TempMapContract = TempMapContract { private_window: matches!(Self::WINDOW, Window::Own) };
+    const CONTRACT: TempMapContract =
+        TempMapContract { private_window: matches!(Self::WINDOW, Window::Own), segments_stay_apart: false };
 
     /// Makes what temporary mappings need before the first process.
     fn boot_window(kernel: &mut Kernel<Self>) -> Option<()> {
@@ -57,7 +58,7 @@ pub trait Deviation: Sized + 'static {
     /// Gives back what a dying directory's window has of its own.
     fn release_window(kernel: &mut Kernel<Self>, directory: u32) {
         if let (Window::Own, Some(table)) = (Self::WINDOW, kernel.own_window(directory)) {
-            kernel.frames.release(table);
+            kernel.release(table);
         }
     }
 
@@ -102,6 +103,13 @@ pub trait Deviation: Sized + 'static {
         kernel.machine.ipi_invlpg(address);
     }
 
+    /// The end of a page that is unmapped, and of its reference to the frame: nobody may have the frame before every
+    /// processor has forgotten the page.
+    fn forget_and_release(kernel: &mut Kernel<Self>, address: u32, frame: u32) {
+        kernel.machine.ipi_invlpg(address);
+        kernel.release(frame);
+    }
+
     /// What else happens to the frame of a temporary mapping that is removed.
     fn after_unmap_temp(_kernel: &mut Kernel<Self>, _entry: u32) {}
 
@@ -126,6 +134,17 @@ pub trait Deviation: Sized + 'static {
         kernel.machine.ipi_flush(parent);
     }
 
+    /// The flags of a page that is to have these, on a frame with so many references.
+    fn protected_flags(entry: u32, flags: u32, references: u32) -> u32 {
+        let is_granted_more = entry & WRITABLE == 0 && flags & WRITABLE != 0;
+        if is_granted_more && 1 < references { flags & !WRITABLE | COPY_ON_WRITE } else { flags }
+    }
+
+    /// Makes every processor forget a page whose flags are others now.
+    fn after_protect(kernel: &mut Kernel<Self>, _cpu: Cpu, address: u32) {
+        kernel.machine.ipi_invlpg(address);
+    }
+
     /// Whether a store to a shared page with so many references keeps the frame.
     fn keeps_frame(references: u32) -> bool {
         references == 1
@@ -138,7 +157,7 @@ pub trait Deviation: Sized + 'static {
 
     /// The old frame of a page that was copied.
     fn give_up(kernel: &mut Kernel<Self>, frame: u32) {
-        kernel.frames.release(frame);
+        kernel.release(frame);
     }
 
     /// The slot through which a copy was read, unmapped, when the copy is done or has failed.
@@ -159,6 +178,11 @@ pub trait Deviation: Sized + 'static {
     /// The frame that `sys_read` fills.
     fn writable_frame(kernel: &mut Kernel<Self>, cpu: Cpu, address: u32) -> Result<u32, Failure> {
         kernel.own_user_frame(cpu, address)
+    }
+
+    /// The flags of a page that one more segment lies in.
+    fn united_rights(flags: u32, segment: &Segment) -> u32 {
+        flags | if segment.writable { WRITABLE } else { 0 }
     }
 
     /// Where in its last page of file bytes a segment's zeroes begin.

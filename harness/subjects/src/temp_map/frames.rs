@@ -85,15 +85,16 @@ impl Frames {
         }
     }
 
-    /// One reference less; without any the frame is free.
-    pub fn release(&mut self, frame: u32) {
-        if let Some(index) = self.index(frame).filter(|index| self.references[*index] != 0) {
-            self.references[index] -= 1;
-            if self.references[index] == 0 {
-                self.free += 1;
-                self.lowest = self.lowest.min(index);
-            }
+    /// One reference less; without any the frame is free. Whether it became so.
+    pub(super) fn release(&mut self, frame: u32) -> bool {
+        let Some(index) = self.index(frame).filter(|index| self.references[*index] != 0) else { return false };
+        self.references[index] -= 1;
+        let is_free = self.references[index] == 0;
+        if is_free {
+            self.free += 1;
+            self.lowest = self.lowest.min(index);
         }
+        is_free
     }
 
     /// The frames handed out since the last call of this kind.

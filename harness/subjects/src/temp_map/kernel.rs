@@ -106,6 +106,13 @@ impl<D: Deviation> Kernel<D> {
         self.current[cpu.index()]
     }
 
+    /// A reference to a frame is given up. Whoever takes the machine's measure sees when it becomes free too early.
+    pub fn release(&mut self, frame: u32) {
+        if self.frames.release(frame) {
+            self.machine.note_free(frame);
+        }
+    }
+
     pub(super) fn new_frame(&mut self) -> Result<u32, Failure> {
         self.frames.alloc().ok_or(Failure::NoFrames)
     }
@@ -139,7 +146,7 @@ impl<D: Deviation> Kernel<D> {
         }
         self.release_user_half(directory);
         D::release_window(self, directory);
-        self.frames.release(directory);
+        self.release(directory);
         Ok(())
     }
 
@@ -153,10 +160,10 @@ impl<D: Deviation> Kernel<D> {
             for inner in 0..ENTRIES {
                 let entry = self.machine.entry(table >> 12, inner);
                 if entry & PRESENT != 0 {
-                    self.frames.release(entry >> 12);
+                    self.release(entry >> 12);
                 }
             }
-            self.frames.release(table >> 12);
+            self.release(table >> 12);
         }
     }
 
@@ -194,7 +201,7 @@ impl<D: Deviation> Kernel<D> {
     pub(super) fn unmake_table(&mut self, directory: u32, address: u32) {
         if let Some(table) = self.table_of(directory, address) {
             self.machine.set_entry(directory, address >> 22, 0);
-            self.frames.release(table);
+            self.release(table);
         }
     }
 
@@ -246,7 +253,7 @@ impl<D: Deviation> Kernel<D> {
             }
             Err(failure) => {
                 if let Ok(frame) = frame {
-                    self.frames.release(frame);
+                    self.release(frame);
                 }
                 if is_new_table {
                     self.unmake_table(directory, address);
@@ -258,20 +265,39 @@ impl<D: Deviation> Kernel<D> {
 
     /// `unmap_page_no_free`: the page's reference goes to the caller.
     pub(super) fn unmap_no_free(&mut self, cpu: Cpu, address: u32) -> Result<u32, Failure> {
+        let frame = self.take_page(cpu, address)?;
+        self.machine.ipi_invlpg(address);
+        Ok(frame)
+    }
+
+    /// Empties a page's entry. The processors may still know it.
+    fn take_page(&mut self, cpu: Cpu, address: u32) -> Result<u32, Failure> {
         let directory = self.current(cpu);
         let entry = self.entry_of(directory, address);
         if !address.is_multiple_of(PAGE_BYTES) || KERNEL_HALF <= address || entry & PRESENT == 0 {
             return Err(Failure::Refused);
         }
         self.set_entry_of(directory, address, 0);
-        self.machine.ipi_invlpg(address);
         Ok(entry >> 12)
     }
 
     /// `unmap_page`.
     pub(super) fn unmap(&mut self, cpu: Cpu, address: u32) -> Result<(), Failure> {
-        let frame = self.unmap_no_free(cpu, address)?;
-        self.frames.release(frame);
+        let frame = self.take_page(cpu, address)?;
+        D::forget_and_release(self, address, frame);
+        Ok(())
+    }
+
+    /// `protect_page`: other flags. A frame that anybody else refers to is written to only through a copy.
+    pub(super) fn protect(&mut self, cpu: Cpu, address: u32, flags: u32) -> Result<(), Failure> {
+        let directory = self.current(cpu);
+        let entry = self.entry_of(directory, address);
+        if !address.is_multiple_of(PAGE_BYTES) || KERNEL_HALF <= address || entry & PRESENT == 0 {
+            return Err(Failure::Refused);
+        }
+        let flags = D::protected_flags(entry, flags, self.frames.references(entry >> 12));
+        self.set_entry_of(directory, address, entry & !FLAGS | flags | PRESENT);
+        D::after_protect(self, cpu, address);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! not know what the kernel means by it.
 
 use memtwin_models::temp_map::mmu::{self, ACCESSED, Access, DIRTY, Looked, PageFault, Tlb};
-use memtwin_models::temp_map::{CPUS, Cpu, Kept, MAX_FRAMES, Mode, PAGE_BYTES, Setup};
+use memtwin_models::temp_map::{CPUS, Cpu, KERNEL_HALF, Kept, MAX_FRAMES, Mode, PAGE_BYTES, Setup};
 
 const PAGE: usize = PAGE_BYTES as usize;
 
@@ -21,6 +21,8 @@ pub struct Machine {
     /// The frames written to since the start, a bit each.
     dirty: [u64; MAX_FRAMES as usize / 64],
     processors: [Processor; CPUS as usize],
+    /// The first frame of the present call that became free while a processor still had it.
+    freed_too_early: Option<u32>,
 }
 
 impl Machine {
@@ -30,6 +32,7 @@ impl Machine {
             first_frame: setup.first_frame(),
             dirty: [0; MAX_FRAMES as usize / 64],
             processors: std::array::from_fn(|_| Processor::default()),
+            freed_too_early: None,
         }
     }
 
@@ -46,6 +49,7 @@ impl Machine {
             processor.cr3 = 0;
             processor.tlb.flush();
         }
+        self.freed_too_early = None;
     }
 
     /// The bytes of a frame; `None` where there is no memory.
@@ -119,6 +123,33 @@ impl Machine {
         for processor in self.processors.iter_mut().filter(|processor| processor.cr3 == directory) {
             processor.tlb.flush();
         }
+    }
+
+    /// Somebody who watches the frame allocator: a frame became free. No processor may lead there any more, but through
+    /// a page of the kernel half that the tables still have: who frees what is mapped there knows what he does.
+    pub(super) fn note_free(&mut self, frame: u32) {
+        let may_lead = self.processors.iter().any(|processor| processor.tlb.may_lead_to(frame));
+        if may_lead && self.freed_too_early.is_none() && self.leads_to(frame) {
+            self.freed_too_early = Some(frame);
+        }
+    }
+
+    fn leads_to(&self, frame: u32) -> bool {
+        self.processors.iter().any(|processor| {
+            let given = |page: u32| {
+                let read = |frame: u32, index: u32| self.entry(frame, index);
+                mmu::walk(processor.cr3, page, Mode::Kernel, Access::Load, &read)
+            };
+            processor.tlb.entries().any(|(page, kept)| {
+                let is_given = || given(page).is_ok_and(|walked| walked.translation.frame == frame);
+                kept.frame == frame && (page < KERNEL_HALF || !is_given())
+            })
+        })
+    }
+
+    /// The first frame that became free too early since this was asked last.
+    pub(super) fn take_freed_too_early(&mut self) -> Option<u32> {
+        self.freed_too_early.take()
     }
 
     /// Whether a directory is in force on a processor.

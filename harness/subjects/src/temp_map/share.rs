@@ -18,7 +18,7 @@ impl<D: Deviation> Kernel<D> {
             if let Err(failure) = self.make_table(child, index << 22) {
                 self.release_user_half(child);
                 D::release_window(self, child);
-                self.frames.release(child);
+                self.release(child);
                 return Err(failure);
             }
         }
@@ -77,7 +77,7 @@ impl<D: Deviation> Kernel<D> {
         }
         let new = self.new_frame()?;
         if let Err(failure) = self.copy_frame(cpu, old, new) {
-            self.frames.release(new);
+            self.release(new);
             return Err(failure);
         }
         self.set_entry_of(directory, address, D::unshared_entry(entry, new));

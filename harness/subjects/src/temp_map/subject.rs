@@ -2,6 +2,7 @@
 //! anything that the kernel could be asked for.
 
 use super::deviation::Deviation;
+use super::elf::pages_of;
 use super::kernel::{Failure, Kernel};
 use memtwin_models::temp_map::{
     Cpu, Free, HOLDS, KERNEL_HALF, Mode, Op, Outcome, PAGE_BYTES, PROCESSES, PageShown, PageSource,
@@ -49,6 +50,7 @@ impl<D: Deviation> Subject<TempMap> for Program<D> {
         seen.taken.clear();
         seen.result = self.carry_out(op, seen);
         self.kernel.frames.drain_taken(&mut seen.taken);
+        seen.freed_too_early = self.kernel.machine.take_freed_too_early();
         let is_all = matches!(seen.result, Seen::Done | Seen::Slot(_) | Seen::Word(_) | Seen::Address(_));
         seen.free =
             (!is_all).then(|| Free { frames: self.kernel.frames.free_count(), slots: self.kernel.slots.free_count() });
@@ -176,7 +178,7 @@ impl<D: Deviation> Program<D> {
             Op::FreeFrame { hold } => match self.holds[hold.index()].take() {
                 None => Seen::Vacant,
                 Some(frame) => {
-                    kernel.frames.release(frame);
+                    kernel.release(frame);
                     Seen::Done
                 }
             },
@@ -223,6 +225,12 @@ impl<D: Deviation> Program<D> {
                 }
                 answer(loaded)
             }
+            Op::Protect { cpu, address, flags } => {
+                let show = self.begin_show(cpu, address.0);
+                let protected = self.kernel.protect(cpu, address.0, flags.entry_bits());
+                self.end_show(cpu, show, seen);
+                answer(protected)
+            }
         }
     }
 
@@ -260,11 +268,8 @@ impl<D: Deviation> Program<D> {
     }
 
     fn show_segments(&self, cpu: Cpu, segments: &[Segment], seen: &mut Outcome) {
-        for segment in segments.iter().filter(|segment| segment.memory_bytes != 0) {
-            let last = segment.address.0.saturating_add(segment.memory_bytes - 1);
-            for page in (segment.address.page()..=last).step_by(PAGE_BYTES as usize) {
-                self.end_show(cpu, PageShown { page, was: 0, now: 0 }, seen);
-            }
+        for page in pages_of(segments) {
+            self.end_show(cpu, PageShown { page, was: 0, now: 0 }, seen);
         }
     }
 }

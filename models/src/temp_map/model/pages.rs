@@ -1,7 +1,7 @@
 //! Pages of the user half: mapped, unmapped, looked up.
 
-use super::super::laws::{ANSWER, FRESH, PAGE_MAP, PHYSICAL};
-use super::super::mmu::{FLAGS, OPEN, PRESENT};
+use super::super::laws::{ANSWER, COPY_ON_WRITE as COPY_ON_WRITE_LAW, FRESH, PAGE_MAP, PHYSICAL};
+use super::super::mmu::{COPY_ON_WRITE, FLAGS, OPEN, PRESENT, WRITABLE};
 use super::super::operands::{Cpu, Hold, PageSource};
 use super::super::setup::{KERNEL_HALF, KERNEL_PAGE};
 use super::super::{Outcome, PageShown, Seen, VirtualAddress};
@@ -114,6 +114,47 @@ impl TempMapModel {
                 is_physical(seen, frame << 12)
             }
         }
+    }
+
+    pub(super) fn protect(&mut self, cpu: Cpu, address: VirtualAddress, flags: u32, seen: &Outcome) -> Judged {
+        let space = self.space_of(cpu);
+        // A page's own address alone is found here.
+        let Some(page) = self.spaces[space].page(address.0).copied() else {
+            return self.settle(Expected::Refused, seen).map(|_| ());
+        };
+        let references = self.frames.index(page.frame).map_or(0, |index| self.frames.references(index));
+        let asks_more = flags & WRITABLE != 0 && !page.is_writable();
+        // Whoever copies at once needs what a copy needs.
+        let may_copy = asks_more && 1 < references;
+        let expected = if may_copy { self.need(space, 1, 2) } else { Expected::Done };
+        if !self.settle(expected, seen)? {
+            return Ok(());
+        }
+        done(seen)?;
+        let [shown] = seen.pages[..] else { return Err(Verdict::diverge(&ANSWER, "pages")) };
+        let frame = shown.now >> 12;
+        let marked = flags & !WRITABLE | COPY_ON_WRITE;
+        let shown_flags = shown.now & FLAGS & !OPEN & !PRESENT;
+        if shown.page == address.0 && may_copy && frame != page.frame {
+            if let Some(page) = self.spaces[space].page_mut(address.0) {
+                page.flags = marked;
+            }
+            return self.unshare(space, shown, seen);
+        }
+        let is_marked = asks_more && shown_flags == marked;
+        if shown.page != address.0 || shown.now & PRESENT == 0 || frame != page.frame {
+            return Err(Verdict::diverge_at(&PAGE_MAP, "entry", address.0.into()));
+        }
+        if may_copy && shown_flags & WRITABLE != 0 {
+            return Err(Verdict::diverge_at(&COPY_ON_WRITE_LAW, "shared", address.0.into()));
+        }
+        if shown_flags != flags && !is_marked {
+            return Err(Verdict::diverge_at(&PAGE_MAP, "entry", address.0.into()));
+        }
+        if let Some(page) = self.spaces[space].page_mut(address.0) {
+            page.flags = shown_flags;
+        }
+        Ok(())
     }
 
     pub(super) fn get_phys_addr(&mut self, cpu: Cpu, address: VirtualAddress, seen: &Outcome) -> Judged {

@@ -80,9 +80,10 @@ fn asked(op: &Op) -> Option<(u64, u64)> {
         Op::SysWrite { address, count, .. } | Op::SysRead { address, count, .. } => {
             range(address.0, count.min(SYSTEM_CALL_LIMIT_BYTES))
         }
-        Op::MapPage { address, .. } | Op::UnmapPage { address, .. } | Op::UnmapPageNoFree { address, .. } => {
-            range(address.0, PAGE_BYTES)
-        }
+        Op::MapPage { address, .. }
+        | Op::UnmapPage { address, .. }
+        | Op::UnmapPageNoFree { address, .. }
+        | Op::Protect { address, .. } => range(address.0, PAGE_BYTES),
         Op::GetPhysAddr { address, .. } => range(address.0, 1),
         Op::MapTemp { slot, .. } | Op::UnmapTemp { slot, .. } => {
             range(WINDOW_BASE + u32::try_from(slots::index(slot)?).ok()? * PAGE_BYTES, PAGE_BYTES)

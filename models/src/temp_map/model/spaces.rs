@@ -60,6 +60,9 @@ pub(super) struct Space {
     tables: Tables,
     /// Those of them that must have one: a page lies below them.
     full_tables: Tables,
+    /// How many there are of both.
+    most_tables: u32,
+    fewest_tables: u32,
 }
 
 /// Directory entries of the user half, a bit each.
@@ -67,8 +70,14 @@ type Tables = [u64; DIRECTORY_ENTRIES / 64];
 
 const NO_TABLES: Tables = [0; DIRECTORY_ENTRIES / 64];
 
-fn count(tables: &Tables) -> u32 {
-    tables.iter().map(|word| word.count_ones()).sum()
+/// Adds an entry; whether it is new.
+fn add(tables: &mut Tables, address: u32) -> bool {
+    let index = (address >> 22) as usize;
+    let is_new = !is_in(tables, address);
+    if let Some(word) = tables.get_mut(index / 64) {
+        *word |= 1 << (index % 64);
+    }
+    is_new
 }
 
 fn is_in(tables: &Tables, address: u32) -> bool {
@@ -81,6 +90,7 @@ impl Space {
         if self.is_live {
             self.pages.clear();
             (self.tables, self.full_tables) = (NO_TABLES, NO_TABLES);
+            (self.most_tables, self.fewest_tables) = (0, 0);
         }
         (self.is_live, self.window) = (false, Table::Absent);
     }
@@ -113,21 +123,17 @@ impl Space {
 
     /// The most tables that it has.
     pub(super) fn most_tables(&self) -> u32 {
-        count(&self.tables)
+        self.most_tables
     }
 
     /// The tables that it has for sure.
     pub(super) fn fewest_tables(&self) -> u32 {
-        count(&self.full_tables)
+        self.fewest_tables
     }
 
     pub(super) fn insert(&mut self, page: Page) {
-        let index = (page.address >> 22) as usize;
-        for tables in [&mut self.tables, &mut self.full_tables] {
-            if let Some(word) = tables.get_mut(index / 64) {
-                *word |= 1 << (index % 64);
-            }
-        }
+        self.most_tables += u32::from(add(&mut self.tables, page.address));
+        self.fewest_tables += u32::from(add(&mut self.full_tables, page.address));
         if let Err(at) = self.pages.binary_search_by_key(&page.address, |page| page.address) {
             self.pages.insert(at, page);
         }
@@ -141,6 +147,7 @@ impl Space {
         let index = (address >> 22) as usize;
         if !is_below(self.pages.get(at)) && !is_below(at.checked_sub(1).and_then(|before| self.pages.get(before))) {
             self.full_tables[index / 64] &= !(1 << (index % 64));
+            self.fewest_tables -= 1;
         }
         Some(page)
     }
@@ -154,5 +161,6 @@ impl Space {
         self.is_live = true;
         self.pages.extend_from_slice(&parent.pages);
         (self.tables, self.full_tables) = (parent.tables, parent.full_tables);
+        (self.most_tables, self.fewest_tables) = (parent.most_tables, parent.fewest_tables);
     }
 }

@@ -75,6 +75,13 @@ pub(super) fn allowed(model: &TempMapModel, op: &Op) -> String {
             format!("{count}, or the bytes before the first bad page, or -1 if there are none; {free}")
         }
         Op::ElfLoad { .. } => format!("done if the headers are right and the pages unused, else a refusal; {free}"),
+        Op::Protect { cpu, address, .. } => match model.spaces[model.space_of(cpu)].page(address.0) {
+            Some(page) => format!(
+                "done: the page has frame {:#x}, which becomes writable only if nobody else refers to it",
+                page.frame << 12
+            ),
+            None => "a refusal: no page begins there".to_owned(),
+        },
     }
 }
 

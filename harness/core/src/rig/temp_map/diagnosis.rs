@@ -54,6 +54,7 @@ fn refusal_words(last: &Op) -> String {
             "whether the slot is allocated and nothing is mapped there, and whether the address is a frame's start"
         }
         Op::FreeSlot { .. } => "whether the slot is allocated and nothing is mapped there",
+        Op::Protect { .. } => "whether the page is mapped",
         Op::UnmapTemp { .. } => "whether anything is mapped at the slot",
         Op::Destroy { .. } => "whether the directory is in force on any processor",
         Op::ElfLoad { .. } => "the headers, the segments and the pages in use",

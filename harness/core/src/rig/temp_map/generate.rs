@@ -15,7 +15,7 @@ use memtwin_models::temp_map::{
 use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
-const WEIGHTS: [u32; OpKind::ALL.len()] = [6, 10, 5, 14, 20, 6, 4, 6, 10, 5, 10, 8, 18, 14, 32, 44, 16, 16, 7];
+const WEIGHTS: [u32; OpKind::ALL.len()] = [6, 10, 5, 14, 20, 6, 4, 6, 10, 5, 10, 8, 18, 14, 32, 44, 16, 16, 7, 12];
 /// Values that code takes for something special.
 const VALUES: [u32; 4] = [0, 1, u32::MAX, 0x8000_0000];
 
@@ -39,6 +39,8 @@ pub struct TempMapGenerator {
     /// One in this many operands is wrong.
     pub(super) wrong_one_in: u32,
     cpus: u32,
+    /// Whether ops that came later than version 1 are drawn.
+    has_later: bool,
 }
 
 impl Generator<TempMap> for TempMapGenerator {
@@ -60,6 +62,7 @@ impl Generator<TempMap> for TempMapGenerator {
             (&["sys_write", "sys_read"], Self::BUFFER),
             (&["seed"], "Below 1,024."),
             (&["elf_load"], Self::SEGMENT),
+            (&["protect"], Self::PROTECT),
         ],
     };
 
@@ -78,6 +81,7 @@ impl Generator<TempMap> for TempMapGenerator {
             to_repeat: 0,
             wrong_one_in: 16,
             cpus: CPUS.into(),
+            has_later: false,
         }
     }
 
@@ -87,6 +91,10 @@ impl Generator<TempMap> for TempMapGenerator {
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
         self.begin_trace(setup, random);
+    }
+
+    fn draws_later(&self) -> bool {
+        self.has_later
     }
 
     fn op(&mut self, random: &mut Random) -> Op {
@@ -124,7 +132,8 @@ const fn needs_process(kind: OpKind) -> bool {
         | OpKind::Store
         | OpKind::SysWrite
         | OpKind::SysRead
-        | OpKind::ElfLoad => true,
+        | OpKind::ElfLoad
+        | OpKind::Protect => true,
         OpKind::Create
         | OpKind::Fork
         | OpKind::Destroy
@@ -144,7 +153,7 @@ impl TempMapGenerator {
     /// 2 or 4, but some ops map, load and store. One operand in 6, 16 or 48 of the trace is wrong. What would leave a
     /// frame free while it is mapped temporarily is not asked for, and such a mapping is soon taken away. One trace in
     /// 32 repeats one to four of its first ops 200 to 600 times, a page further each time; every second one of these
-    /// maps the frame in a variable.
+    /// maps the frame in a variable. Pages are protected in one trace of three.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.edges = setup.edges();
@@ -162,6 +171,10 @@ impl TempMapGenerator {
         let mut weights = WEIGHTS;
         for weight in &mut weights {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        self.has_later = random.one_in(3);
+        if !self.has_later {
+            weights[OpKind::Protect as usize] = 0;
         }
         // Without accesses there is nothing to see.
         for kind in [OpKind::Load, OpKind::Store, OpKind::MapPage] {
@@ -278,6 +291,7 @@ impl TempMapGenerator {
                 Op::SysRead { cpu, address, count, seed: seed(random) }
             }
             OpKind::ElfLoad => self.elf_load(cpu, random),
+            OpKind::Protect => self.protect(cpu, random),
         }
     }
 
@@ -346,6 +360,20 @@ impl TempMapGenerator {
         Op::MapPage { cpu, address: VirtualAddress(address), source, flags }
     }
 
+    /// Pages like those of `unmap_page`. Three in eight become writable for users, three read-only, two get any flags.
+    #[told(PROTECT)]
+    fn protect(&mut self, cpu: Cpu, random: &mut Random) -> Op {
+        let flags = match random.below(8) {
+            0..=2 => 0b11,
+            3..=5 => 0b10,
+            _ => random.below(16),
+        };
+        let flags = PageFlags::from_bits_folded(u8::try_from(flags).unwrap_or(0));
+        let address = self.page(cpu, random);
+        self.belief.last_page = address;
+        Op::Protect { cpu, address: VirtualAddress(address), flags }
+    }
+
     fn unmap_page(&mut self, cpu: Cpu, random: &mut Random) -> Op {
         if self.belief.loosely_pinned().is_some() {
             return self.draw(OpKind::Load, cpu, random);
@@ -390,8 +418,11 @@ impl TempMapGenerator {
         let length = if random.one_in(16) { random.below(MAX_FILE_BYTES) + 1 } else { 64 + random.below(0x2000) };
         let mut list = [EMPTY; MAX_SEGMENTS];
         let count = 1 + random.below(2) as usize + usize::from(random.one_in(8));
-        for segment in &mut list[..count] {
-            *segment = self.segment(length, random);
+        for index in 0..count {
+            list[index] = self.segment(length, random);
+            if index != 0 && random.one_in(3) {
+                list[index] = beside(&list[index - 1], list[index], random);
+            }
         }
         if random.one_in(64) {
             return Op::ElfLoad { cpu, seed: 0, length: 0, segments: Segments::of(&[]) };
@@ -404,6 +435,17 @@ impl TempMapGenerator {
         let length = u16::try_from(length).unwrap_or(u16::MAX);
         Op::ElfLoad { cpu, seed: seed(random), length, segments: Segments::of(&list[..count]) }
     }
+}
+
+/// The segment right behind another one or right before it, mostly in a page of the other's.
+fn beside(other: &Segment, segment: Segment, random: &mut Random) -> Segment {
+    let gap = random.choose(&[0, 0, 1, 16, 100]);
+    let address = if random.one_in(2) {
+        other.address.0.wrapping_add(other.memory_bytes).wrapping_add(gap)
+    } else {
+        other.address.0.wrapping_sub(segment.memory_bytes).wrapping_sub(gap)
+    };
+    Segment { address: VirtualAddress(address), ..segment }
 }
 
 const EMPTY: Segment =

@@ -39,8 +39,10 @@ impl Repeat {
     pub(super) fn next(&mut self) -> Option<Op> {
         self.left = self.left.checked_sub(1)?;
         let mut op = self.ops[self.at].clone()?;
-        if let Op::MapPage { address, .. } | Op::UnmapPage { address, .. } | Op::UnmapPageNoFree { address, .. } =
-            &mut op
+        if let Op::MapPage { address, .. }
+        | Op::UnmapPage { address, .. }
+        | Op::UnmapPageNoFree { address, .. }
+        | Op::Protect { address, .. } = &mut op
         {
             *address = step(*address, self.round);
         }

@@ -94,7 +94,8 @@ fn renamed(ops: &[Op]) -> Vec<Op> {
             | Op::Store { .. }
             | Op::SysWrite { .. }
             | Op::SysRead { .. }
-            | Op::ElfLoad { .. } => {}
+            | Op::ElfLoad { .. }
+            | Op::Protect { .. } => {}
         }
     }
     ops
@@ -137,7 +138,8 @@ fn each_address(op: &mut Op, work: &mut dyn FnMut(&mut VirtualAddress)) {
         | Op::Load { address, .. }
         | Op::Store { address, .. }
         | Op::SysWrite { address, .. }
-        | Op::SysRead { address, .. } => work(address),
+        | Op::SysRead { address, .. }
+        | Op::Protect { address, .. } => work(address),
         Op::Create { .. }
         | Op::Fork { .. }
         | Op::Destroy { .. }

@@ -52,6 +52,8 @@ fn ops() -> Vec<Op> {
         Op::MapPage { cpu: CPU, address: NEXT_PAGE, source: PageSource::Hold(HELD), flags: READ_ONLY },
         Op::MapPage { cpu: CPU, address: PAGE, source: PageSource::New, flags: READ_ONLY },
         Op::UnmapPage { cpu: CPU, address: PAGE },
+        Op::Protect { cpu: CPU, address: PAGE, flags: READ_ONLY },
+        Op::Protect { cpu: OTHER_CPU, address: PAGE, flags: WRITABLE },
         Op::UnmapPage { cpu: OTHER_CPU, address: PAGE },
         Op::UnmapPageNoFree { cpu: CPU, address: PAGE, hold: Hold::new_folded(1) },
         Op::GetPhysAddr { cpu: CPU, address: PAGE },

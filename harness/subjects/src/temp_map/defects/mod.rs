@@ -27,6 +27,10 @@ pub mod tm_20_source_slot_leaks;
 pub mod tm_22_frame_0_is_nothing;
 pub mod tm_23_fork_without_flush;
 pub mod tm_24_user_bit_unchecked;
+pub mod tm_25_protect_opens_shared;
+pub mod tm_26_freed_before_forgotten;
+pub mod tm_27_protect_on_one_cpu;
+pub mod tm_28_last_segments_rights;
 
 pub(super) use tm_01_inactive_directory::in_kernel_directory;
 pub(super) use tm_04_unmasked_entry::unmasked_entry;
@@ -64,4 +68,8 @@ pub static ROWS: &[Row<TempMap>] = &[
     Row::of::<Program<tm_22_frame_0_is_nothing::Tm22>>(),
     Row::of::<Program<tm_23_fork_without_flush::Tm23>>(),
     Row::of::<Program<tm_24_user_bit_unchecked::Tm24>>(),
+    Row::of::<Program<tm_25_protect_opens_shared::Tm25>>(),
+    Row::of::<Program<tm_26_freed_before_forgotten::Tm26>>(),
+    Row::of::<Program<tm_27_protect_on_one_cpu::Tm27>>(),
+    Row::of::<Program<tm_28_last_segments_rights::Tm28>>(),
 ];

@@ -15,6 +15,6 @@ impl Deviation for Tm02 {
         Health::defect("TM-02", "unmap_temp_page gives the frame back although it belongs to somebody");
 
     fn after_unmap_temp(kernel: &mut Kernel<Self>, entry: u32) {
-        kernel.frames.release(entry >> 12);
+        kernel.release(entry >> 12);
     }
 }

@@ -25,6 +25,6 @@ impl Deviation for Tm05 {
 /// Releases a frame that others still refer to, and forgets about the last reference.
 pub(in super::super) fn give_up_shared<D: Deviation>(kernel: &mut Kernel<D>, frame: u32) {
     if 1 < kernel.frames.references(frame) {
-        kernel.frames.release(frame);
+        kernel.release(frame);
     }
 }

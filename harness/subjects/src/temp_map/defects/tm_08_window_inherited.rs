@@ -23,7 +23,7 @@ impl Deviation for Tm08 {
     fn release_window(kernel: &mut Kernel<Self>, directory: u32) {
         let table = kernel.own_window(directory);
         if let Some(table) = table.filter(|_| table != kernel.own_window(kernel.kernel_directory)) {
-            kernel.frames.release(table);
+            kernel.release(table);
         }
     }
 }

@@ -15,6 +15,6 @@ impl Deviation for Tm10 {
         Health::defect("TM-10", "destroying a process gives back the window's table, which all directories share");
 
     fn release_window(kernel: &mut Kernel<Self>, _directory: u32) {
-        kernel.frames.release(kernel.window);
+        kernel.release(kernel.window);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::super::mmu::{COPY_ON_WRITE, PRESENT, PageFault, SOFTWARE, USER, WRITABLE};
 use super::super::super::{
-    Cpu, Free, Hold, Mode, Op, Outcome, PageFlags, PageShown, PageSource, PhysicalAddress, Process, Seen, Setup, Space,
-    TempFrame, TempMapContract, VirtualAddress,
+    Cpu, Free, Hold, Mode, Op, Outcome, PageFlags, PageShown, PageSource, PhysicalAddress, Process, Seen, Segment,
+    Segments, Setup, Space, TempFrame, TempMapContract, VirtualAddress, file_of,
 };
 use super::super::TempMapModel;
 use crate::{Contract as _, Model as _, Verdict};
@@ -130,7 +130,7 @@ fn the_window_is_usable_at_once_by_the_kernel_alone_and_gone_after() {
 #[test]
 fn a_private_window_is_not_seen_elsewhere_and_a_shared_one_is() {
     for private_window in [false, true] {
-        let mut bench = with_mapping(TempMapContract { private_window });
+        let mut bench = with_mapping(TempMapContract { private_window, ..TempMapContract::STRICT });
         assert_eq!(bench.see(&Op::Create { process: A }, Seen::Done, &[1], None), Verdict::Agree);
         bench.agrees(&ENTER_A, Seen::Done);
         let (right, wrong) = (Seen::Word(9), fault(WINDOW.0, 0));
@@ -305,4 +305,81 @@ fn a_system_call_of_no_bytes_may_say_so_in_two_ways() {
         bench.agrees(&Op::SysRead { cpu: CPU, address: PAGE, count: 0, seed: 1 }, result);
     }
     with_page().breaks("count", &Op::SysWrite { cpu: CPU, address: PAGE, count: 0 }, Seen::Count(1));
+}
+
+const PROTECT: Op = Op::Protect { cpu: CPU, address: PAGE, flags: PageFlags::from_bits_folded(3) };
+const PROTECT_READ_ONLY: Op = Op::Protect { cpu: CPU, address: PAGE, flags: PageFlags::from_bits_folded(2) };
+
+#[test]
+fn a_shared_frame_becomes_writable_only_through_a_copy() {
+    let shared = PAGE_FRAME << 12 | PRESENT | USER;
+    for (now, taken, law) in [
+        (shared | COPY_ON_WRITE, &[][..], None),
+        (6 << 12 | OPEN, &[6], None),
+        (shared | WRITABLE, &[], Some("cow")),
+        (shared, &[], Some("page_map")),
+        (7 << 12 | OPEN, &[6], Some("cow")),
+    ] {
+        let mut bench = with_shared_page();
+        let was = shared | COPY_ON_WRITE;
+        assert_eq!(bench.see(&PROTECT_READ_ONLY, Seen::Done, &[], Some((was, shared))), Verdict::Agree);
+        let verdict = bench.see(&PROTECT, Seen::Done, taken, Some((shared, now)));
+        let broken = if let Verdict::Diverge(divergence) = verdict { Some(divergence.law) } else { None };
+        assert_eq!(broken, law, "{now:#x}");
+    }
+    let own = PAGE_FRAME << 12 | OPEN;
+    let mut bench = with_page();
+    assert_eq!(bench.see(&PROTECT_READ_ONLY, Seen::Done, &[], Some((own, shared))), Verdict::Agree);
+    bench.agrees(&LOAD, Seen::Word(0));
+    bench.agrees(&STORE, fault(PAGE.0, 7));
+    assert_eq!(bench.see(&PROTECT, Seen::Done, &[], Some((shared, own))), Verdict::Agree);
+    bench.breaks(
+        "refusal",
+        &Op::Protect { cpu: CPU, address: WINDOW, flags: PageFlags::from_bits_folded(3) },
+        Seen::Done,
+    );
+}
+
+#[test]
+fn a_frame_is_free_when_no_processor_has_it_any_more() {
+    let mut bench = with_page();
+    let unmap = Op::UnmapPage { cpu: CPU, address: PAGE };
+    bench.model.arrange(&unmap, &mut bench.seen);
+    (bench.seen.result, bench.seen.freed_too_early) = (Seen::Done, Some(PAGE_FRAME));
+    let verdict = bench.model.judge(&unmap, &bench.seen);
+    assert!(matches!(verdict, Verdict::Diverge(divergence) if divergence.law == "stale"), "{verdict:?}");
+}
+
+#[test]
+fn segments_that_share_a_page_are_both_kept_in_any_order() {
+    let segment = |address, writable| Segment {
+        address: VirtualAddress(PAGE.0 + address),
+        offset: 0,
+        file_bytes: 8,
+        memory_bytes: 16,
+        writable,
+    };
+    let load = |segments: &[Segment]| Op::ElfLoad { cpu: CPU, seed: 1, length: 64, segments: Segments::of(segments) };
+    for list in [[segment(0, false), segment(16, true)], [segment(16, true), segment(0, false)]] {
+        for segments_stay_apart in [false, true] {
+            let mut bench = Bench::new(TempMapContract { segments_stay_apart, ..TempMapContract::STRICT });
+            assert_eq!(bench.see(&Op::Create { process: A }, Seen::Done, &[1], None), Verdict::Agree);
+            bench.agrees(&ENTER_A, Seen::Done);
+            let overlapping = load(&[segment(0, false), segment(15, true)]);
+            bench.breaks("refusal", &overlapping, Seen::Done);
+            bench.agrees(&overlapping, Seen::Refused);
+            if segments_stay_apart {
+                bench.agrees(&load(&list), Seen::Refused);
+            } else {
+                bench.breaks("refusal", &load(&list), Seen::Refused);
+            }
+            let entry = PAGE_FRAME << 12 | OPEN;
+            assert_eq!(bench.see(&load(&list), Seen::Done, &[2, PAGE_FRAME], Some((0, entry))), Verdict::Agree);
+            let first = file_of(1, 64).bytes().unwrap().first_chunk::<4>().copied().map(u32::from_le_bytes);
+            for (offset, word) in [(0, first.unwrap()), (8, 0), (16, first.unwrap()), (24, 0), (4092, 0)] {
+                let load = Op::Load { cpu: CPU, mode: Mode::User, address: VirtualAddress(PAGE.0 + offset) };
+                bench.agrees(&load, Seen::Word(word));
+            }
+        }
+    }
 }
