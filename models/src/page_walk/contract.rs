@@ -105,7 +105,7 @@ impl PageWalkContract {
             is_canonical(address) && is_canonical(last) && address >> 63 == last >> 63 && length != 0
         });
         let reaches_top = last.is_none_or(|last| last | 0xfff == u64::MAX);
-        !(self.range_unchecked && !is_right) && !(self.top_page_excluded && reaches_top)
+        (is_right || !self.range_unchecked) && !(reaches_top && self.top_page_excluded)
     }
 
     /// Whether a walker with this contract can be built with such a setup.

@@ -63,13 +63,15 @@ impl PageWalkModel {
         let differs = want.data.iter().zip(&seen.data).position(|(want, seen)| want != seen);
         let place = differs.unwrap_or(want.data.len().min(seen.data.len())) as u64;
         // The host looked where it was asked to: what it saw there is another law's affair.
-        let law = match *op {
-            Op::SharedRead { backing, offset, .. } if want.data.len() == seen.data.len() => {
-                self.law_of_place(backing, offset + place)
-            }
-            Op::ReadAsUser { .. } => &READ,
-            _ => law,
-        };
+        let mut law = law;
+        if let Op::SharedRead { backing, offset, .. } = *op
+            && want.data.len() == seen.data.len()
+        {
+            law = self.law_of_place(backing, offset + place);
+        }
+        if let Op::ReadAsUser { .. } = op {
+            law = &READ;
+        }
         Err(Verdict::diverge_at(law, "bytes", place))
     }
 

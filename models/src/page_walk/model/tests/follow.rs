@@ -153,7 +153,7 @@ fn files_come_and_go_and_a_snapshot_knows_which_are_there() {
     expect_read(&mut model, &[Op::Snapshot { slot: Slot::new_folded(1) }, Op::Restore { slot: SLOT }], true);
     expect_read(&mut model, &[Op::Restore { slot: Slot::new_folded(1) }], false);
     expect(judged(&mut model, &unmap, answers(Seen::Done)), (&laws::MAPPED, "result"));
-    expect_read(&mut model, &[map.clone()], true);
+    expect_read(&mut model, std::slice::from_ref(&map), true);
     expect(judged(&mut model, &map, answers(Seen::Done)), (&laws::MAPPED, "result"));
     expect(
         judged(&mut model, &Op::UnmapFile { file: File::new_folded(1) }, answers(Seen::Done)),

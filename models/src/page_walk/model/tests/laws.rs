@@ -174,7 +174,7 @@ fn reads_give_all_or_nothing() {
 fn for_users(of_table: u64) -> Vec<Op> {
     let entry = |table: u64, value| Op::WriteEntry { address: TABLES + 0x1000 * table, value };
     let mut ops = mapped().to_vec();
-    ops.extend((0..3).map(|table| entry(table, TABLES + 0x1000 * (table + 1) | of_table)));
+    ops.extend((0..3).map(|table| entry(table, (TABLES + 0x1000 * (table + 1)) | of_table)));
     ops.push(entry(3, 0x1007));
     ops
 }
