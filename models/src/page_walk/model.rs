@@ -35,9 +35,8 @@ type Judged = Result<(), Verdict>;
 ///   Tables on the way to a page for which there is no room are made or not. Through tables outside of the buffer, and
 ///   through large leaves, nothing is mapped. Taking pages away makes no tables.
 /// - Of an entry that a mapping writes all bits are fixed but accessed, dirty, those left to software (10, 11 and 52 to
-///   58), and in the entry of a table bit 9 and the user bit, which all of these tables have or none. A page's entry has
-///   no user bit. Of the entry of a page that
-///   was taken away only the present bit is fixed.
+///   58), and in the entry of a table bit 9 and the user bit, which all of these tables have or none. A page's entry
+///   has no user bit. Of the entry of a page that was taken away only the present bit is fixed.
 /// - Without paging a guest virtual address is a guest-physical one. A page that is resolved in two backings belongs to
 ///   both, byte by byte; regions then end where a backing ends.
 /// - A snapshot's guest-visible part never changes: the guest writes to scratch and to writable file mappings.

@@ -249,8 +249,8 @@ pub(super) const fn permits(contract: &PageWalkContract, kind: OpKind, class: us
         return false;
     }
     match kind {
-        // Tables have no room only where their number is fixed, and lie where nothing can be mapped only where a hostile
-        // guest put them there.
+        // Tables have no room only where their number is fixed, and lie where nothing can be mapped only where a
+        // hostile guest put them there.
         OpKind::Map => match class {
             DONE | BAD_RANGE => true,
             TOO_MUCH_WORK => !contract.range_unchecked && !contract.own_entries,

@@ -46,8 +46,8 @@ const FOREIGN_STORE: Verdict =
 /// - Read-only pages are shared by a fork as they are. Writable ones become copy-on-write in both processes.
 /// - `sys_read` and `sys_write` need one free slot. Without one, or without frames for copies, they stop at that page
 ///   as at a bad one.
-/// - `protect_page` gives a mapped page other flags. A frame that anybody else refers to becomes writable only through a
-///   copy: the page is marked copy-on-write, or copied at once. Where it is writable already it stays so. Without the
+/// - `protect_page` gives a mapped page other flags. A frame that anybody else refers to becomes writable only through
+///   a copy: the page is marked copy-on-write, or copied at once. Where it is writable already it stays so. Without the
 ///   writable flag nothing is left of a mark. The page of a last sharer may keep its mark until it is stored to.
 /// - `elf_load` refuses files whose headers are wrong, whose segments share a byte, or meet a page in use. A wrong file
 ///   is refused even when frames are short. What no segment has of a page is zero.

@@ -1,6 +1,6 @@
 //! The ELF loader: checks every header, then fills page by page through the window. Segments that share a page are both
-//! kept there. Refuses files that end early, sums that overflow, kernel addresses, segments that share a byte, and pages
-//! in use; then it leaves nothing behind.
+//! kept there. Refuses files that end early, sums that overflow, kernel addresses, segments that share a byte, and
+//! pages in use; then it leaves nothing behind.
 
 use super::deviation::Deviation;
 use super::kernel::{Failure, Kernel};
@@ -87,8 +87,8 @@ impl<D: Deviation> Kernel<D> {
         segments.iter().all(is_right) && !pairs.any(|(left, right)| overlap(left, right))
     }
 
-    /// Fills a page from its beginning to its end: what each segment has there, and zeroes between. Its rights are those
-    /// of all segments in it.
+    /// Fills a page from its beginning to its end: what each segment has there, and zeroes between. Its rights are
+    /// those of all segments in it.
     fn load_page(&mut self, cpu: Cpu, file: &[u8], segments: &[Segment], page: u32) -> Result<(), Failure> {
         let mut in_page = [None; MAX_SEGMENTS];
         let of_page = segments.iter().filter(|segment| numbers(segment).contains(&(page / PAGE_BYTES)));

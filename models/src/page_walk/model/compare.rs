@@ -1,5 +1,5 @@
-//! Verdicts: the one right outcome beside the one that was seen, and the state that an audit was shown beside the model's.
-//! It takes no step.
+//! Verdicts: the one right outcome beside the one that was seen, and the state that an audit was shown beside the
+//! model's. It takes no step.
 
 use super::super::laws::{
     ACCESS, ALLOCATION, BOOKKEEPING, BUFFER, FILE_MAPPING, GENERATION, GUEST_WRITE, HANDLES, HOST, MAP, MAPPED, MEMORY,

@@ -140,8 +140,8 @@ impl PageWalkGenerator {
     /// Three clusters of eight virtual pages, at 0 and in the first megabytes, at the ends of tables and of the
     /// canonical halves, or anywhere; each is mapped first. Each kind's weight is multiplied by 0, 1, 1, 2 or 4, but
     /// some ops map. One trace in 32 walks round a bound of work, one in 16 takes a snapshot before its mappings. Walks
-    /// that begin at a wrong root go on for six ops on average. Half of the traces have ops that came later than version
-    /// 1; there one mapping in four is made the user's by hand, one of these but for a table.
+    /// that begin at a wrong root go on for six ops on average. Half of the traces have ops that came later than
+    /// version 1; there one mapping in four is made the user's by hand, one of these but for a table.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.setup.clone_from(setup);
@@ -387,10 +387,11 @@ impl PageWalkGenerator {
         }
     }
 
-    /// Of 32 ranges nine are one to four pages, five up to 256 bytes, five up to 16 KiB, and four end at a page's end or a
-    /// byte off it, in the clusters, half of them in the page mapped last; half begin at a page's start, one in eight at
-    /// its last byte. Two end at an edge. The others are empty, leave the address space or its canonical halves, go from
-    /// edge to edge, or ask for more than a walk may take. Without paging reads have guest-physical ranges.
+    /// Of 32 ranges nine are one to four pages, five up to 256 bytes, five up to 16 KiB, and four end at a page's end
+    /// or a byte off it, in the clusters, half of them in the page mapped last; half begin at a page's start, one in
+    /// eight at its last byte. Two end at an edge. The others are empty, leave the address space or its canonical
+    /// halves, go from edge to edge, or ask for more than a walk may take. Without paging reads have guest-physical
+    /// ranges.
     #[told(RANGE)]
     fn range(&self, random: &mut Random) -> (u64, u64) {
         let bits = random.bits();

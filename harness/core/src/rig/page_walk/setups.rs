@@ -14,12 +14,12 @@ const LIST_BYTES: u32 = FILE_MAPPING_LIST_BYTES as u32;
 const WORDS_BYTES: u32 = BOOKKEEPING_BYTES as u32;
 
 /// Snapshots and file mappings are one to four pages, or any size up to four, one in 64 up to the largest; one or two
-/// pages of tables lie behind the snapshot in two setups of five, more in one of 32. Buffers have 64 to 512 bytes in six of eight, else
-/// up to 23 bytes or up to 16 KiB.
-/// Half of the scratches have one to five pages besides the tail, the others end round what they must hold, or
-/// anywhere. The table buffer lies at 1 MiB in 23 setups of 32, else anywhere, at the end of physical memory, or over a
-/// backing. Up to three file mappings lie behind the snapshot, behind or in each other, before or at scratch, or
-/// elsewhere. One setup in eight has no paging, one in 256 the full bounds of work, which take milliseconds.
+/// pages of tables lie behind the snapshot in two setups of five, more in one of 32. Buffers have 64 to 512 bytes in
+/// six of eight, else up to 23 bytes or up to 16 KiB. Half of the scratches have one to five pages besides the tail,
+/// the others end round what they must hold, or anywhere. The table buffer lies at 1 MiB in 23 setups of 32, else
+/// anywhere, at the end of physical memory, or over a backing. Up to three file mappings lie behind the snapshot,
+/// behind or in each other, before or at scratch, or elsewhere. One setup in eight has no paging, one in 256 the full
+/// bounds of work, which take milliseconds.
 #[told(pub(super) SETUP)]
 pub(super) fn draw(contract: &PageWalkContract, random: &mut Random) -> Setup {
     let pages = |random: &mut Random| 4096 * (1 + random.below(4));

@@ -159,8 +159,8 @@ impl TempMapGenerator {
     /// of 64. Segments lie in a page of the trace or from 256 MiB on, end anywhere in the file, and have up to 6 KiB
     /// more in memory. Half begin at 0, 1, 4, the middle or the end of a page; in a quarter the bytes of the file end
     /// at the end of a page or a byte beside it, and in a quarter the segment does. One in three of those that are not
-    /// the first lies right behind the one before, or right before it, with up to 100 bytes between. In a wrong one a size, an offset or
-    /// an address does not fit the file, the user half, or a number.
+    /// the first lies right behind the one before, or right before it, with up to 100 bytes between. In a wrong one a
+    /// size, an offset or an address does not fit the file, the user half, or a number.
     #[told(pub(super) SEGMENT)]
     pub(super) fn segment(&self, length: u32, random: &mut Random) -> Segment {
         let offset = random.below(length);
