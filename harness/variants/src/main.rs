@@ -4,12 +4,15 @@
 //!
 //! Does not belong to memtwin: no trace, report or table names these subjects, and nothing is built of them by default.
 
+mod guest_memory;
 mod page_walk;
 
 use memtwin::Registry;
 
 memtwin::main!(
     Registry::new()
+        .with_all(guest_memory::equivalents::ROWS)
+        .with_all(guest_memory::defects::ROWS)
         .with_all(page_walk::equivalents::ROWS)
         .with_all(page_walk::claims::ROWS)
         .with_all(page_walk::defects::ROWS)

@@ -15,8 +15,12 @@ use std::sync::Arc;
 
 /// One defect: what differs from the hardened code.
 pub trait Deviation: 'static {
-    /// The defect; its id is the subject's name.
+    /// The name on the command line: the defect's id, where there is one.
+    const NAME: &'static str = Self::HEALTH.id();
+    /// Whether it is expected to agree with the model.
     const HEALTH: Health;
+    /// What it claims.
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
     /// False where the defect is in construction or in drop, so that each trace must meet it.
     const REUSABLE: bool = true;
 
@@ -95,9 +99,9 @@ pub struct Deviating<D> {
 }
 
 impl<D: Deviation> Vcpu for Deviating<D> {
-    const NAME: &'static str = D::HEALTH.id();
+    const NAME: &'static str = D::NAME;
     const HEALTH: Health = D::HEALTH;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
+    const CONTRACT: GuestMemoryContract = D::CONTRACT;
     const REUSABLE: bool = D::REUSABLE;
     type Ram = Arc<PhysicalMemory>;
 

@@ -18,7 +18,9 @@ use std::sync::Arc;
 
 /// One defect: what differs from the hardened code.
 pub trait RegionDeviation: Debug + Send + Sync + 'static {
-    /// The defect; its id is the subject's name.
+    /// The name on the command line: the defect's id, where there is one.
+    const NAME: &'static str = Self::HEALTH.id();
+    /// Whether it is expected to agree with the model.
     const HEALTH: Health;
 
     /// [`Memory::load`]
@@ -93,7 +95,7 @@ impl<D: RegionDeviation> Memory for WrongRegions<D> {
 }
 
 impl<D: RegionDeviation> Vcpu for SoftMmu<WrongRegions<D>> {
-    const NAME: &'static str = D::HEALTH.id();
+    const NAME: &'static str = D::NAME;
     const HEALTH: Health = D::HEALTH;
     const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
     const REUSABLE: bool = true;
