@@ -60,6 +60,12 @@ pub trait Deviation: 'static {
         level < 3 && entry & reserved == 0
     }
 
+    /// Whether a leaf of the lowest level is valid.
+    #[inline]
+    fn is_valid_small(_entry: u64) -> bool {
+        true
+    }
+
     /// What may be done below an entry, from what may be done above it and what it allows itself.
     #[inline]
     fn allowed_below(upper: Access, own: Access) -> Access {
@@ -129,16 +135,29 @@ pub trait Deviation: 'static {
         placed.visible
     }
 
-    /// Whether user mode may read a page.
+    /// Whether user mode may read a page: the first of a read, or a later one.
     #[inline]
-    fn may_user_read(access: Access) -> bool {
+    fn may_user_read(access: Access, _is_first: bool) -> bool {
         access.user
+    }
+
+    /// Where the next piece of a read lies, as its page's entry says it, from the number of pieces before and where they
+    /// end.
+    #[inline]
+    fn piece(found: u64, _before: usize, _end: u64) -> u64 {
+        found
     }
 
     /// Which files are mapped after a restore, from those that were when the snapshot was taken and those that are, bit
     /// by bit.
     fn restored_files(kept: u8, _now: u8) -> u8 {
         kept
+    }
+
+    /// The backings that a list of regions looks at.
+    #[inline]
+    fn listed(backings: &[Placed]) -> &[Placed] {
+        backings
     }
 
     /// The backings that a read by guest virtual address looks at.
@@ -177,6 +196,12 @@ pub trait Deviation: 'static {
         bytes
     }
 
+    /// Whether host bytes at `next` go on where others end.
+    #[inline]
+    fn goes_on(end: u64, next: u64) -> bool {
+        end == next
+    }
+
     /// Whether regions of these types may become one.
     #[inline]
     fn is_same_kind(left: RegionKind, right: RegionKind) -> bool {
@@ -187,6 +212,18 @@ pub trait Deviation: 'static {
     #[inline]
     fn is_same_backing(left: usize, right: usize) -> bool {
         left == right
+    }
+
+    /// Whether the guest may write to a backing.
+    #[inline]
+    fn may_guest_write(placed: &Placed) -> bool {
+        placed.writable
+    }
+
+    /// The generation after a restore, from the snapshot's and the one before.
+    #[inline]
+    fn restored_generation(kept: u64, _now: u64) -> u64 {
+        kept
     }
 
     /// Whether a host access lies in a backing.

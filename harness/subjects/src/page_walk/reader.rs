@@ -38,6 +38,8 @@ struct Progress {
     position: u64,
     left: u64,
     is_broken: bool,
+    /// Where the pieces so far end, for the guest.
+    phys_end: u64,
 }
 
 impl<D: Deviation> Sandbox<D> {
@@ -64,7 +66,7 @@ impl<D: Deviation> Sandbox<D> {
         }
         let mut pieces = std::mem::take(&mut self.pieces);
         pieces.clear();
-        let mut progress = Progress { position: address, left: length, is_broken: false };
+        let mut progress = Progress { position: address, left: length, is_broken: false, phys_end: 0 };
         let backings = D::readable(&self.backings);
         let walked = match pages {
             Some(pages) => walk::<D, _>(
@@ -74,7 +76,7 @@ impl<D: Deviation> Sandbox<D> {
                 pages,
                 |leaf| {
                     meter.note_leaf();
-                    progress.is_broken |= as_user && !D::may_user_read(leaf.access);
+                    progress.is_broken |= as_user && !D::may_user_read(leaf.access, pieces.is_empty());
                     add_leaf::<D>(&mut progress, backings, &leaf, &mut pieces);
                 },
             ),
@@ -109,7 +111,7 @@ impl<D: Deviation> Sandbox<D> {
         let walked = walk::<D, _>(&port, self.tables.root, self.tables.work_bounds, PageRange::ALL, |leaf| {
             meter.note_leaf();
             let mut is_empty = true;
-            Self::runs(&self.backings, leaf.phys, leaf.bytes, |distance, run| {
+            Self::runs(D::listed(&self.backings), leaf.phys, leaf.bytes, |distance, run| {
                 is_empty = false;
                 let start = leaf.virt.wrapping_add(distance);
                 self.add_region(&mut last, draft(&leaf, start, run.bytes, run), regions);
@@ -205,7 +207,7 @@ fn draft(leaf: &Leaf, start: u64, bytes: u64, run: Run) -> Draft {
 /// Whether a region goes on where the last one ends, for guest and host, and is like it.
 fn continues<D: Deviation>(last: &Draft, next: &Draft) -> bool {
     last.start.wrapping_add(last.bytes) == next.start
-        && last.run.host.wrapping_add(last.run.bytes) == next.run.host
+        && D::goes_on(last.run.host.wrapping_add(last.run.bytes), next.run.host)
         && D::is_same_backing(last.run.index, next.run.index)
         && (last.writable, last.executable, last.user) == (next.writable, next.executable, next.user)
         && D::is_same_kind(last.kind, next.kind)
@@ -236,7 +238,9 @@ fn add_leaf<D: Deviation>(
         progress.left -= hole;
     }
     let bytes = (leaf.bytes - skipped).min(progress.left);
-    add_pieces::<D>(progress, backings, leaf.phys + skipped, bytes, pieces);
+    let phys = D::piece(leaf.phys + skipped, pieces.len(), progress.phys_end);
+    progress.phys_end = phys.wrapping_add(bytes);
+    add_pieces::<D>(progress, backings, phys, bytes, pieces);
 }
 
 /// Goes on with a guest-physical range.

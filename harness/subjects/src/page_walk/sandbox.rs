@@ -174,7 +174,7 @@ impl<D: Deviation> Sandbox<D> {
         let mut position = 0;
         while position < length {
             let run = run_at(&self.backings, position).ok_or(Refusal::Gap)?;
-            if !self.backings[run.index].writable {
+            if !D::may_guest_write(&self.backings[run.index]) {
                 return Err(Refusal::Gap);
             }
             position = position.saturating_add(run.bytes);

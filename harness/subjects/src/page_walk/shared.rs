@@ -127,7 +127,7 @@ impl<D: Deviation> Sandbox<D> {
         let kept = std::mem::take(&mut self.kept[slot.index()]);
         if let Some(generation) = kept.generation {
             self.store(SNAPSHOT, 0, &kept.image);
-            self.generation = generation;
+            self.generation = D::restored_generation(generation, self.generation);
             self.map_files(D::restored_files(kept.mapped, self.mapped()));
         }
         let answer = kept.generation.ok_or(Refusal::Empty);
@@ -140,10 +140,7 @@ impl<D: Deviation> Sandbox<D> {
 
     /// The buffer's stack pointer, if it can be one.
     fn stack_pointer(&self) -> Result<u64, Refusal> {
-        if self.buffer_bytes() < WORD {
-            return Err(Refusal::NoRoom);
-        }
-        let pointer = self.scratch_word(0);
+        let pointer = self.pointer()?;
         if (WORD..=self.buffer_bytes()).contains(&pointer) { Ok(pointer) } else { Err(Refusal::Corrupt) }
     }
 
@@ -210,6 +207,11 @@ impl<D: Deviation> Sandbox<D> {
     /// Zeroes what was popped.
     pub fn wipe_popped(&mut self, start: u64, pointer: u64) {
         self.wipe(SCRATCH, start, pointer.saturating_sub(start));
+    }
+
+    /// The buffer's stack pointer as the guest left it, if there is a buffer.
+    pub fn pointer(&self) -> Result<u64, Refusal> {
+        if self.buffer_bytes() < WORD { Err(Refusal::NoRoom) } else { Ok(self.scratch_word(0)) }
     }
 
     /// Moves the buffer's stack pointer.

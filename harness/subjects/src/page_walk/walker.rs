@@ -103,7 +103,7 @@ impl<R: TableReader, F: FnMut(Leaf)> Walk<'_, R, F> {
             let first = base + (index << shift_pages);
             if 0 < level && !D::is_large(entry, level) {
                 self.table::<D>(entry & ADDRESS, level - 1, first, access)?;
-            } else if level == 0 || D::is_valid_large(entry, level) {
+            } else if if level == 0 { D::is_valid_small(entry) } else { D::is_valid_large(entry, level) } {
                 self.leaf::<D>(entry, level, first, access)?;
             }
         }

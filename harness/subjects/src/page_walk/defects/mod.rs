@@ -28,6 +28,11 @@ pub mod pw_22_writable_copy_on_write;
 pub mod pw_23_reads_through_gaps;
 pub mod pw_24_upper_levels_ignored;
 pub mod pw_25_merged_across_backings;
+pub mod pw_26_user_bit_unread;
+pub mod pw_27_restore_loses_files;
+pub mod pw_28_clear_believes_pointer;
+pub mod pw_29_pat_taken_for_ps;
+pub mod pw_30_third_page_guessed;
 
 use super::subject::Host;
 use memtwin_models::Row;
@@ -60,4 +65,9 @@ pub static ROWS: &[Row<PageWalk>] = &[
     Row::of::<Host<pw_23_reads_through_gaps::Pw23>>(),
     Row::of::<Host<pw_24_upper_levels_ignored::Pw24>>(),
     Row::of::<Host<pw_25_merged_across_backings::Pw25>>(),
+    Row::of::<Host<pw_26_user_bit_unread::Pw26>>(),
+    Row::of::<Host<pw_27_restore_loses_files::Pw27>>(),
+    Row::of::<Host<pw_28_clear_believes_pointer::Pw28>>(),
+    Row::of::<Host<pw_29_pat_taken_for_ps::Pw29>>(),
+    Row::of::<Host<pw_30_third_page_guessed::Pw30>>(),
 ];
