@@ -141,8 +141,8 @@ pub trait Deviation: 'static {
         access.user
     }
 
-    /// Where the next piece of a read lies, as its page's entry says it, from the number of pieces before and where they
-    /// end.
+    /// Where the next piece of a read lies, as its page's entry says it, from the number of pieces before and where
+    /// they end.
     #[inline]
     fn piece(found: u64, _before: usize, _end: u64) -> u64 {
         found

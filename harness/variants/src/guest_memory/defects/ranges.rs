@@ -2,7 +2,7 @@
 
 use memtwin_models::Health;
 use memtwin_subjects::guest_memory::hardened::{
-    AccessSize, GuestPhysAddr, Memory as _, MemoryError, RegionMemory, VmError,
+    AccessSize, GuestPhysAddr, GuestRange, Memory as _, MemoryError, RegionMemory, VmError,
 };
 use memtwin_subjects::guest_memory::region_deviation::RegionDeviation;
 
@@ -20,7 +20,7 @@ impl RegionDeviation for LastByteIsOutside {
         Health::Broken { defect: None, story: "a bulk write that ends where the last range ends is refused" };
 
     fn store_bulk(memory: &RegionMemory, pa: GuestPhysAddr, source: &[u8]) -> Result<(), VmError> {
-        let end = memory.ranges().last().map(|range| range.end());
+        let end = memory.ranges().last().map(GuestRange::end);
         let is_last = !source.is_empty() && pa.get().checked_add(source.len() as u64) == end;
         if is_last { Err(invalid(pa)) } else { memory.store_bulk(pa, source) }
     }
