@@ -175,6 +175,7 @@ fn unsafe_code_lives_in_its_rooms() {
             "harness/src/cli/new/",
             "harness/heap/src/",
             "harness/subjects/",
+            "harness/third-party/",
             "harness/wild/",
             "harness/core/src/isolate/",
             "harness/core/src/turns/",

@@ -2,9 +2,15 @@
 //! documentation states.
 
 mod vm_memory;
+mod x86_64_mapper;
 
 use memtwin::Registry;
 use memtwin::models::Row;
 use memtwin::models::guest_memory::GuestMemory;
+use memtwin::models::page_walk::PageWalk;
 
-memtwin::main!(Registry::new().with(Row::<GuestMemory>::of::<vm_memory::Mapped>()));
+memtwin::main!(
+    Registry::new()
+        .with(Row::<GuestMemory>::of::<vm_memory::Mapped>())
+        .with(Row::<PageWalk>::of::<x86_64_mapper::Mapped>())
+);
