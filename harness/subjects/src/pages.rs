@@ -142,6 +142,11 @@ impl Pages {
         None
     }
 
+    /// The first page of a range of whole pages that can be read.
+    pub(crate) fn first_readable(&self, start: u64, end: u64) -> Option<u64> {
+        self.readable.first_in(start, end)
+    }
+
     /// Where a range is in this process, if it lies in the memory and all of its pages are in the set.
     #[inline]
     fn place(&self, address: u64, length: u64, pages: &PageSet) -> Option<NonNull<[u8]>> {
@@ -285,6 +290,20 @@ impl PageSet {
             page += PAGE_BYTES;
         }
         self.has(last)
+    }
+
+    /// The address of the first page of the set in a range of whole pages.
+    fn first_in(&self, start: u64, end: u64) -> Option<u64> {
+        let (mut page, end) = (page_of(start), page_of(end));
+        while page < end {
+            let word = self.words.get(page / 64)? >> (page % 64);
+            if word != 0 {
+                page += word.trailing_zeros() as usize;
+                return (page < end).then_some(page as u64 * PAGE_BYTES);
+            }
+            page = (page / 64 + 1) * 64;
+        }
+        None
     }
 
     /// Puts whole pages into the set, or takes them out. There is at least one.

@@ -63,6 +63,9 @@ static ALONE: LazyLock<Vec<&'static dyn Target>> = LazyLock::new(|| {
             BrkHeapContract { blocks_from_mmap: true, ..brk },
             BrkHeapContract { trusts_fresh_pages: true, ..brk },
             BrkHeapContract { no_raw_brk: true, ..brk },
+            BrkHeapContract { sole_user_of_brk: true, ..brk },
+            BrkHeapContract { no_processes: true, ..brk },
+            BrkHeapContract { no_new_alignment: true, ..brk },
             BrkHeapContract { overhead_bytes: 16, ..brk },
         ]),
         leaked::<HeaderFree>([HeaderFreeContract { real_libc: true }, HeaderFreeContract::STRICT]),
@@ -136,10 +139,10 @@ fn some_of_what_others_draw_is_not() {
         })
     };
     let excluding: BTreeSet<_> = ALONE.iter().filter(is_narrow).flat_map(|target| target.claimed()).collect();
-    let expected = "calls fixed_devices flat_ram largest_align largest_bytes largest_memory_bytes largest_size no_bounds no_devices \
-                    no_dump no_large_pages no_map no_memory no_range_walk no_raw_brk no_reservations no_reuse \
-                    no_strict_alignment own_entries own_memory range_unchecked region_align smallest_bytes \
-                    smallest_extend top_page_excluded trusts_tables";
+    let expected = "calls fixed_devices flat_ram largest_align largest_bytes largest_memory_bytes largest_size \
+                    no_bounds no_devices no_dump no_large_pages no_map no_memory no_new_alignment no_processes \
+                    no_range_walk no_raw_brk no_reservations no_reuse no_strict_alignment own_entries own_memory \
+                    range_unchecked region_align smallest_bytes smallest_extend top_page_excluded trusts_tables";
     assert_eq!(excluding.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 

@@ -3,6 +3,7 @@
 
 use memtwin::Registry;
 use memtwin::models::Component;
+use memtwin::models::brk_heap::{self, BrkHeap, BrkRequest, SLOTS as BRK_SLOTS, Storage};
 use memtwin::models::temp_map::{
     CPUS, HOLDS, MAX_SEGMENTS, Mode, Op, PROCESSES, PageSource, SLOTS, Space, TempFrame, TempMap,
 };
@@ -15,7 +16,7 @@ fn traces<C: Rig>(registry: &Registry, subject: &str, groups: u64) -> impl Itera
     let index = registry.index_of(<C as Component>::NAME, subject).unwrap();
     let mut source = registry.get(index).unwrap().traces();
     let mut wire = Vec::new();
-    (0..groups * 64).step_by(16).map(move |number| {
+    (0..groups * 64).step_by(64).map(move |number| {
         source.write(11, number, &mut wire);
         Trace::from_wire(&wire)
     })
@@ -34,7 +35,7 @@ fn each_value_of_the_small_operands_of_temp_map_is_drawn() {
     let (mut spaces, mut flags, mut slots, mut counts) =
         <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
     let mut protected = BTreeSet::new();
-    for trace in traces::<TempMap>(&registry, "hardened", 1200) {
+    for trace in traces::<TempMap>(&registry, "hardened", 4800) {
         for op in trace.ops() {
             cpus.extend(op.cpu().map(u8::from));
             match *op {
@@ -87,4 +88,64 @@ fn each_value_of_the_small_operands_of_temp_map_is_drawn() {
     for op in ["free_slot", "map_temp", "unmap_temp"] {
         all_drawn(op, &slots, (0..i32::try_from(SLOTS).unwrap()).map(|slot| (op, slot)));
     }
+}
+
+#[test]
+fn each_value_of_the_small_operands_of_brk_heap_is_drawn() {
+    use brk_heap::Op;
+    let registry = memtwin::built_in();
+    let (mut slots, mut aligns, mut pushes, mut requests) =
+        <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
+    let (mut places, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for trace in traces::<BrkHeap>(&registry, "hardened", 4800) {
+        let setup = &trace.setup;
+        others.insert(format!("{:?} {:?}", setup.refusal, setup.granularity));
+        others.insert(format!("{:?}", setup.copy_order));
+        others.insert(format!("dirty {}", setup.dirty_pages));
+        let brk_heap::Placement { size, mask, head, new_head, new_end } = setup.placement;
+        for (local, place) in (0..).zip([size, mask, head, new_head, new_end]) {
+            if let Storage::X(number) = place {
+                places.insert((local, number));
+            }
+        }
+        for op in trace.ops() {
+            slots.extend(op.slot().map(|slot| (op.kind() as usize, u8::from(slot))));
+            match *op {
+                Op::Alloc { align, .. } => _ = aligns.insert(("alloc", align.bytes())),
+                Op::AllocZeroed { align, .. } => _ = aligns.insert(("alloc_zeroed", align.bytes())),
+                Op::ReallocAligned { align, .. } => _ = aligns.insert(("realloc_aligned", align.bytes())),
+                Op::PushString { length, .. } => _ = pushes.insert(("push_string", length)),
+                Op::PushVec { length, .. } => _ = pushes.insert(("push_vec", length)),
+                Op::RawBrk { request } => {
+                    requests.insert(match request {
+                        BrkRequest::Query => 0,
+                        BrkRequest::Grow(_) => 1,
+                        BrkRequest::GiveBack => 2,
+                        BrkRequest::At(_) => 3,
+                    });
+                }
+                Op::Realloc { .. }
+                | Op::Dealloc { .. }
+                | Op::Write { .. }
+                | Op::Verify { .. }
+                | Op::VerifyRawBrk
+                | Op::Fork
+                | Op::Exec => {}
+            }
+        }
+    }
+    all_drawn("request", &requests, 0..4);
+    for (kind, op) in (0..).zip(brk_heap::OpKind::ALL).filter(|(kind, _)| slots.iter().any(|(of, _)| of == kind)) {
+        all_drawn(&format!("slot of {op:?}"), &slots, (0..BRK_SLOTS).map(|slot| (kind, slot)));
+    }
+    for op in ["alloc", "alloc_zeroed", "realloc_aligned"] {
+        all_drawn(op, &aligns, (0..64).map(|exponent| (op, 1 << exponent)));
+    }
+    for op in ["push_string", "push_vec"] {
+        all_drawn(op, &pushes, (0..=u8::MAX).map(|length| (op, length)));
+    }
+    for local in 0..5 {
+        all_drawn("place", &places, Storage::REGISTERS.map(|number| (local, number)));
+    }
+    assert_eq!(others.len(), 3 * 3 + 5 + 2, "{others:?}");
 }

@@ -4,17 +4,23 @@
 //!
 //! Does not belong to memtwin: no trace, report or table names these subjects, and nothing is built of them by default.
 
+mod brk_heap;
 mod guest_memory;
 mod page_walk;
+mod temp_map;
 
 use memtwin::Registry;
 
 memtwin::main!(
     Registry::new()
+        .with_all(brk_heap::equivalents::ROWS)
+        .with_all(brk_heap::defects::ROWS)
         .with_all(guest_memory::equivalents::ROWS)
         .with_all(guest_memory::defects::ROWS)
         .with_all(page_walk::equivalents::ROWS)
         .with_all(page_walk::claims::ROWS)
         .with_all(page_walk::defects::ROWS)
+        .with_all(temp_map::equivalents::ROWS)
+        .with_all(temp_map::defects::ROWS)
         .held_to_contract()
 );

@@ -14,6 +14,13 @@ freedoms! {
          anything.";
     no_raw_brk: bool = false,
         "Other users of brk are not served: such ops are skipped.";
+    sole_user_of_brk: bool = false,
+        "The heap is the only user of brk: it takes all below the break for its own, and what another user got there is \
+         lost. Strictly that stays the other user's.";
+    no_processes: bool = false,
+        "The process neither forks nor runs another program: such ops are skipped.";
+    no_new_alignment: bool = false,
+        "A reallocation keeps the block's alignment: those to another one are skipped.";
     overhead_bytes: u64 = 0,
         "A request may fail that would fit without this many bytes of bookkeeping; strictly there are none.";
 }

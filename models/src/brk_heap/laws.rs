@@ -19,8 +19,8 @@ pub const REFUSAL: Law = Law::new(
     "a request is answered with null exactly when it overflows the address space or the kernel refuses it memory",
 )
 .hint(
-    "Probably a sum of address, size and alignment wrapped around the end of the address space, or null is right here \
-     and was not answered.",
+    "Probably a sum of address, size and alignment wrapped around the end of the address space, or the heap asked the \
+     kernel for less than it needs, or null is right here and was not answered.",
 );
 /// Where blocks lie.
 pub const INSIDE: Law =
@@ -57,6 +57,21 @@ pub const REALLOC: Law = Law::new(
     "Bytes that the program put there are gone. Probably another block, or a copy that is too short or too long, \
      wrote over them.",
 );
+/// Other users of brk.
+pub const NEIGHBOUR: Law = Law::new(
+    "neighbour",
+    "what another user of brk got stays his until he gives it back: no block lies there, and its bytes are his",
+)
+.hint(
+    "The heap took {place} for its own, which another user of brk got. Probably it takes all below the break for its \
+     own: ask where the break is before it is moved.",
+);
+/// Fresh pages.
+pub const FRESH: Law = Law::new(
+    "fresh",
+    "a page that is mapped anew holds zeros, unless the setup says that it still holds what it held before",
+)
+.hint("The page at {place} was mapped anew and is not clean: whoever had it before can be read.");
 /// Nothing is written beyond blocks.
 pub const REDZONE: Law = Law::new("redzone", "the allocator writes no byte outside of the block that it hands out")
     .hint("Bytes beyond the block were written during the call. Probably a copy is longer than the new block.");
@@ -74,12 +89,18 @@ pub const ORDER: Law = Law::new("order", "the heap's start, the head, the end an
 /// No break over unmapped pages.
 pub const MAPPED: Law = Law::new("mapped", "every page between the heap's start and the break is mapped")
     .hint("The break moved and the page was not mapped, so the first access there will fault.");
+/// Nothing above the break.
+pub const UNMAPPED: Law = Law::new(
+    "unmapped",
+    "between the break and the stack no page is mapped but those of mappings, and those that the loader mapped",
+)
+.hint("The page at {place} lies above the break and is mapped: when the break fell, not all above it was unmapped.");
 /// Mapped minus unmapped is live.
 pub const LEAK: Law = Law::new("leak", "pages mapped for blocks, less those unmapped, are those of live blocks")
     .hint("Pages that were mapped for blocks are still mapped although the blocks are freed.");
 
 /// Every law.
 pub const ALL: &[Law] = &[
-    ANSWER, BRK, REFUSAL, INSIDE, ALIGNED, DISJOINT, ZEROED, CONTENTS, REALLOC, REDZONE, WORDS, REGISTERS, ORDER,
-    MAPPED, LEAK,
+    ANSWER, BRK, REFUSAL, INSIDE, ALIGNED, DISJOINT, ZEROED, CONTENTS, REALLOC, NEIGHBOUR, FRESH, REDZONE, WORDS,
+    REGISTERS, ORDER, MAPPED, UNMAPPED, LEAK,
 ];

@@ -19,8 +19,8 @@ pub use operands::{BrkRequest, GuestAddress, SLOTS, Slot};
 pub use outcome::{Outcome, Seen, SystemCall, SystemCallKind, View, is_error_number};
 pub use setup::{
     BSS_START, CopyOrder, EDGES, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, Granularity, MAX_BSS_BYTES, MAX_FRAMES,
-    MIN_BSS_BYTES, MMAP_START, PAGE_BYTES, Placement, Refusal, STACK_BYTES, STACK_LOW, STACK_TOP, Setup, Storage,
-    TEXT_START,
+    MIN_BSS_BYTES, MMAP_START, PAGE_BYTES, Placement, Refusal, STACK_BYTES, STACK_LOW, STACK_TOP, Setup, StackLow,
+    Storage, TEXT_START,
 };
 
 use crate::vocabulary::Vocabulary;

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod kernel_twin;
+mod neighbour;
 mod picture;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the heaps of tests are small
@@ -9,8 +10,8 @@ mod tests;
 mod words;
 
 use super::laws::{
-    ALIGNED, ANSWER, BRK, CONTENTS, DISJOINT, INSIDE, LEAK, MAPPED, ORDER, REALLOC, REDZONE, REFUSAL, REGISTERS, WORDS,
-    ZEROED,
+    ALIGNED, ANSWER, BRK, CONTENTS, DISJOINT, FRESH, INSIDE, LEAK, MAPPED, NEIGHBOUR, ORDER, REALLOC, REDZONE, REFUSAL,
+    REGISTERS, UNMAPPED, WORDS, ZEROED,
 };
 use super::op::MAX_SHOWN_BYTES;
 use super::{
@@ -21,6 +22,7 @@ use crate::vocabulary::DescribedHere;
 use crate::{Depth, Law, Model, StateMap, Verdict};
 use blocks::{Block, Blocks};
 use kernel_twin::{Answered, KernelTwin};
+use neighbour::Neighbours;
 
 type Judged = Result<(), Verdict>;
 
@@ -34,9 +36,10 @@ type Judged = Result<(), Verdict>;
 /// - A request of no bytes gets a block like any other, unless the kernel refuses it. A mapping of no bytes is refused
 ///   (man 2 mmap).
 /// - `brk` grants what the frames suffice for and what ends below the stack. It may move the break down; below the
-///   first break it only answers, and who asks for no more than the present break gets no more. Memory that another
-///   user of `brk` got is not protected from the allocator: the allocator asks for an end and knows of no other user.
-///   The other user's moving the break down into the heap makes the rest moot.
+///   first break it only answers, and who asks for no more than the present break gets no more. What another user of
+///   `brk` gets when it moves the break up is its own until the break falls below it; an allocator that moves the break
+///   down over it breaks the law. The other user's moving the break down into the heap makes the rest moot.
+/// - A child's break is its parent's, and so is everything else. A new image has the heap of a new process.
 /// - Where a block lies beyond the break, or on an unmapped page, no program sees before it touches the block: that is
 ///   a fault when touched, and a broken state law at the audit.
 ///
@@ -53,8 +56,11 @@ pub struct BrkHeapModel {
     granted_end: u64,
     /// The break that the allocator was told last: its words rest on it, even where nothing was granted.
     told_break: u64,
+    neighbours: Neighbours,
     /// Whether a call of the op was refused.
     refused: bool,
+    /// Whether a call of the op was granted.
+    was_granted: bool,
     /// How many blocks were live before the op, for features.
     before: usize,
 }
@@ -68,18 +74,16 @@ impl Model<BrkHeap> for BrkHeapModel {
             blocks: Blocks::default(),
             granted_end: 0,
             told_break: 0,
+            neighbours: Neighbours::new(),
             refused: false,
+            was_granted: false,
             before: 0,
         }
     }
 
     fn reset(&mut self, setup: &Setup) {
         self.setup.clone_from(setup);
-        self.kernel = KernelTwin::new(setup);
-        self.blocks.clear();
-        self.granted_end = 0;
-        self.told_break = 0;
-        self.refused = false;
+        self.begin_image();
         self.before = 0;
     }
 
@@ -109,8 +113,8 @@ impl Model<BrkHeap> for BrkHeapModel {
         picture::byte_rows(self, op, seen)
     }
 
-    fn survey(&self, _depth: Depth, view: &mut View) {
-        *view = View::default();
+    fn survey(&self, depth: Depth, view: &mut View) {
+        *view = View { is_full: depth == Depth::Full, ..View::default() };
     }
 
     fn audit(&self, view: &View) -> Verdict {
@@ -125,17 +129,39 @@ impl Model<BrkHeap> for BrkHeapModel {
         let size = op.slot().and_then(|slot| self.blocks.get(slot)).map_or(0, |block| 64 - block.size.leading_zeros());
         let calls = seen.calls.len().min(3);
         sink.hit(this * 32 + (size as usize).min(31));
-        sink.hit(2560 + this * 4 + calls);
-        sink.hit(3072 + (self.blocks.live() * 4 + calls) * 2 + usize::from(self.refused));
+        sink.hit(3328 + this * 4 + calls);
+        sink.hit(3744 + (self.blocks.live() * 4 + calls) * 2 + usize::from(self.refused));
         sink.hit(4096 + this * 16 + self.before % 16);
     }
 }
 
 impl BrkHeapModel {
+    /// What a new process is.
+    fn begin_image(&mut self) {
+        self.kernel = KernelTwin::new(&self.setup);
+        self.blocks.clear();
+        self.neighbours.clear();
+        self.granted_end = 0;
+        self.told_break = 0;
+        self.refused = false;
+    }
+
     fn step(&mut self, op: &Op, seen: &Outcome) -> Judged {
         self.before = self.blocks.live();
         if seen.result == Seen::Skipped {
-            let may_skip = matches!(op, Op::RawBrk { .. }) && self.contract.no_raw_brk;
+            let may_skip = match op {
+                Op::RawBrk { .. } | Op::VerifyRawBrk => self.contract.no_raw_brk,
+                Op::Fork | Op::Exec => self.contract.no_processes,
+                Op::ReallocAligned { .. } => self.contract.no_new_alignment,
+                Op::Alloc { .. }
+                | Op::AllocZeroed { .. }
+                | Op::Realloc { .. }
+                | Op::Dealloc { .. }
+                | Op::Write { .. }
+                | Op::Verify { .. }
+                | Op::PushString { .. }
+                | Op::PushVec { .. } => false,
+            };
             return if may_skip { Ok(()) } else { Err(Verdict::diverge(&ANSWER, "result")) };
         }
         if let Op::RawBrk { request } = *op {
@@ -162,9 +188,13 @@ impl BrkHeapModel {
             }
             Op::Realloc { slot, size: Size(size) } => {
                 let Some(align) = self.blocks.get(slot).map(|block| block.align) else { return vacant(seen) };
-                let Some(block) = self.move_block(slot, size, align, seen.result)? else { return Ok(()) };
-                let kept = block.known().min(u64::from(MAX_SHOWN_BYTES));
-                compare(block, kept, seen, &REALLOC)
+                self.realloc(slot, size, align, seen)
+            }
+            Op::ReallocAligned { slot, size: Size(size), align } => {
+                if self.blocks.get(slot).is_none() {
+                    return vacant(seen);
+                }
+                self.realloc(slot, size, align.bytes(), seen)
             }
             Op::Dealloc { slot } => {
                 if self.blocks.get(slot).is_none() {
@@ -185,19 +215,55 @@ impl BrkHeapModel {
             }
             Op::PushString { slot, seed, length } => self.push(slot, seed, length, Unit::Byte, seen),
             Op::PushVec { slot, seed, length } => self.push(slot, seed, length, Unit::Word, seen),
+            Op::VerifyRawBrk => {
+                expect(Seen::Done, seen)?;
+                self.judge_foreign(seen.foreign_byte, "bytes")
+            }
+            Op::Fork => expect(Seen::Done, seen),
+            Op::Exec => {
+                self.begin_image();
+                expect(Seen::Done, seen)
+            }
             Op::RawBrk { .. } => Ok(()),
         }
     }
 
+    fn realloc(&mut self, slot: Slot, size: u64, align: u64, seen: &Outcome) -> Judged {
+        let Some(block) = self.move_block(slot, size, align, seen.result)? else { return Ok(()) };
+        let kept = block.known().min(u64::from(MAX_SHOWN_BYTES));
+        compare(block, kept, seen, &REALLOC)
+    }
+
+    /// What another user of `brk` found changed.
+    fn judge_foreign(&self, changed: Option<u64>, field: &'static str) -> Judged {
+        match changed.filter(|_| !self.contract.sole_user_of_brk) {
+            Some(address) => Err(Verdict::diverge_at(&NEIGHBOUR, field, address)),
+            None => Ok(()),
+        }
+    }
+
     fn take_calls(&mut self, seen: &Outcome) -> Judged {
-        self.refused = false;
+        (self.refused, self.was_granted) = (false, false);
+        let mut told = None;
         for call in &seen.calls {
             match self.kernel.answer(call) {
-                Answered::Granted { end } => self.granted_end = end.unwrap_or(self.granted_end),
-                Answered::Told => self.told_break = self.kernel.program_break(),
+                Answered::Granted { end } => {
+                    self.granted_end = end.unwrap_or(self.granted_end);
+                    self.was_granted = true;
+                }
+                Answered::Told => told = Some(self.kernel.program_break()),
                 Answered::Refused => self.refused = true,
                 Answered::Wrong => return Err(Verdict::diverge_at(&BRK, "calls", call.argument)),
             }
+        }
+        // What was told before a refusal is of no use, but to a heap that has nothing else.
+        if let Some(told) = told.filter(|_| !self.refused || self.told_break == 0) {
+            self.told_break = told;
+        }
+        if self.kernel.program_break() < self.neighbours.end() {
+            let lowered = self.kernel.program_break();
+            self.neighbours.end_at(lowered);
+            return self.judge_foreign(Some(lowered), "calls");
         }
         Ok(())
     }
@@ -213,6 +279,7 @@ impl BrkHeapModel {
         if !asked {
             return Err(Verdict::diverge_at(&ANSWER, "calls", call.argument));
         }
+        let before = self.kernel.program_break();
         let answered = self.kernel.answer(&call);
         self.refused = answered == Answered::Refused;
         let fits = match seen.result {
@@ -225,17 +292,30 @@ impl BrkHeapModel {
         if answered == Answered::Wrong || !fits {
             return Err(Verdict::diverge_at(&BRK, "result", call.argument));
         }
-        if self.kernel.program_break() < self.granted_end.max(self.told_break) {
+        if let Some(address) = seen.dirty_byte.filter(|_| !self.setup.dirty_pages) {
+            return Err(Verdict::diverge_at(&FRESH, "page", address));
+        }
+        let program_break = self.kernel.program_break();
+        if before < program_break {
+            self.neighbours.add(before, program_break);
+        }
+        self.neighbours.end_at(program_break);
+        if program_break < self.granted_end.max(self.told_break) {
             return Err(Verdict::Moot("another user of brk gave back memory that the heap rests on"));
         }
         Ok(())
+    }
+
+    /// Where blocks end at the latest. Mappings lie where they please.
+    fn blocks_end(&self) -> u64 {
+        if self.contract.blocks_from_mmap { STACK_LOW } else { self.setup.stack_low.0 }
     }
 
     /// Whether a block of this size can lie between the heap's start and the stack at all.
     fn fits(&self, size: u64, align: u64) -> bool {
         let aligned = self.kernel.heap_start().checked_next_multiple_of(align);
         let end = aligned.and_then(|start| start.checked_add(size)?.checked_add(self.contract.overhead_bytes));
-        end.is_some_and(|end| end <= STACK_LOW)
+        end.is_some_and(|end| end <= self.blocks_end())
     }
 
     /// Judges the answer to a request for memory; the address if there is one. The block in slot `moving` is given up.
@@ -244,13 +324,15 @@ impl BrkHeapModel {
         let address = match result {
             Seen::Null if self.refused || !fits => return Ok(None),
             Seen::Block(address) if fits => address,
+            // The kernel gave all that it was asked for, and it was too little.
+            Seen::Null if self.was_granted => return Err(Verdict::diverge(&REFUSAL, "growth")),
             Seen::Null | Seen::Block(_) => return Err(Verdict::diverge(&REFUSAL, "result")),
             Seen::Skipped | Seen::Done | Seen::Vacant | Seen::Break(_) | Seen::Refused(_) => {
                 return Err(Verdict::diverge(&ANSWER, "result"));
             }
         };
         let end = address.checked_add(size);
-        if address < self.kernel.heap_start() || end.is_none_or(|end| STACK_LOW < end) {
+        if address < self.kernel.heap_start() || end.is_none_or(|end| self.blocks_end() < end) {
             return Err(Verdict::diverge_at(&INSIDE, "block", address));
         }
         if !address.is_multiple_of(align) {
@@ -259,13 +341,16 @@ impl BrkHeapModel {
         if let Some(other) = self.blocks.overlapping(moving, address, size) {
             return Err(Verdict::diverge_at(&DISJOINT, "block", other));
         }
+        if let Some(theirs) = self.neighbours.first_in(address, size).filter(|_| !self.contract.sole_user_of_brk) {
+            return Err(Verdict::diverge_at(&NEIGHBOUR, "block", theirs));
+        }
         Ok(Some(address))
     }
 
     /// Judges a reallocation and moves the block.
     fn move_block(&mut self, slot: Slot, size: u64, align: u64, result: Seen) -> Result<Option<&Block>, Verdict> {
         let Some(address) = self.granted(result, size, align, Some(slot))? else { return Ok(None) };
-        Ok(self.blocks.resize(slot, address, size))
+        Ok(self.blocks.resize(slot, address, size, align))
     }
 
     fn push(&mut self, slot: Slot, seed: u16, length: u8, unit: Unit, seen: &Outcome) -> Judged {
@@ -318,6 +403,13 @@ impl BrkHeapModel {
         if let Some(page) = view.unmapped_page {
             return Err(Verdict::diverge_at(&MAPPED, "state", page));
         }
+        if let Some(page) = view.mapped_page {
+            return Err(Verdict::diverge_at(&UNMAPPED, "state", page));
+        }
+        if view.program_break.is_some_and(|shown| shown != self.kernel.program_break()) {
+            return Err(Verdict::diverge(&BRK, "state"));
+        }
+        self.judge_foreign(view.foreign_byte, "state")?;
         let live = self.blocks.iter().map(|block| block.size.div_ceil(PAGE_BYTES)).sum();
         let expected = if self.contract.blocks_from_mmap { live } else { 0 };
         if view.mmapped_pages.is_some_and(|pages| pages != expected) {

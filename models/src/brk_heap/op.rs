@@ -2,7 +2,7 @@
 //! nothing.
 //!
 //! Beside each op stand its forms. Tags are rows of sixteen, of which frequent ops have more; they are frozen with
-//! version 1 of the wire format.
+//! version 1 of the wire format. Those from 256 on are second tags of version 2.
 
 use super::operands::{BrkRequest, Slot};
 use super::setup::EDGES;
@@ -56,4 +56,16 @@ pub enum Op {
     /// Another user of `brk` in the same process.
     #[form(tag = 240, low(request), say("another user: {request}"))]
     RawBrk { request: BrkRequest },
+    /// Another user of `brk` looks whether all that it has is as it left it.
+    #[form(tag = 256, say("another user looks at its memory"))]
+    VerifyRawBrk,
+    /// `fork`: the program goes on as the child, which has copies of everything.
+    #[form(tag = 272, say("fork, and go on as the child"))]
+    Fork,
+    /// `exec`: a new image of the same program, with a heap of its own. All slots are empty.
+    #[form(tag = 288, say("exec"))]
+    Exec,
+    /// `realloc(block, size)` to another alignment, as `Allocator::grow` and `shrink` can.
+    #[form(tag = 304, low(slot), wire(align, size), say("{slot} = realloc({slot}, {size}, {align})"))]
+    ReallocAligned { slot: Slot, size: Size, align: Alignment },
 }

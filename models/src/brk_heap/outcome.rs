@@ -14,7 +14,7 @@ pub enum Seen {
     Block(u64),
     /// No memory.
     Null,
-    /// It is done: dealloc, write, verify.
+    /// It is done: dealloc, write, verify, fork, exec.
     Done,
     /// The slot is empty, so the program did nothing.
     Vacant,
@@ -66,6 +66,10 @@ pub struct Outcome {
     pub stray_byte: Option<u64>,
     /// The offset of the first byte of a zeroed block that is not zero.
     pub nonzero: Option<u64>,
+    /// The first address at which another user of `brk` no longer finds what it put there.
+    pub foreign_byte: Option<u64>,
+    /// The first address on a page that was mapped anew for another user of `brk` where it found no zero.
+    pub dirty_byte: Option<u64>,
     /// How many bytes of the block the program looked at.
     pub shown_bytes: u32,
     buffer: Box<[u8]>,
@@ -78,6 +82,8 @@ impl Default for Outcome {
             calls: Vec::with_capacity(16),
             stray_byte: None,
             nonzero: None,
+            foreign_byte: None,
+            dirty_byte: None,
             shown_bytes: 0,
             buffer: vec![0; MAX_SHOWN_BYTES as usize].into(),
         }
@@ -106,6 +112,8 @@ impl Outcome {
         self.calls.clear();
         self.stray_byte = None;
         self.nonzero = None;
+        self.foreign_byte = None;
+        self.dirty_byte = None;
         self.shown_bytes = 0;
     }
 }
@@ -147,6 +155,11 @@ pub(super) const fn permits(contract: &BrkHeapContract, kind: OpKind, class: usi
         OpKind::Dealloc | OpKind::Write | OpKind::Verify => class == DONE || class == VACANT,
         OpKind::RawBrk if contract.no_raw_brk => class == SKIPPED,
         OpKind::RawBrk => class == DONE || class == REFUSED,
+        OpKind::VerifyRawBrk if contract.no_raw_brk => class == SKIPPED,
+        OpKind::Fork | OpKind::Exec if contract.no_processes => class == SKIPPED,
+        OpKind::VerifyRawBrk | OpKind::Fork | OpKind::Exec => class == DONE,
+        OpKind::ReallocAligned if contract.no_new_alignment => class == SKIPPED,
+        OpKind::ReallocAligned => class == DONE || class == NULL || class == VACANT,
     }
 }
 
@@ -161,6 +174,12 @@ pub struct View {
     pub program_break: Option<u64>,
     /// The first page between the heap's start and the break that is not mapped.
     pub unmapped_page: Option<u64>,
+    /// Whether what other users of `brk` filled is asked for as well.
+    pub is_full: bool,
+    /// The first page between the break and the stack that is mapped, but for mappings and what the loader mapped.
+    pub mapped_page: Option<u64>,
+    /// The first address at which another user of `brk` no longer finds what it put there.
+    pub foreign_byte: Option<u64>,
     /// The first register that changed over a system call, other than x0. 31 is the stack pointer.
     pub clobbered_register: Option<u8>,
     /// The pages that the kernel holds for mappings.

@@ -23,7 +23,7 @@ crate::numbers! {
     pub const STACK_BYTES: u64 = 0x1_0000;
     /// The first address above the stack.
     pub const STACK_TOP: u64 = 0x3fff_f000;
-    /// The stack's first address: blocks end below it.
+    /// The stack's first address, where a setup names no lower one.
     pub const STACK_LOW: u64 = STACK_TOP - STACK_BYTES;
     /// Where the kernel puts mappings that name no address.
     pub const MMAP_START: u64 = 0x1000_0000;
@@ -58,7 +58,16 @@ pub struct Setup {
     /// Where the compiler keeps the allocator's locals over system calls.
     #[serde(default, skip_serializing_if = "Placement::is_saved")]
     pub placement: Placement,
+    /// Where the stack begins, [`STACK_BYTES`] of it: a multiple of [`PAGE_BYTES`], at least [`FIRST_EXTENT_BYTES`]
+    /// above the heap's start and at most [`STACK_LOW`].
+    #[serde(default, skip_serializing_if = "StackLow::is_usual")]
+    pub stack_low: StackLow,
 }
+
+/// Where the stack begins: blocks end below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
+#[serde(transparent)]
+pub struct StackLow(#[serde(with = "crate::hex")] pub u64);
 
 /// What `brk` answers when it refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
@@ -82,6 +91,8 @@ pub enum Granularity {
     Page,
     /// 64 KiB.
     SixteenPages,
+    /// Nothing: the break stays where it was asked for, as on Linux. Pages are whole all the same.
+    Byte,
 }
 
 /// The order of the byte stores of a copy.
@@ -171,7 +182,20 @@ impl Granularity {
         match self {
             Granularity::Page => PAGE_BYTES,
             Granularity::SixteenPages => 16 * PAGE_BYTES,
+            Granularity::Byte => 1,
         }
+    }
+}
+
+impl Default for StackLow {
+    fn default() -> Self {
+        StackLow(STACK_LOW)
+    }
+}
+
+impl StackLow {
+    fn is_usual(&self) -> bool {
+        *self == StackLow::default()
     }
 }
 
@@ -216,6 +240,7 @@ impl Setup {
             dirty_pages: false,
             copy_order: CopyOrder::UnrolledBy4 { first: 3 },
             placement: Placement::REPORTED,
+            stack_low: StackLow::default(),
         }
     }
 
@@ -235,6 +260,12 @@ impl Setup {
         }
         if let CopyOrder::UnrolledBy4 { first: 4.. } = self.copy_order {
             return Err("the first store of a group of four is at offset 0 to 3");
+        }
+        let StackLow(stack_low) = self.stack_low;
+        if !stack_low.is_multiple_of(PAGE_BYTES)
+            || !(self.heap_start() + FIRST_EXTENT_BYTES..=STACK_LOW).contains(&stack_low)
+        {
+            return Err("stack_low is no page at least 64 KiB above the heap's start and at most 0x3ffef000");
         }
         if self.placement.clashes() {
             return Err("two locals that are needed at the same time share a register");
@@ -256,7 +287,7 @@ impl Setup {
             start + FIRST_EXTENT_BYTES,
             start + frames_bytes,
             frames_bytes,
-            STACK_LOW,
+            self.stack_low.0,
             GUEST_END,
             1 << 47,
             u64::MAX >> 1,

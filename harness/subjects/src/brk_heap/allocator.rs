@@ -48,9 +48,20 @@ impl<D: Deviation> Process<D> {
         if self.words().0 == 0 {
             self.first_use();
         }
-        let (head, end) = self.words();
-        let aligned = D::align_up(head, self.registers.get(Local::Mask))?;
-        let new_head = D::advance(head, aligned, self.registers.get(Local::Size))?;
+        let (head, mut end) = self.words();
+        let (mut aligned, mut new_head) = self.place(head)?;
+        if end < new_head && D::ASKS_FOR_BREAK {
+            let program_break = self.brk(0);
+            if program_break != end {
+                // Another user has moved it: what lies between the end and the break is his.
+                end = program_break;
+                (aligned, new_head) = self.place(end)?;
+                if new_head <= end {
+                    // No byte is asked for, so nothing need be granted there.
+                    self.set_end(end);
+                }
+            }
+        }
         self.registers.set(Local::Head, aligned);
         self.registers.set(Local::NewHead, new_head);
         if end < new_head && !self.expand(end, new_head)? {
@@ -58,6 +69,12 @@ impl<D: Deviation> Process<D> {
         }
         self.set_head(self.registers.get(Local::NewHead));
         Some(self.registers.get(Local::Head))
+    }
+
+    /// A block above the head, and the head after it, for the size and the alignment that are asked for.
+    fn place(&self, head: u64) -> Option<(u64, u64)> {
+        let aligned = D::align_up(head, self.registers.get(Local::Mask))?;
+        Some((aligned, D::advance(head, aligned, self.registers.get(Local::Size))?))
     }
 
     fn first_use(&mut self) {
@@ -72,10 +89,10 @@ impl<D: Deviation> Process<D> {
 
     /// Asks for more pages; whether it has them. `None` if the address space ends before.
     fn expand(&mut self, end: u64, new_head: u64) -> Option<bool> {
-        let needed = (new_head - end).checked_next_multiple_of(PAGE_BYTES)?;
-        let new_end = end.checked_add(needed.max(PAGE_BYTES))?;
+        let new_end = end.checked_add(D::growth(new_head - end)?)?;
         self.registers.set(Local::NewEnd, new_end);
-        self.set_end(D::end_while_asking(end, new_end));
+        let (_, known_end) = self.words();
+        self.set_end(D::end_while_asking(known_end, new_end));
         let result = self.brk(new_end);
         let wanted = self.registers.get(Local::NewEnd);
         let is_granted = D::is_granted(wanted, result);

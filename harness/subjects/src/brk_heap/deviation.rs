@@ -6,7 +6,7 @@
 use super::kernel::Kernel;
 use super::process::Process;
 use super::registers::Registers;
-use memtwin_models::brk_heap::{BrkHeapContract, PAGE_BYTES, Placement, STACK_LOW, Setup, is_error_number};
+use memtwin_models::brk_heap::{BrkHeapContract, PAGE_BYTES, Placement, Setup, is_error_number};
 use memtwin_models::{Contract as _, Health};
 
 /// Where an allocator has its blocks from.
@@ -29,6 +29,9 @@ pub trait Deviation: 'static {
     /// Where blocks come from.
     const BLOCK_ORIGIN: BlockOrigin = BlockOrigin::Brk;
 
+    /// Whether the allocator asks where the break is before it moves it: another user may have moved it.
+    const ASKS_FOR_BREAK: bool = true;
+
     /// Where the compiler keeps the allocator's locals.
     fn placement(setup: &Setup) -> Placement {
         setup.placement
@@ -44,12 +47,22 @@ pub trait Deviation: 'static {
     #[inline]
     fn grant(kernel: &Kernel, argument: u64) -> Option<u64> {
         let to = kernel.settle(argument, argument.checked_next_multiple_of(kernel.granularity)?);
-        (to <= STACK_LOW && kernel.fits_frames(to, 0)).then_some(to)
+        (to <= kernel.stack_low && kernel.fits_frames(to, 0)).then_some(to)
     }
 
     /// Moves the break with the pages below it.
     fn move_break(kernel: &mut Kernel, to: u64) {
         kernel.move_break(to);
+    }
+
+    /// The break of a child, before it has moved it.
+    fn child_break(kernel: &Kernel) -> u64 {
+        kernel.program_break
+    }
+
+    /// The break of a new image. The old one's is given.
+    fn image_break(kernel: &Kernel, _old: u64) -> u64 {
+        kernel.heap_start
     }
 
     /// The pages of a mapping of so many bytes, or `None` for a refusal.
@@ -91,6 +104,11 @@ pub trait Deviation: 'static {
         end
     }
 
+    /// How much the heap grows by where it lacks so much.
+    fn growth(needed: u64) -> Option<u64> {
+        Some(needed.checked_next_multiple_of(PAGE_BYTES)?.max(PAGE_BYTES))
+    }
+
     /// The heap's end when the kernel has granted what was wanted.
     fn end_after(_wanted: u64, result: u64) -> u64 {
         result
@@ -105,6 +123,11 @@ pub trait Deviation: 'static {
     /// Whether a reallocation stays where it is.
     fn stays_in_place(_block: u64, _size: u64, _end: u64) -> bool {
         false
+    }
+
+    /// The alignment of a block that is reallocated to another one.
+    fn realloc_align(_old: u64, new: u64) -> u64 {
+        new
     }
 
     /// How many bytes a reallocation copies.

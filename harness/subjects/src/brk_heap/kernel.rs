@@ -3,8 +3,7 @@
 use crate::pages::{Access, Pages};
 use memtwin_models::Unsupported;
 use memtwin_models::brk_heap::{
-    BSS_START, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, MMAP_START, PAGE_BYTES, Refusal, STACK_BYTES, STACK_LOW,
-    STACK_TOP, Setup,
+    BSS_START, ENOMEM, FIRST_EXTENT_BYTES, GUEST_END, MMAP_START, PAGE_BYTES, Refusal, STACK_BYTES, Setup,
 };
 
 const PAGES: usize = 1 << 18;
@@ -17,10 +16,16 @@ pub(super) const EINVAL: u64 = 22_u64.wrapping_neg();
 pub struct Kernel {
     /// The memory. A page is mapped if it can be read.
     pub(super) pages: Pages,
-    pub(super) heap_start: u64,
-    pub(super) program_break: u64,
-    pub(super) frames: u64,
-    pub(super) granularity: u64,
+    /// The first break.
+    pub heap_start: u64,
+    /// The break.
+    pub program_break: u64,
+    /// The pages that the heap may have.
+    pub frames: u64,
+    /// What the break is rounded up to.
+    pub granularity: u64,
+    /// Where the stack begins.
+    pub stack_low: u64,
     refusal: Refusal,
     dirty_pages: bool,
     /// A bit for each page that may not hold zeros, and their numbers.
@@ -40,6 +45,7 @@ impl Kernel {
             program_break: setup.heap_start(),
             frames: u64::from(setup.frames),
             granularity: setup.granularity.bytes(),
+            stack_low: setup.stack_low.0,
             refusal: setup.refusal,
             dirty_pages: setup.dirty_pages,
             touched: vec![0; PAGES / 64].into(),
@@ -49,7 +55,7 @@ impl Kernel {
             mmapped_pages: 0,
         };
         kernel.map(BSS_START, kernel.heap_start);
-        kernel.map(STACK_LOW, STACK_TOP);
+        kernel.map(kernel.stack_low, kernel.stack_low + STACK_BYTES);
         kernel.load_heap();
         Ok(kernel)
     }
@@ -95,6 +101,14 @@ impl Kernel {
         self.pages.first_unreadable(start, end)
     }
 
+    /// The first mapped page between the break, or the end of what the loader mapped, and the stack, or the place of
+    /// mappings.
+    pub(super) fn first_mapped_above(&self) -> Option<u64> {
+        let loaded = self.heap_start + FIRST_EXTENT_BYTES;
+        let from = self.program_break.next_multiple_of(PAGE_BYTES).max(loaded);
+        self.pages.first_readable(from, self.stack_low.min(MMAP_START))
+    }
+
     /// Maps whole pages.
     pub(super) fn map(&mut self, start: u64, end: u64) {
         self.pages.protect(start, end, Access::ReadWrite);
@@ -130,24 +144,34 @@ impl Kernel {
     }
 
     /// Moves the break and maps or unmaps what that takes.
-    pub(super) fn move_break(&mut self, to: u64) {
+    pub fn move_break(&mut self, to: u64) {
+        self.move_break_unmapping(to, u64::MAX);
+    }
+
+    /// The same, but unmaps no more than so many pages.
+    pub fn move_break_unmapping(&mut self, to: u64, most_pages: u64) {
         let high = self.heap_high;
-        if high < to {
-            self.map(high, to);
-            self.heap_high = to;
+        let mapped_end = to.next_multiple_of(PAGE_BYTES);
+        if high < mapped_end {
+            self.map(high, mapped_end);
+            self.heap_high = mapped_end;
         }
         // What lies above a lower break is gone, and comes back when the break rises over it again.
         if let Some(hole) = self.first_unmapped(self.heap_start, to) {
-            self.map(hole & !(PAGE_BYTES - 1), to);
+            self.map(hole & !(PAGE_BYTES - 1), mapped_end);
         }
         if to < self.program_break {
-            self.unmap(to.max(self.heap_start), self.program_break.min(high));
+            let start = mapped_end.max(self.heap_start);
+            let end = self.program_break.next_multiple_of(PAGE_BYTES).min(high);
+            let most = start.saturating_add(most_pages.saturating_mul(PAGE_BYTES));
+            self.unmap(start, end.min(most).max(start));
         }
         self.program_break = to;
     }
 
     /// The rounded break, but never above the present one for who asks for no more than that.
-    pub(super) fn settle(&self, argument: u64, rounded: u64) -> u64 {
+    #[must_use]
+    pub fn settle(&self, argument: u64, rounded: u64) -> u64 {
         if argument <= self.program_break { rounded.min(self.program_break) } else { rounded }
     }
 
@@ -160,8 +184,9 @@ impl Kernel {
     }
 
     /// The pages that the heap would have with this break.
-    pub(super) fn fits_frames(&self, to: u64, more_pages: u64) -> bool {
-        let pages = to.saturating_sub(self.heap_start) / PAGE_BYTES;
+    #[must_use]
+    pub fn fits_frames(&self, to: u64, more_pages: u64) -> bool {
+        let pages = to.saturating_sub(self.heap_start).div_ceil(PAGE_BYTES);
         pages.saturating_add(self.mmapped_pages).saturating_add(more_pages) <= self.frames
     }
 

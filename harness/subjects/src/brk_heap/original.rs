@@ -22,6 +22,8 @@ impl Deviation for Reported {
                 pages",
     };
 
+    const ASKS_FOR_BREAK: bool = false;
+
     fn return_to_user(registers: &mut Registers, result: u64) {
         clobber_x9(registers, result);
     }

@@ -5,7 +5,7 @@ use super::deviation::Deviation;
 use super::kernel::{EINVAL, Kernel};
 use super::registers::{NUMBER, Registers};
 use memtwin_models::Unsupported;
-use memtwin_models::brk_heap::{BSS_START, CopyOrder, ENOMEM, Setup, SystemCall, SystemCallKind};
+use memtwin_models::brk_heap::{BSS_START, CopyOrder, ENOMEM, STACK_BYTES, Setup, SystemCall, SystemCallKind};
 use std::marker::PhantomData;
 
 /// System call numbers of Linux on this kind of processor (asm-generic/unistd.h).
@@ -32,7 +32,7 @@ pub struct Process<D> {
 
 impl<D: Deviation> Process<D> {
     pub(super) fn new(setup: &Setup) -> Result<Self, Unsupported> {
-        let registers = Registers::new(&D::placement(setup));
+        let registers = Registers::new(&D::placement(setup), setup.stack_low.0 + STACK_BYTES);
         Ok(Process {
             kernel: Kernel::new(setup)?,
             first_registers: registers.clone(),
@@ -49,6 +49,19 @@ impl<D: Deviation> Process<D> {
         self.registers.clone_from(&self.first_registers);
         self.calls.clear();
         self.clobbered_register = None;
+    }
+
+    /// `fork`: nothing is changed but what the kernel gets wrong.
+    pub(super) fn fork(&mut self) {
+        self.kernel.program_break = D::child_break(&self.kernel);
+    }
+
+    /// `exec` of the same program.
+    pub(super) fn exec(&mut self) {
+        let (old, clobbered) = (self.kernel.program_break, self.clobbered_register);
+        self.reset();
+        self.kernel.program_break = D::image_break(&self.kernel, old);
+        self.clobbered_register = clobbered;
     }
 
     pub(super) fn brk(&mut self, argument: u64) -> u64 {
@@ -148,7 +161,7 @@ impl<D: Deviation> Process<D> {
     }
 
     /// The program fills a range, one byte after the other.
-    pub(super) fn fill(&mut self, address: u64, length: u64, byte: u8) {
+    pub fn fill(&mut self, address: u64, length: u64, byte: u8) {
         if let Some(target) = self.kernel.pages.bytes_mut(address, length) {
             target.fill(byte);
             self.kernel.note_touched(address, address + length);

@@ -1,6 +1,6 @@
 //! The register file that the user code is written over, and where its locals live. Does not know what they mean.
 
-use memtwin_models::brk_heap::{Placement, STACK_TOP, Storage};
+use memtwin_models::brk_heap::{Placement, Storage};
 
 /// The number of the system call's register.
 pub(super) const NUMBER: usize = 8;
@@ -27,14 +27,14 @@ pub struct Registers {
 }
 
 impl Registers {
-    pub(super) fn new(placement: &Placement) -> Self {
+    pub(super) fn new(placement: &Placement, sp: u64) -> Self {
         let Placement { size, mask, head, new_head, new_end } = *placement;
         let mut x = [0; 31];
         for (number, register) in (0_u64..).zip(&mut x) {
             // Not one of them looks like an address, a size or a result.
             *register = 0x5eed_0000_0000_0000 + (number << 32);
         }
-        Registers { x, sp: STACK_TOP, frame: [0; 5], places: [size, mask, head, new_head, new_end] }
+        Registers { x, sp, frame: [0; 5], places: [size, mask, head, new_head, new_end] }
     }
 
     #[inline]

@@ -37,6 +37,8 @@ pub struct Program<D: Deviation> {
     top: u64,
     /// The last growth of another user of `brk`, as (break before, break after).
     foreign: Option<(u64, u64)>,
+    /// All that other users have and have filled, in the order of addresses.
+    filled: Vec<(u64, u64)>,
     /// The allocator's words as it left them.
     left_words: (u64, u64),
     changed_words: Option<(u64, u64)>,
@@ -55,6 +57,7 @@ impl<D: Deviation> Subject<BrkHeap> for Program<D> {
             redzone: (0, 0),
             top: 0,
             foreign: None,
+            filled: Vec::with_capacity(64),
             left_words: (0, 0),
             changed_words: None,
         })
@@ -65,9 +68,8 @@ impl<D: Deviation> Subject<BrkHeap> for Program<D> {
             return false;
         }
         self.process.reset();
-        self.slots = [None; SLOTS as usize];
-        (self.redzone, self.top, self.foreign) = ((0, 0), 0, None);
-        (self.left_words, self.changed_words) = ((0, 0), None);
+        self.begin_image();
+        self.changed_words = None;
         true
     }
 
@@ -85,12 +87,25 @@ impl<D: Deviation> Subject<BrkHeap> for Program<D> {
         view.changed_words = self.changed_words;
         view.program_break = Some(kernel.program_break);
         view.unmapped_page = kernel.first_unmapped(kernel.heap_start, kernel.program_break);
+        view.mapped_page = kernel.first_mapped_above();
+        if view.is_full {
+            view.foreign_byte = self.first_foreign_change();
+        }
+        let kernel = &self.process.kernel;
         view.clobbered_register = self.process.clobbered_register;
         view.mmapped_pages = Some(kernel.mmapped_pages);
     }
 }
 
 impl<D: Deviation> Program<D> {
+    /// What a program has when it begins.
+    fn begin_image(&mut self) {
+        self.slots = [None; SLOTS as usize];
+        (self.redzone, self.top, self.foreign) = ((0, 0), 0, None);
+        self.filled.clear();
+        self.left_words = (0, 0);
+    }
+
     fn carry_out(&mut self, op: &Op, seen: &mut Outcome) -> Seen {
         match *op {
             Op::Alloc { slot, size: Size(size), align } => {
@@ -109,10 +124,7 @@ impl<D: Deviation> Program<D> {
             Op::Realloc { slot, size: Size(size) } => {
                 let Some(held) = self.slots[slot.index()] else { return Seen::Vacant };
                 let result = self.realloc(slot, held, size, seen);
-                if let Seen::Block(block) = result {
-                    let kept = held.length.min(size).min(u64::from(MAX_SHOWN_BYTES));
-                    self.process.load(block, seen.show(u32::try_from(kept).unwrap_or(0)));
-                }
+                self.show_kept(result, held.length.min(size), seen);
                 result
             }
             Op::Dealloc { slot } => {
@@ -131,8 +143,50 @@ impl<D: Deviation> Program<D> {
             }
             Op::PushString { slot, seed, length } => self.push(slot, seed, length, Unit::Byte, seen),
             Op::PushVec { slot, seed, length } => self.push(slot, seed, length, Unit::Word, seen),
-            Op::RawBrk { request } => self.raw_brk(request),
+            Op::RawBrk { request } => self.raw_brk(request, seen),
+            Op::VerifyRawBrk if D::CONTRACT.no_raw_brk => Seen::Skipped,
+            Op::VerifyRawBrk => {
+                seen.foreign_byte = self.first_foreign_change();
+                Seen::Done
+            }
+            Op::Fork | Op::Exec if D::CONTRACT.no_processes => Seen::Skipped,
+            Op::Fork => {
+                self.process.fork();
+                Seen::Done
+            }
+            Op::Exec => {
+                self.look_at_words();
+                self.process.exec();
+                self.begin_image();
+                Seen::Done
+            }
+            Op::ReallocAligned { .. } if D::CONTRACT.no_new_alignment => Seen::Skipped,
+            Op::ReallocAligned { slot, size: Size(size), align } => {
+                let Some(held) = self.slots[slot.index()] else { return Seen::Vacant };
+                let asked = D::realloc_align(held.align, align.bytes());
+                self.ask(seen, |process| process.realloc(held.block, held.size, asked, size));
+                let result = self.hold(slot, seen, size, align.bytes(), held.length.min(size));
+                self.show_kept(result, held.length.min(size), seen);
+                result
+            }
         }
+    }
+
+    /// The program looks at the bytes that were to be kept.
+    fn show_kept(&mut self, result: Seen, kept: u64, seen: &mut Outcome) {
+        if let Seen::Block(block) = result {
+            let kept = kept.min(u64::from(MAX_SHOWN_BYTES));
+            self.process.load(block, seen.show(u32::try_from(kept).unwrap_or(0)));
+        }
+    }
+
+    /// Other users look at what they filled, as far as it lies below the break.
+    fn first_foreign_change(&self) -> Option<u64> {
+        let program_break = self.process.kernel.program_break;
+        self.filled.iter().find_map(|(low, high)| {
+            let length = program_break.min(*high).saturating_sub(*low);
+            self.process.first_other_byte(*low, length, FOREIGN).map(|offset| low + offset)
+        })
     }
 
     /// Calls the allocator and looks at what it did besides answering. The answer is in the outcome.
@@ -212,7 +266,7 @@ impl<D: Deviation> Program<D> {
         seen.result
     }
 
-    fn raw_brk(&mut self, request: BrkRequest) -> Seen {
+    fn raw_brk(&mut self, request: BrkRequest, seen: &mut Outcome) -> Seen {
         if D::CONTRACT.no_raw_brk {
             return Seen::Skipped;
         }
@@ -227,16 +281,32 @@ impl<D: Deviation> Program<D> {
             },
             BrkRequest::At(address) => address.0,
         };
+        // What is mapped already is not mapped anew: what the loader mapped, and the rest of the break's page.
+        let fresh = self.process.kernel.first_unmapped(before, argument.min(GUEST_END));
         let result = self.process.brk(argument);
         let asks_only = argument < self.process.kernel.heap_start;
         if !asks_only && (result < argument || GUEST_END < result) {
             return Seen::Refused(result);
         }
+        while let Some((low, high)) = self.filled.last_mut() {
+            *high = result.min(*high);
+            if *low < *high {
+                break;
+            }
+            self.filled.pop();
+        }
         if let BrkRequest::Grow(_) = request
             && before < result
         {
+            if let Some(fresh) = fresh.filter(|fresh| *fresh < result) {
+                let length = (result - fresh).min(u64::from(MAX_SHOWN_BYTES));
+                let dirty = self.process.first_other_byte(fresh, length, 0);
+                seen.dirty_byte = dirty.map(|offset| fresh + offset);
+            }
+            let filled = (result - before).min(u64::from(MAX_SHOWN_BYTES));
             self.foreign = Some((before, result));
-            self.process.fill(before, (result - before).min(u64::from(MAX_SHOWN_BYTES)), FOREIGN);
+            self.process.fill(before, filled, FOREIGN);
+            self.filled.push((before, before + filled));
         }
         Seen::Break(result)
     }
@@ -257,7 +327,9 @@ impl<D: Deviation> Program<D> {
         }
         self.top = self.top.max(end);
         let kernel = &self.process.kernel;
-        let limit = self.top.saturating_add(REDZONE_BYTES);
+        // What others have is nobody else's to fill.
+        let theirs = self.filled.iter().map(|(low, _)| *low).find(|low| self.top <= *low).unwrap_or(u64::MAX);
+        let limit = self.top.saturating_add(REDZONE_BYTES).min(theirs);
         let limit = kernel.first_unmapped(self.top, limit).unwrap_or(limit);
         self.redzone = (self.top, limit);
         self.process.fill(self.top, limit - self.top, POISON);

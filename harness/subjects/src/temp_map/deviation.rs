@@ -7,7 +7,7 @@ use super::kernel::{Failure, Kernel, WINDOW_ENTRY};
 use super::slots::Slots;
 use super::system_calls::is_user_range;
 use memtwin_models::Health;
-use memtwin_models::temp_map::mmu::{COPY_ON_WRITE, FLAGS, PRESENT, WRITABLE};
+use memtwin_models::temp_map::mmu::{COPY_ON_WRITE, FLAGS, PRESENT, PageFault, WRITABLE};
 use memtwin_models::temp_map::{Cpu, PAGE_BYTES, PhysicalAddress, Segment, TempMapContract};
 
 /// Where temporary mappings are entered.
@@ -105,7 +105,7 @@ pub trait Deviation: Sized + 'static {
 
     /// The end of a page that is unmapped, and of its reference to the frame: nobody may have the frame before every
     /// processor has forgotten the page.
-    fn forget_and_release(kernel: &mut Kernel<Self>, address: u32, frame: u32) {
+    fn forget_and_release(kernel: &mut Kernel<Self>, _cpu: Cpu, address: u32, frame: u32) {
         kernel.machine.ipi_invlpg(address);
         kernel.release(frame);
     }
@@ -143,6 +143,26 @@ pub trait Deviation: Sized + 'static {
     /// Makes every processor forget a page whose flags are others now.
     fn after_protect(kernel: &mut Kernel<Self>, _cpu: Cpu, address: u32) {
         kernel.machine.ipi_invlpg(address);
+    }
+
+    /// Whether a fork makes a table in the child for this one of the parent's.
+    fn copies_table(_kernel: &Kernel<Self>, _table: u32) -> bool {
+        true
+    }
+
+    /// Gives back a table of a dying directory, whose pages are given back.
+    fn release_table(kernel: &mut Kernel<Self>, table: u32) {
+        kernel.release(table);
+    }
+
+    /// How many bytes of a new page are cleared.
+    fn cleared_bytes() -> u32 {
+        PAGE_BYTES
+    }
+
+    /// Whether the fault handler looks at this store to a shared page at all.
+    fn looks_at_fault(_fault: PageFault) -> bool {
+        true
     }
 
     /// Whether a store to a shared page with so many references keeps the frame.
@@ -183,6 +203,11 @@ pub trait Deviation: Sized + 'static {
     /// The flags of a page that one more segment lies in.
     fn united_rights(flags: u32, segment: &Segment) -> u32 {
         flags | if segment.writable { WRITABLE } else { 0 }
+    }
+
+    /// How many bytes of a segment come from the file.
+    fn bytes_from_file(segment: &Segment, _file_bytes: u32) -> u32 {
+        segment.file_bytes
     }
 
     /// Where in its last page of file bytes a segment's zeroes begin.

@@ -101,7 +101,8 @@ impl<D: Deviation> Kernel<D> {
             for segment in in_page() {
                 let start = page.max(segment.address.0);
                 let page_end = u64::from(page) + u64::from(PAGE_BYTES);
-                let file_end = u64::from(segment.address.0) + u64::from(segment.file_bytes);
+                let from_file = D::bytes_from_file(segment, u32::try_from(file.len()).unwrap_or(u32::MAX));
+                let file_end = u64::from(segment.address.0) + u64::from(from_file);
                 let copied = u32::try_from(file_end.min(page_end).saturating_sub(start.into())).unwrap_or(0);
                 let offset = (segment.offset + (start - segment.address.0)) as usize;
                 let bytes = if copied == 0 { &[] } else { &file[offset..offset + copied as usize] };

@@ -41,12 +41,16 @@ impl From<PageFault> for Failure {
 /// The kernel on its machine.
 #[derive(Debug)]
 pub struct Kernel<D: Deviation> {
-    pub(super) machine: Machine,
-    pub(super) frames: Frames,
-    pub(super) slots: Slots,
+    /// The hardware.
+    pub machine: Machine,
+    /// The frame allocator.
+    pub frames: Frames,
+    /// The slots of the window.
+    pub slots: Slots,
     /// For each processor the directory that the kernel believes in force.
     current: [u32; CPUS as usize],
-    pub(super) kernel_directory: u32,
+    /// The frame of the kernel's own directory.
+    pub kernel_directory: u32,
     /// The table of the window that all directories share.
     pub(super) window: u32,
     deviation: PhantomData<fn() -> D>,
@@ -87,8 +91,8 @@ impl<D: Deviation> Kernel<D> {
         for cpu in (0..CPUS).map(Cpu::new_folded) {
             self.switch(cpu, directory);
         }
-        for _ in 0..setup.taken_slots {
-            self.alloc_temp_slot();
+        for slot in 0..setup.taken_slots {
+            self.slots.hand_out(slot.into());
         }
         Some(())
     }
@@ -102,7 +106,8 @@ impl<D: Deviation> Kernel<D> {
     }
 
     /// The directory that the kernel believes in force.
-    pub(super) fn current(&self, cpu: Cpu) -> u32 {
+    #[must_use]
+    pub fn current(&self, cpu: Cpu) -> u32 {
         self.current[cpu.index()]
     }
 
@@ -163,24 +168,27 @@ impl<D: Deviation> Kernel<D> {
                     self.release(entry >> 12);
                 }
             }
-            self.release(table >> 12);
+            D::release_table(self, table >> 12);
         }
     }
 
     /// The table that holds the entry of an address.
-    pub(super) fn table_of(&self, directory: u32, address: u32) -> Option<u32> {
+    #[must_use]
+    pub fn table_of(&self, directory: u32, address: u32) -> Option<u32> {
         let entry = self.machine.entry(directory, address >> 22);
         (entry & PRESENT != 0).then_some(entry >> 12)
     }
 
     /// The table's entry of an address; 0 where there is no table.
     #[inline]
-    pub(super) fn entry_of(&self, directory: u32, address: u32) -> u32 {
+    #[must_use]
+    pub fn entry_of(&self, directory: u32, address: u32) -> u32 {
         let table = self.table_of(directory, address);
         table.map_or(0, |table| self.machine.entry(table, (address >> 12) % ENTRIES))
     }
 
-    pub(super) fn set_entry_of(&mut self, directory: u32, address: u32, entry: u32) {
+    /// Writes the table's entry of an address, if there is a table.
+    pub fn set_entry_of(&mut self, directory: u32, address: u32, entry: u32) {
         if let Some(table) = self.table_of(directory, address) {
             self.machine.set_entry(table, (address >> 12) % ENTRIES, entry);
         }
@@ -198,7 +206,7 @@ impl<D: Deviation> Kernel<D> {
     }
 
     /// Takes back a table that was made for nothing.
-    pub(super) fn unmake_table(&mut self, directory: u32, address: u32) {
+    pub fn unmake_table(&mut self, directory: u32, address: u32) {
         if let Some(table) = self.table_of(directory, address) {
             self.machine.set_entry(directory, address >> 22, 0);
             self.release(table);
@@ -230,7 +238,9 @@ impl<D: Deviation> Kernel<D> {
     /// `map_page` of a new, clear frame.
     pub(super) fn map_new(&mut self, cpu: Cpu, address: u32, flags: u32) -> Result<(), Failure> {
         self.check_page(cpu, address)?;
-        self.map_filled(cpu, address, flags, &mut |kernel, window| Ok(kernel.machine.clear(cpu, window, PAGE_BYTES)?))
+        self.map_filled(cpu, address, flags, &mut |kernel, window| {
+            Ok(kernel.machine.clear(cpu, window, D::cleared_bytes())?)
+        })
     }
 
     /// Maps a new frame that is filled through the window first. Leaves nothing behind when it fails.
@@ -284,7 +294,7 @@ impl<D: Deviation> Kernel<D> {
     /// `unmap_page`.
     pub(super) fn unmap(&mut self, cpu: Cpu, address: u32) -> Result<(), Failure> {
         let frame = self.take_page(cpu, address)?;
-        D::forget_and_release(self, address, frame);
+        D::forget_and_release(self, cpu, address, frame);
         Ok(())
     }
 

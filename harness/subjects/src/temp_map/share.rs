@@ -12,7 +12,8 @@ impl<D: Deviation> Kernel<D> {
         let child = self.create()?;
         // All frames first: after the first shared page nothing may fail.
         for index in 0..KERNEL_ENTRY {
-            if self.machine.entry(parent, index) & PRESENT == 0 {
+            let table = self.machine.entry(parent, index);
+            if table & PRESENT == 0 || !D::copies_table(self, table >> 12) {
                 continue;
             }
             if let Err(failure) = self.make_table(child, index << 22) {
@@ -49,7 +50,7 @@ impl<D: Deviation> Kernel<D> {
         let entry = self.entry_of(directory, fault.address);
         let is_store = fault.code & PageFault::STORE != 0;
         let may = fault.code & PageFault::USER == 0 || entry & USER != 0;
-        if KERNEL_HALF <= fault.address || entry & PRESENT == 0 || !is_store || !may {
+        if KERNEL_HALF <= fault.address || entry & PRESENT == 0 || !is_store || !may || !D::looks_at_fault(fault) {
             return Ok(false);
         }
         if entry & WRITABLE != 0 {

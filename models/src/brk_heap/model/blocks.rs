@@ -173,10 +173,10 @@ impl Blocks {
         block
     }
 
-    pub(super) fn resize(&mut self, slot: Slot, address: u64, size: u64) -> Option<&Block> {
+    pub(super) fn resize(&mut self, slot: Slot, address: u64, size: u64, align: u64) -> Option<&Block> {
         let block = self.get_mut(slot)?;
         block.truncate(size);
-        (block.address, block.size) = (address, size);
+        (block.address, block.size, block.align) = (address, size, align);
         Some(block)
     }
 

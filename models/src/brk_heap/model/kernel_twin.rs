@@ -1,7 +1,7 @@
 //! A twin of the kernel's books: the break, the frames, the pages mapped. Does not know a page's contents.
 
 use super::super::outcome::{SystemCall, SystemCallKind, is_error_number};
-use super::super::setup::{ENOMEM, PAGE_BYTES, Refusal, STACK_LOW, Setup};
+use super::super::setup::{ENOMEM, PAGE_BYTES, Refusal, Setup};
 
 /// How a system call was answered, by the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub(super) struct KernelTwin {
     program_break: u64,
     frames: u64,
     granularity: u64,
+    stack_low: u64,
     refusal: Refusal,
     mmapped_pages: u64,
 }
@@ -33,6 +34,7 @@ impl KernelTwin {
             program_break: setup.heap_start(),
             frames: u64::from(setup.frames),
             granularity: setup.granularity.bytes(),
+            stack_low: setup.stack_low.0,
             refusal: setup.refusal,
             mmapped_pages: 0,
         }
@@ -50,10 +52,10 @@ impl KernelTwin {
     pub(super) fn grantable(&self, argument: u64) -> Option<u64> {
         let rounded = argument.checked_next_multiple_of(self.granularity)?;
         let end = if argument <= self.program_break { rounded.min(self.program_break) } else { rounded };
-        if STACK_LOW < end {
+        if self.stack_low < end {
             return None;
         }
-        let pages = (end.checked_sub(self.start)?) / PAGE_BYTES + self.mmapped_pages;
+        let pages = (end.checked_sub(self.start)?).div_ceil(PAGE_BYTES) + self.mmapped_pages;
         (pages <= self.frames).then_some(end)
     }
 
@@ -97,7 +99,7 @@ impl KernelTwin {
 
     fn mmap(&mut self, call: &SystemCall) -> Answered {
         let pages = call.argument.div_ceil(PAGE_BYTES);
-        let heap_pages = (self.program_break - self.start) / PAGE_BYTES;
+        let heap_pages = (self.program_break - self.start).div_ceil(PAGE_BYTES);
         let grants =
             pages != 0 && heap_pages.checked_add(self.mmapped_pages + pages).is_some_and(|all| all <= self.frames);
         match (grants, is_error_number(call.result)) {

@@ -17,14 +17,19 @@ pub(super) fn picture(model: &BrkHeapModel, op: Option<&Op>) -> Picture {
 pub(super) fn byte_rows(model: &BrkHeapModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
     let size = match *op {
         Op::Verify { .. } => (seen.result == Seen::Done).then_some(u64::MAX)?,
-        Op::Realloc { size, .. } => matches!(seen.result, Seen::Block(_)).then_some(size.0)?,
+        Op::Realloc { size, .. } | Op::ReallocAligned { size, .. } => {
+            matches!(seen.result, Seen::Block(_)).then_some(size.0)?
+        }
         Op::Alloc { .. }
         | Op::AllocZeroed { .. }
         | Op::Dealloc { .. }
         | Op::Write { .. }
         | Op::PushString { .. }
         | Op::PushVec { .. }
-        | Op::RawBrk { .. } => return None,
+        | Op::RawBrk { .. }
+        | Op::VerifyRawBrk
+        | Op::Fork
+        | Op::Exec => return None,
     };
     let block = model.blocks.get(op.slot()?)?;
     let mut allowed = block.known_bytes(u64::from(MAX_SHOWN_BYTES).min(size));
@@ -100,7 +105,7 @@ fn slots(model: &BrkHeapModel, op: Option<&Op>) -> Panel {
 }
 
 fn kernel(model: &BrkHeapModel) -> Panel {
-    let frames = (model.kernel.program_break() - model.kernel.heap_start()) / PAGE_BYTES;
+    let frames = (model.kernel.program_break() - model.kernel.heap_start()).div_ceil(PAGE_BYTES);
     let rows = [
         ("break", format!("{:#x}", model.kernel.program_break())),
         ("pages below the break", format!("{frames}, of {} frames", model.setup.frames)),

@@ -10,16 +10,7 @@ pub(super) fn allowed(model: &BrkHeapModel, op: &Op) -> String {
     match *op {
         Op::Alloc { size, align, .. } => memory(model, size.0, align.bytes(), ""),
         Op::AllocZeroed { size, align, .. } => memory(model, size.0, align.bytes(), ", every byte of it zero"),
-        Op::Realloc { slot, size } => held(model, slot, |model, address| {
-            let align = model.blocks.get(slot).map_or(1, |block| block.align);
-            let kept = model.blocks.get(slot).map_or(0, |block| block.known().min(size.0));
-            memory(
-                model,
-                size.0,
-                align,
-                &format!(", beginning with the {kept} known bytes of the block at {address:#x}"),
-            )
-        }),
+        Op::Realloc { slot, size } => realloc(model, slot, size.0, None),
         Op::Dealloc { slot } => held(model, slot, |_, address| format!("done: the block at {address:#x} is free")),
         Op::Write { slot, .. } => held(model, slot, |_, address| format!("done: the block at {address:#x} holds it")),
         Op::Verify { slot } => held(model, slot, |model, address| {
@@ -29,7 +20,21 @@ pub(super) fn allowed(model: &BrkHeapModel, op: &Op) -> String {
         Op::PushString { slot, length, .. } => push(model, slot, length, Unit::Byte),
         Op::PushVec { slot, length, .. } => push(model, slot, length, Unit::Word),
         Op::RawBrk { request } => raw_brk(model, request),
+        Op::VerifyRawBrk => "done: all that another user of brk has is as it left it".to_owned(),
+        Op::Fork => format!("done: the child's break is its parent's, {:#x}", model.kernel.program_break()),
+        Op::Exec => format!("done: the new image's break is its own, {:#x}", model.kernel.heap_start()),
+        Op::ReallocAligned { slot, size, align } => realloc(model, slot, size.0, Some(align.bytes())),
     }
+}
+
+fn realloc(model: &BrkHeapModel, slot: Slot, size: u64, align: Option<u64>) -> String {
+    held(model, slot, |model, address| {
+        let block = model.blocks.get(slot);
+        let align = align.or(block.map(|block| block.align)).unwrap_or(1);
+        let kept = block.map_or(0, |block| block.known().min(size));
+        let more = format!(", beginning with the {kept} known bytes of the block at {address:#x}");
+        memory(model, size, align, &more)
+    })
 }
 
 fn held(model: &BrkHeapModel, slot: Slot, words: impl Fn(&BrkHeapModel, u64) -> String) -> String {

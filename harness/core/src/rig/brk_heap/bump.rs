@@ -1,9 +1,7 @@
 //! Where a right bump allocator would put the blocks of a trace: what explanations measure distances from. Does not
 //! judge: a right subject may put them elsewhere.
 
-use memtwin_models::brk_heap::{
-    BrkRequest, FIRST_EXTENT_BYTES, Op, PAGE_BYTES, SLOTS, STACK_LOW, Setup, Size, Slot, Unit,
-};
+use memtwin_models::brk_heap::{BrkRequest, FIRST_EXTENT_BYTES, Op, PAGE_BYTES, SLOTS, Setup, Size, Slot, Unit};
 
 /// A block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +18,10 @@ pub(super) struct Placed {
 pub(super) struct Bump {
     pub(super) blocks: Vec<Placed>,
     pub(super) program_break: u64,
+    start: u64,
     head: u64,
+    /// The end of what the heap has, the break or below it.
+    end: u64,
     limit: u64,
     granularity: u64,
 }
@@ -31,8 +32,10 @@ impl Bump {
         let mut bump = Bump {
             blocks: Vec::with_capacity(SLOTS.into()),
             program_break: start,
+            start,
             head: start,
-            limit: (start + u64::from(setup.frames) * PAGE_BYTES).min(STACK_LOW),
+            end: start,
+            limit: (start + u64::from(setup.frames) * PAGE_BYTES).min(setup.stack_low.0),
             granularity: setup.granularity.bytes(),
         };
         for op in ops {
@@ -63,7 +66,19 @@ impl Bump {
             Op::RawBrk { request: BrkRequest::Grow(bytes) } => {
                 self.grow_to(self.program_break.saturating_add(u64::from(bytes)));
             }
+            Op::ReallocAligned { slot, size: Size(size), align } => {
+                if let Some(placed) = self.blocks.iter_mut().find(|placed| placed.slot == slot.index()) {
+                    placed.align = align.bytes();
+                }
+                self.resize(slot, size);
+            }
+            Op::Exec => {
+                self.blocks.clear();
+                (self.program_break, self.head, self.end) = (self.start, self.start, self.start);
+            }
             Op::Verify { .. }
+            | Op::VerifyRawBrk
+            | Op::Fork
             | Op::RawBrk { request: BrkRequest::Query | BrkRequest::GiveBack | BrkRequest::At(_) } => {}
         }
     }
@@ -79,14 +94,24 @@ impl Bump {
     }
 
     fn place(&mut self, slot: Slot, size: u64, align: u64, length: u64) {
-        if self.blocks.is_empty() && self.program_break == self.head {
+        if self.end == self.start {
+            self.head = self.program_break;
             self.grow_to(self.head + FIRST_EXTENT_BYTES);
+            self.end = self.program_break;
         }
-        let address = self.head.checked_next_multiple_of(align);
-        let Some((address, end)) = address.and_then(|address| Some((address, address.checked_add(size)?))) else {
-            return;
+        let above = |head: u64| {
+            let address = head.checked_next_multiple_of(align)?;
+            Some((address, address.checked_add(size)?))
         };
-        if end <= self.program_break || self.grow_to(end) {
+        let Some((mut address, mut end)) = above(self.head) else { return };
+        let is_growth = self.end < end;
+        if is_growth && self.end != self.program_break {
+            // Another user has what lies between.
+            let Some(place) = above(self.program_break) else { return };
+            (address, end) = place;
+        }
+        if !is_growth || self.grow_to(end) {
+            self.end = if is_growth { self.program_break } else { self.end };
             self.head = end;
             self.blocks.push(Placed { slot: slot.index(), address, size, align, length });
         }

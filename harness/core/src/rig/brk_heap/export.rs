@@ -28,6 +28,8 @@ fn call(op: &Op) -> Call {
         Op::Verify { .. } => Call::Verify { slot },
         Op::PushString { seed, length, .. } => push(seed, length, Unit::Byte),
         Op::PushVec { seed, length, .. } => push(seed, length, Unit::Word),
-        Op::RawBrk { .. } => Call::None { why: "another user of brk is no call of the allocator" },
+        Op::RawBrk { .. } | Op::VerifyRawBrk => Call::None { why: "another user of brk is no call of the allocator" },
+        Op::Fork | Op::Exec => Call::None { why: "fork and exec are no calls of the allocator" },
+        Op::ReallocAligned { .. } => Call::None { why: "a GlobalAlloc keeps the alignment of a block" },
     }
 }

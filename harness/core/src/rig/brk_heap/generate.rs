@@ -5,13 +5,14 @@ use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::brk_heap::{
-    Alignment, BrkHeap, BrkHeapContract, BrkRequest, CopyOrder, EDGES, Granularity, GuestAddress, MAX_BSS_BYTES,
-    MIN_BSS_BYTES, Op, OpKind, Placement, Refusal, Setup, Size, Slot, Storage,
+    Alignment, BrkHeap, BrkHeapContract, BrkRequest, CopyOrder, EDGES, FIRST_EXTENT_BYTES, Granularity, GuestAddress,
+    MAX_BSS_BYTES, MAX_FRAMES, MAX_SHOWN_BYTES, MIN_BSS_BYTES, Op, OpKind, PAGE_BYTES, Placement, Refusal, SLOTS,
+    STACK_LOW, Setup, Size, Slot, StackLow, Storage,
 };
 use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
-const WEIGHTS: [u32; OpKind::ALL.len()] = [40, 16, 32, 20, 40, 32, 32, 16, 8];
+const WEIGHTS: [u32; OpKind::ALL.len()] = [40, 16, 32, 20, 40, 32, 32, 16, 8, 8, 6, 3, 16];
 
 /// The generator.
 #[derive(Debug)]
@@ -25,6 +26,10 @@ pub struct BrkHeapGenerator {
     wild_one_in: u32,
     /// How many slots the trace uses.
     slots: u32,
+    /// The slot of the op before.
+    last_slot: Slot,
+    /// Whether ops that came later than version 1 are drawn.
+    has_later: bool,
 }
 
 impl Generator<BrkHeap> for BrkHeapGenerator {
@@ -33,11 +38,14 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
         sentences: &[
             (&["setup"], SETUP),
             (&["trace"], Self::SWARM),
-            (&["slot"], "Any of the first 2, 4, 8 or 16, as many as the trace uses."),
+            (
+                &["slot"],
+                "Any of the first 2, 4, 8 or 16, as many as the trace uses; in one op of four that of the op before.",
+            ),
             (&["size"], Self::SIZE),
             (&["align"], ALIGNMENT),
             (&["seed"], "Below 1,024."),
-            (&["write"], "One `length` in 16 is 65,535, the others are at most the trace's largest ordinary size."),
+            (&["write"], "One `length` in 16 is 65,536, the others are at most the trace's largest ordinary size."),
             (&["push_string", "push_vec"], "`length` is below 256, halved 0 to 7 times."),
             (&["request"], Self::REQUEST),
         ],
@@ -50,7 +58,9 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
             kinds: WeightedTable::of(OpKind::Alloc),
             size_bits: 8,
             wild_one_in: 64,
-            slots: 16,
+            slots: SLOTS.into(),
+            last_slot: Slot::new_folded(0),
+            has_later: false,
         }
     }
 
@@ -62,12 +72,18 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
         self.begin_trace(setup, random);
     }
 
+    fn draws_later(&self) -> bool {
+        self.has_later
+    }
+
     #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
     fn op(&mut self, random: &mut Random) -> Op {
         // One draw serves the kind, the slot, the seed and a length.
         let bits = random.bits();
         let kind = self.kinds.at(bits.to_le_bytes()[0]);
-        let slot = Slot::new_folded((bits >> 8) as u8 % self.slots as u8);
+        let any_slot = Slot::new_folded((bits >> 8) as u8 % self.slots as u8);
+        let slot = if bits >> 56 & 3 == 0 { self.last_slot } else { any_slot };
+        self.last_slot = slot;
         let seed = (bits >> 16) as u16 & 0x3ff;
         let short = (bits >> 32) as u8;
         match kind {
@@ -76,13 +92,20 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
             OpKind::Realloc => Op::Realloc { slot, size: self.size(random) },
             OpKind::Dealloc => Op::Dealloc { slot },
             OpKind::Write => {
-                let length = if short < 16 { 0xffff } else { (bits >> 40) as u32 & ((1 << self.size_bits) - 1) };
+                let length =
+                    if short < 16 { MAX_SHOWN_BYTES } else { (bits >> 40) as u32 & ((1 << self.size_bits) - 1) };
                 Op::Write { slot, seed, length }
             }
             OpKind::Verify => Op::Verify { slot },
             OpKind::PushString => Op::PushString { slot, seed, length: short >> (bits >> 61) },
             OpKind::PushVec => Op::PushVec { slot, seed, length: short >> (bits >> 61) },
             OpKind::RawBrk => Op::RawBrk { request: self.request(random) },
+            OpKind::VerifyRawBrk => Op::VerifyRawBrk,
+            OpKind::Fork => Op::Fork,
+            OpKind::Exec => Op::Exec,
+            OpKind::ReallocAligned => {
+                Op::ReallocAligned { slot, size: self.size(random), align: draw_alignment(random) }
+            }
         }
     }
 }
@@ -90,19 +113,31 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
 impl BrkHeapGenerator {
     /// Each kind's weight is multiplied by 0, 1, 1, 2 or 4, drawn for each trace, so that a trace leaves some kinds out
     /// and favours others; but some kind allocates. Without the other user of `brk` nothing is asked of it. Ordinary
-    /// sizes of a trace have up to 5, 6, 8, 8, 10, 12 or 15 bits.
+    /// sizes of a trace have up to 5, 6, 8, 8, 10, 12 or 15 bits. Processes, new alignments and another user's look are in
+    /// one trace of two.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.edges = setup.edges();
         self.size_bits = random.choose(&[5, 6, 8, 8, 10, 12, 15]);
         self.wild_one_in = random.choose(&[8, 24, 64, 256]);
-        self.slots = random.choose(&[2, 4, 8, 16]);
+        self.slots = random.choose(&[2, 4, 8, SLOTS.into()]);
         let mut weights = WEIGHTS;
         for weight in &mut weights {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
         }
+        self.has_later = random.one_in(2);
+        let mut leave_out = |kinds: &[OpKind]| kinds.iter().for_each(|kind| weights[*kind as usize] = 0);
         if self.contract.no_raw_brk {
-            weights[OpKind::RawBrk as usize] = 0;
+            leave_out(&[OpKind::RawBrk, OpKind::VerifyRawBrk]);
+        }
+        if self.contract.no_processes || !self.has_later {
+            leave_out(&[OpKind::Fork, OpKind::Exec]);
+        }
+        if self.contract.no_new_alignment || !self.has_later {
+            leave_out(&[OpKind::ReallocAligned]);
+        }
+        if !self.has_later {
+            leave_out(&[OpKind::VerifyRawBrk]);
         }
         // Without blocks there is nothing to see.
         if weights[OpKind::Alloc as usize] + weights[OpKind::AllocZeroed as usize] == 0 {
@@ -123,7 +158,7 @@ impl BrkHeapGenerator {
     }
 
     /// Of the other user's calls one in 8 asks, three grow (one by up to 96 KiB, one by what lies round a page or 64
-    /// KiB or by nothing, one by any number), two give back, and two name a break: the first page or round an edge
+    /// KiB or by nothing, one by any number, mostly one that the frames suffice for), two give back, and two name a break: the first page or round an edge
     /// beyond the heap. One in 4,096 of these names an address in the heap, from where on the contract says nothing.
     #[told(REQUEST)]
     fn request(&self, random: &mut Random) -> BrkRequest {
@@ -132,6 +167,8 @@ impl BrkHeapGenerator {
             1 => BrkRequest::Grow(random.below(0x1_8000)),
             // Round the borders that the kernel rounds to, and nothing at all.
             2 => BrkRequest::Grow(random.choose(&[0, 0, 1, 0xfff, 0x1000, 0x1001, 0xffff, 0x1_0000, 0x1_0001])),
+            // As much as there may be: many pages, and many to be given back.
+            3 if random.one_in(2) => BrkRequest::Grow(random.below(u32::try_from(self.edges[6]).unwrap_or(u32::MAX))),
             3 => BrkRequest::Grow(u32::try_from(random.magnitude(32)).unwrap_or(u32::MAX)),
             4 | 5 => BrkRequest::GiveBack,
             _ if random.one_in(4096) => BrkRequest::At(GuestAddress(self.edges[3] + random.magnitude(17))),
@@ -164,7 +201,10 @@ fn draw_placement(random: &mut Random) -> Placement {
         0 => Storage::X(9),
         1 => Storage::X(10),
         2 => Storage::X(11),
-        3 => Storage::X(19 + random.below(10).to_le_bytes()[0]),
+        3 => {
+            let (first, last) = (*Storage::REGISTERS.start(), *Storage::REGISTERS.end());
+            Storage::X(first + random.below(u32::from(last - first) + 1).to_le_bytes()[0])
+        }
         _ => Storage::Saved,
     };
     let placement = Placement { size: place(), mask: place(), head: place(), new_head: place(), new_end: place() };
@@ -172,10 +212,11 @@ fn draw_placement(random: &mut Random) -> Placement {
 }
 
 /// Half of the programs have the smallest .bss, a quarter a page more, the others any. In six setups of sixteen the
-/// heap may have 16 to 32 pages, in four 48 to 256, in two 1 to 16, in two 16 to 31, in one 1 to 512, in one 2,048.
-/// Each answer of a refusal is as likely as another; a break in three is rounded up to 64 KiB; half of the kernels
+/// heap may have 16 to 32 pages, in four 48 to 256, in two 1 to 16, in two 16 to 31, in one 1 to 512, in one 2,048 or 4,096.
+/// Each answer of a refusal is as likely as another; a break in four is rounded up to 64 KiB, and one stays as it is; half of the kernels
 /// hand out dirty pages. Two copies in three are unrolled. A quarter of the programs keep all locals on the stack, a
-/// quarter where the reported build has them, the others some on the stack and some in x9, x10, x11 or x19 to x28.
+/// quarter where the reported build has them, the others some on the stack and some in x9, x10, x11 or any of x9 to x28. The
+/// stack begins up to 80 pages above the lowest place that it may have in one program of four.
 #[told(SETUP)]
 fn draw_setup(random: &mut Random) -> Setup {
     let bss_bytes = match random.below(4) {
@@ -189,7 +230,7 @@ fn draw_setup(random: &mut Random) -> Setup {
         4..=9 => random.choose(&[16, 17, 18, 20, 24, 32]),
         10..=13 => random.choose(&[48, 64, 128, 256]),
         14 => 1 + random.below(512),
-        _ => 2048,
+        _ => random.choose(&[2048, MAX_FRAMES]),
     };
     let copy_order = match random.below(6) {
         first @ 0..=3 => CopyOrder::UnrolledBy4 { first: first.to_le_bytes()[0] },
@@ -200,13 +241,21 @@ fn draw_setup(random: &mut Random) -> Setup {
         1 => Placement::REPORTED,
         _ => draw_placement(random),
     };
+    let lowest = Setup { bss_bytes, ..Setup::reported(0) }.heap_start() + FIRST_EXTENT_BYTES;
+    let stack_low = if random.one_in(4) { lowest + PAGE_BYTES * u64::from(random.below(81)) } else { STACK_LOW };
     Setup {
         bss_bytes,
         frames,
         refusal: random.choose(&[Refusal::CurrentBreak, Refusal::Zero, Refusal::Enomem]),
-        granularity: random.choose(&[Granularity::Page, Granularity::Page, Granularity::SixteenPages]),
+        granularity: random.choose(&[
+            Granularity::Page,
+            Granularity::Page,
+            Granularity::SixteenPages,
+            Granularity::Byte,
+        ]),
         dirty_pages: random.one_in(2),
         copy_order,
         placement,
+        stack_low: StackLow(stack_low),
     }
 }

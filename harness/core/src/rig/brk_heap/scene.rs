@@ -23,6 +23,8 @@ impl Explain for BrkHeap {
                     marks.extend([(head, "head".to_owned()), (end, "end".to_owned())]);
                 }
                 marks.extend(view.program_break.map(|address| (address, "break".to_owned())));
+                marks.extend(view.mapped_page.map(|address| (address, "◄ mapped".to_owned())));
+                marks.extend(view.foreign_byte.map(|address| (address, "◄ another user's".to_owned())));
                 marks.extend(view.unmapped_page.map(|address| (address, "◄ not mapped".to_owned())));
             }
             None => {
@@ -30,7 +32,7 @@ impl Explain for BrkHeap {
                 if let Seen::Block(address) = scene.seen.result {
                     marks.push((address, "◄ the block that was given".to_owned()));
                 }
-                let is_address = [&laws::INSIDE, &laws::ALIGNED, &laws::DISJOINT, &laws::REDZONE];
+                let is_address = [&laws::INSIDE, &laws::ALIGNED, &laws::DISJOINT, &laws::REDZONE, &laws::NEIGHBOUR];
                 if is_address.iter().any(|law| law.name == scene.divergence.law) {
                     marks.extend(scene.divergence.place.map(|address| (address, "◄ here".to_owned())));
                 }
@@ -66,6 +68,12 @@ impl Explain for BrkHeap {
             format!("the block at {place:#x} ends beyond the heap's end {end:#x}")
         } else if law == laws::MAPPED.name {
             format!("the page at {place:#x}, below the break {program_break:#x}, is not mapped")
+        } else if law == laws::UNMAPPED.name {
+            format!("the page at {place:#x}, above the break {program_break:#x}, is mapped")
+        } else if law == laws::NEIGHBOUR.name {
+            format!("what another user of brk put at {place:#x} has changed")
+        } else if law == laws::BRK.name {
+            format!("the break is at {program_break:#x}, and nobody moved it there")
         } else {
             format!("pages that are mapped for blocks, by the kernel: {}", view.mmapped_pages.unwrap_or(0))
         }

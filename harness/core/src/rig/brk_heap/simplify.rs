@@ -3,7 +3,8 @@
 
 use crate::rig::Simplify;
 use memtwin_models::brk_heap::{
-    BrkHeap, CopyOrder, Granularity, MIN_BSS_BYTES, Op, Placement, Refusal, Setup, Slot, Storage,
+    BrkHeap, CopyOrder, FIRST_EXTENT_BYTES, Granularity, MIN_BSS_BYTES, Op, Placement, Refusal, Setup, Slot, StackLow,
+    Storage,
 };
 use memtwin_models::operand::Simpler as _;
 
@@ -19,10 +20,15 @@ impl Simplify for BrkHeap {
             }
         };
         let reported = Setup::reported(0);
+        let moved = |bss_bytes| {
+            let stack_low =
+                setup.stack_low.0.max(Setup { bss_bytes, ..setup.clone() }.heap_start() + FIRST_EXTENT_BYTES);
+            Setup { bss_bytes, stack_low: StackLow(stack_low), ..setup.clone() }
+        };
         // The reported way to copy is kept where it is: it is what the report's addresses come from.
         let is_plain_order =
             matches!(setup.copy_order, CopyOrder::Ascending) || setup.copy_order == reported.copy_order;
-        add(setup.bss_bytes != MIN_BSS_BYTES, Setup { bss_bytes: MIN_BSS_BYTES, ..setup.clone() });
+        add(setup.bss_bytes != MIN_BSS_BYTES, moved(MIN_BSS_BYTES));
         add(setup.placement != Placement::default(), Setup { placement: Placement::default(), ..setup.clone() });
         for placement in plainer_placements(&setup.placement) {
             add(true, Setup { placement, ..setup.clone() });
@@ -30,6 +36,7 @@ impl Simplify for BrkHeap {
         add(!is_plain_order, Setup { copy_order: CopyOrder::Ascending, ..setup.clone() });
         add(setup.refusal != Refusal::CurrentBreak, Setup { refusal: Refusal::CurrentBreak, ..setup.clone() });
         add(setup.granularity != Granularity::Page, Setup { granularity: Granularity::Page, ..setup.clone() });
+        add(setup.stack_low != StackLow::default(), Setup { stack_low: StackLow::default(), ..setup.clone() });
         add(setup.dirty_pages, Setup { dirty_pages: false, ..setup.clone() });
         let rank = PLAIN_FRAMES.iter().position(|&plain| plain == setup.frames).unwrap_or(PLAIN_FRAMES.len());
         for &frames in &PLAIN_FRAMES[..rank] {

@@ -4,7 +4,7 @@
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::brk_heap::{
     Alignment, BSS_START, BrkHeap, BrkRequest, CopyOrder, FIRST_EXTENT_BYTES, Granularity, GuestAddress, Op, Placement,
-    Refusal, Setup, Size, Slot, Storage,
+    Refusal, Setup, Size, Slot, StackLow, Storage,
 };
 
 impl SmallWorld for BrkHeap {
@@ -17,6 +17,7 @@ impl SmallWorld for BrkHeap {
             dirty_pages: false,
             copy_order: CopyOrder::Ascending,
             placement: Placement::default(),
+            stack_low: StackLow::default(),
         };
         let tight = Setup {
             bss_bytes: 16,
@@ -31,9 +32,15 @@ impl SmallWorld for BrkHeap {
                 head: Storage::X(20),
                 ..Placement::default()
             },
+            stack_low: StackLow::default(),
+        };
+        let bytewise = Setup {
+            granularity: Granularity::Byte,
+            stack_low: StackLow(roomy.heap_start() + FIRST_EXTENT_BYTES + 0x2000),
+            ..roomy.clone()
         };
         let start = |setup| Start { setup, opening: Vec::new() };
-        Small { starts: [roomy, tight].map(start).into(), ops: ops() }
+        Small { starts: [roomy, tight, bytewise].map(start).into(), ops: ops() }
     }
 }
 
@@ -62,6 +69,7 @@ fn ops() -> Vec<Op> {
         realloc(a, 8),
         realloc(b, FIRST_EXTENT_BYTES + 8),
         realloc(b, u64::MAX),
+        Op::ReallocAligned { slot: a, size: Size(40), align: align(6) },
         Op::Dealloc { slot: a },
         Op::Dealloc { slot: b },
         Op::Write { slot: a, seed: 1, length: 24 },
@@ -73,6 +81,9 @@ fn ops() -> Vec<Op> {
         Op::PushString { slot: a, seed: 5, length: 200 },
         Op::PushVec { slot: b, seed: 6, length: 5 },
         Op::PushVec { slot: a, seed: 7, length: 1 },
+        Op::VerifyRawBrk,
+        Op::Fork,
+        Op::Exec,
         raw(BrkRequest::Query),
         raw(BrkRequest::Grow(0)),
         raw(BrkRequest::Grow(0x1000)),

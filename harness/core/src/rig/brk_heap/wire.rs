@@ -1,15 +1,19 @@
-//! The wire form of brk-heap setups, version 1. That of ops stands beside them in the models.
+//! The wire form of brk-heap setups, version 1 and its optional parts. That of ops stands beside them in the models.
 
 use crate::rig::Wire;
 use memtwin_models::brk_heap::{
-    BrkHeap, CopyOrder, EDGES, Granularity, MAX_BSS_BYTES, MAX_FRAMES, MIN_BSS_BYTES, Op, PAGE_BYTES, Placement,
-    Refusal, Setup, Storage,
+    BrkHeap, CopyOrder, EDGES, FIRST_EXTENT_BYTES, Granularity, MAX_BSS_BYTES, MAX_FRAMES, MIN_BSS_BYTES, Op,
+    PAGE_BYTES, Placement, Refusal, STACK_LOW, Setup, StackLow, Storage,
 };
-use memtwin_models::wire::{Edges, Reader, Steps, Writer};
+use memtwin_models::wire::{Edges, Parts, Reader, Steps, Writer};
 
 const REFUSALS: [Refusal; 3] = [Refusal::CurrentBreak, Refusal::Zero, Refusal::Enomem];
 const SIXTEEN_PAGES: u8 = 0x04;
 const DIRTY_PAGES: u8 = 0x08;
+/// The optional part with the break's granularity, 1 for a byte.
+const GRANULARITY: u8 = 0;
+/// The optional part with the stack's distance from the lowest place that it may have, in pages.
+const STACK: u8 = 1;
 const PLACES: u8 = *Storage::REGISTERS.end() - *Storage::REGISTERS.start() + 2;
 
 /// A number below `limit`, kept where it is, folded where it is not.
@@ -47,6 +51,7 @@ impl Wire for BrkHeap {
                 new_head: read_place(reader),
                 new_end: read_place(reader),
             },
+            stack_low: StackLow::default(),
         };
         let placement = if setup.placement.clashes() { Placement::default() } else { setup.placement };
         Setup { placement, ..setup }
@@ -59,7 +64,7 @@ impl Wire for BrkHeap {
             Refusal::Enomem => 2,
         };
         let granularity = match setup.granularity {
-            Granularity::Page => 0,
+            Granularity::Page | Granularity::Byte => 0,
             Granularity::SixteenPages => SIXTEEN_PAGES,
         };
         let order = match setup.copy_order {
@@ -75,6 +80,32 @@ impl Wire for BrkHeap {
                 Storage::Saved => 0,
                 Storage::X(number) => number - Storage::REGISTERS.start() + 1,
             });
+        }
+    }
+
+    fn read_part(setup: &mut Setup, name: u8, part: &mut Reader<'_>) {
+        match name {
+            GRANULARITY => {
+                if part.byte() & 1 != 0 {
+                    setup.granularity = Granularity::Byte;
+                }
+            }
+            STACK => {
+                let lowest = setup.heap_start() + FIRST_EXTENT_BYTES;
+                let places = (STACK_LOW - lowest) / PAGE_BYTES + 1;
+                setup.stack_low = StackLow(lowest + part.varint() % places * PAGE_BYTES);
+            }
+            _ => {}
+        }
+    }
+
+    fn write_parts(setup: &Setup, parts: &mut Parts) {
+        if setup.granularity == Granularity::Byte {
+            parts.add(GRANULARITY, |writer| writer.byte(1));
+        }
+        if setup.stack_low != StackLow::default() {
+            let distance = setup.stack_low.0 - setup.heap_start() - FIRST_EXTENT_BYTES;
+            parts.add(STACK, |writer| writer.varint(distance / PAGE_BYTES));
         }
     }
 

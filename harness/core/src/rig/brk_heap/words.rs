@@ -2,7 +2,7 @@
 
 use crate::rig::Words;
 use memtwin_models::brk_heap::{
-    BrkHeap, CopyOrder, Granularity, Op, Outcome, Refusal, Seen, Setup, Storage, SystemCall, SystemCallKind,
+    BrkHeap, CopyOrder, Granularity, Op, Outcome, Refusal, Seen, Setup, StackLow, Storage, SystemCall, SystemCallKind,
     is_error_number,
 };
 use std::fmt::Write as _;
@@ -18,6 +18,7 @@ impl Words for BrkHeap {
         match setup.granularity {
             Granularity::Page => {}
             Granularity::SixteenPages => text.push_str("; the break is a multiple of 64 KiB"),
+            Granularity::Byte => text.push_str("; the break is any address"),
         }
         if setup.dirty_pages {
             text.push_str("; pages mapped again hold what they held");
@@ -27,6 +28,9 @@ impl Words for BrkHeap {
             CopyOrder::UnrolledBy4 { first } => {
                 let _ = write!(text, "; copies store in groups of four, offset {first} first");
             }
+        }
+        if setup.stack_low != StackLow::default() {
+            let _ = write!(text, "; the stack begins at {:#x}", setup.stack_low.0);
         }
         let kept = registers(setup);
         if !kept.is_empty() {
@@ -62,6 +66,12 @@ impl Words for BrkHeap {
         }
         if let Some(address) = seen.stray_byte {
             let _ = write!(text, "; a byte outside of all blocks has changed at {address:#x}");
+        }
+        if let Some(address) = seen.foreign_byte {
+            let _ = write!(text, "; what another user of brk put at {address:#x} has changed");
+        }
+        if let Some(address) = seen.dirty_byte {
+            let _ = write!(text, "; the fresh page at {address:#x} is not clean");
         }
         for call in &seen.calls {
             let _ = write!(text, "; {}", system_call(call));

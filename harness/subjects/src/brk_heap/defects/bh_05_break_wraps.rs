@@ -5,7 +5,6 @@
 use super::super::deviation::Deviation;
 use super::super::kernel::Kernel;
 use memtwin_models::Health;
-use memtwin_models::brk_heap::STACK_LOW;
 
 /// The deviation.
 #[derive(Debug)]
@@ -17,6 +16,6 @@ impl Deviation for Bh05 {
     fn grant(kernel: &Kernel, argument: u64) -> Option<u64> {
         let rounded = argument.wrapping_add(kernel.granularity - 1) & !(kernel.granularity - 1);
         let to = kernel.settle(argument, rounded);
-        (to <= STACK_LOW && kernel.fits_frames(to, 0)).then_some(to)
+        (to <= kernel.stack_low && kernel.fits_frames(to, 0)).then_some(to)
     }
 }

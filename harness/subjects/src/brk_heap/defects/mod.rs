@@ -20,6 +20,11 @@ pub mod bh_13_munmap_does_nothing;
 pub mod bh_14_trusts_old_pages;
 pub mod bh_16_end_is_wanted;
 pub mod bh_17_stray_write;
+pub mod bh_18_takes_all_below_break;
+pub mod bh_19_unmaps_one_table;
+pub mod bh_20_child_begins_anew;
+pub mod bh_21_keeps_old_alignment;
+pub mod bh_22_grows_into_stack;
 
 pub(super) use bh_01_gate_loses_x9::clobber_x9;
 pub(super) use bh_04_break_without_pages::move_break_alone;
@@ -46,4 +51,9 @@ pub static ROWS: &[Row<BrkHeap>] = &[
     Row::of::<Program<bh_14_trusts_old_pages::Bh14>>(),
     Row::of::<Program<bh_16_end_is_wanted::Bh16>>(),
     Row::of::<Program<bh_17_stray_write::Bh17>>(),
+    Row::of::<Program<bh_18_takes_all_below_break::Bh18>>(),
+    Row::of::<Program<bh_19_unmaps_one_table::Bh19>>(),
+    Row::of::<Program<bh_20_child_begins_anew::Bh20>>(),
+    Row::of::<Program<bh_21_keeps_old_alignment::Bh21>>(),
+    Row::of::<Program<bh_22_grows_into_stack::Bh22>>(),
 ];

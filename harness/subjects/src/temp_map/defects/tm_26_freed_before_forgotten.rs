@@ -5,6 +5,7 @@
 use super::super::deviation::Deviation;
 use super::super::kernel::Kernel;
 use memtwin_models::Health;
+use memtwin_models::temp_map::Cpu;
 
 /// The deviation.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ impl Deviation for Tm26 {
     const HEALTH: Health =
         Health::defect("TM-26", "unmap_page gives the frame back first and invalidates the page afterwards");
 
-    fn forget_and_release(kernel: &mut Kernel<Self>, address: u32, frame: u32) {
+    fn forget_and_release(kernel: &mut Kernel<Self>, _cpu: Cpu, address: u32, frame: u32) {
         kernel.release(frame);
         kernel.machine.ipi_invlpg(address);
     }

@@ -166,3 +166,51 @@ fn what_another_user_takes_from_a_live_heap_makes_the_rest_moot() {
     let give_back = Op::RawBrk { request: BrkRequest::GiveBack };
     assert_eq!(Bench::after(&grown).verdict(&give_back, |_| {}), Verdict::Agree);
 }
+
+#[test]
+fn what_another_user_of_brk_got_stays_his() {
+    let alloc = Op::Alloc { slot: A, size: Size(64), align: Alignment::from_exponent_folded(0) };
+    let grow = Op::RawBrk { request: BrkRequest::Grow(0x2000) };
+    let theirs = HEAP + 0x1_0000;
+    let more = Op::Alloc { slot: B, size: Size(0x40), align: Alignment::from_exponent_folded(0) };
+    let bench = || Bench::after(&[alloc.clone(), grow.clone()]);
+    bench().diverges(&more, &laws::NEIGHBOUR, Some(theirs + 0x10), |seen| seen.result = Seen::Block(theirs + 0x10));
+    bench().diverges(&more, &laws::NEIGHBOUR, Some(theirs), |seen| {
+        let kind = SystemCallKind::Brk;
+        seen.calls.push(SystemCall { kind, argument: theirs, length: 0, result: theirs });
+    });
+    bench().diverges(&Op::VerifyRawBrk, &laws::NEIGHBOUR, Some(theirs), |seen| seen.foreign_byte = Some(theirs));
+    bench().state_diverges(&laws::NEIGHBOUR, Some(theirs), |view| view.foreign_byte = Some(theirs));
+    let alone = BrkHeapContract { sole_user_of_brk: true, ..BrkHeapContract::STRICT };
+    let mut model = BrkHeapModel::new(&Setup::reported(0), &alone);
+    let mut seen = Outcome::default();
+    (seen.result, seen.foreign_byte) = (Seen::Done, Some(theirs));
+    assert_eq!(model.judge(&Op::VerifyRawBrk, &seen), Verdict::Agree);
+    seen.result = Seen::Skipped;
+    assert!(matches!(model.judge(&Op::Fork, &seen), Verdict::Diverge(divergence) if divergence.law == "answer"));
+}
+
+#[test]
+fn the_kernel_keeps_its_promises_above_the_break_and_of_fresh_pages() {
+    Bench::after(&[]).state_diverges(&laws::UNMAPPED, Some(0x50_0000), |view| view.mapped_page = Some(0x50_0000));
+    Bench::after(&[]).state_diverges(&laws::BRK, None, |view| view.program_break = Some(HEAP + 0x1000));
+    let grow = Op::RawBrk { request: BrkRequest::Grow(0x2000) };
+    Bench::after(&[]).diverges(&grow, &laws::FRESH, Some(HEAP), |seen| seen.dirty_byte = Some(HEAP));
+}
+
+#[test]
+fn a_child_goes_on_and_a_new_image_begins_anew() {
+    let alloc = Op::Alloc { slot: A, size: Size(64), align: Alignment::from_exponent_folded(0) };
+    let mut bench = Bench::after(&[alloc.clone(), Op::Fork, Op::Verify { slot: A }, Op::Exec]);
+    assert_eq!(bench.verdict(&Op::Verify { slot: A }, |_| {}), Verdict::Agree);
+    assert_eq!(bench.seen.result, Seen::Vacant);
+    assert_eq!(bench.verdict(&alloc, |_| {}), Verdict::Agree);
+    assert_eq!(bench.seen.result, Seen::Block(HEAP));
+}
+
+#[test]
+fn a_heap_that_asks_for_too_little_is_told_so() {
+    let alloc = Op::Alloc { slot: A, size: Size(64), align: Alignment::from_exponent_folded(0) };
+    let verdict = Bench::after(&[]).verdict(&alloc, |seen| seen.result = Seen::Null);
+    assert!(matches!(verdict, Verdict::Diverge(Divergence { law: "refusal", field: "growth", .. })), "{verdict:?}");
+}

@@ -1,8 +1,8 @@
 //! A heap without any cleverness: all memory in one vector, blocks one behind the other, nothing reused.
 
 use super::super::super::{
-    BrkRequest, ENOMEM, FIRST_EXTENT_BYTES, MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES, Refusal, STACK_LOW, Seen, Setup,
-    Size, Slot, SystemCall, SystemCallKind, Unit, View,
+    BrkRequest, ENOMEM, FIRST_EXTENT_BYTES, MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES, Refusal, Seen, Setup, Size, Slot,
+    SystemCall, SystemCallKind, Unit, View,
 };
 use crate::Payload;
 
@@ -94,6 +94,26 @@ impl Naive {
             Op::PushString { slot, seed, length } => self.push(slot, seed, length, Unit::Byte, seen),
             Op::PushVec { slot, seed, length } => self.push(slot, seed, length, Unit::Word, seen),
             Op::RawBrk { request } => self.raw_brk(request, seen),
+            Op::VerifyRawBrk | Op::Fork => Seen::Done,
+            Op::Exec => {
+                *self = Naive::new(&self.setup);
+                Seen::Done
+            }
+            Op::ReallocAligned { slot, size, align } => {
+                if let Some(held) = &mut self.slots[slot.index()] {
+                    let before = held.align;
+                    held.align = align.bytes();
+                    let op = Op::Realloc { slot, size };
+                    self.apply(&op, seen);
+                    if seen.result == Seen::Null
+                        && let Some(held) = &mut self.slots[slot.index()]
+                    {
+                        held.align = before;
+                    }
+                    return;
+                }
+                Seen::Vacant
+            }
         };
     }
 
@@ -107,7 +127,7 @@ impl Naive {
         let granularity = u128::from(self.setup.granularity.bytes());
         let rounded = u128::from(argument).div_ceil(granularity) * granularity;
         let rounded = if argument <= self.program_break { rounded.min(self.program_break.into()) } else { rounded };
-        let limit = u128::from(start + u64::from(self.setup.frames) * PAGE_BYTES).min(STACK_LOW.into());
+        let limit = u128::from(start + u64::from(self.setup.frames) * PAGE_BYTES).min(self.setup.stack_low.0.into());
         let granted = start <= argument && rounded <= limit;
         if granted {
             self.program_break = rounded as u64;
@@ -129,16 +149,24 @@ impl Naive {
             self.end = self.brk(self.head + FIRST_EXTENT_BYTES, seen).unwrap_or(self.head);
             self.foreign = None;
         }
-        let block = u128::from(self.head).next_multiple_of(align.into());
-        let Ok(end) = u64::try_from(block + u128::from(size)) else { return Seen::Null };
+        let place = |head: u64| {
+            let block = u128::from(head).next_multiple_of(align.into());
+            Some((u64::try_from(block).ok()?, u64::try_from(block + u128::from(size)).ok()?))
+        };
+        let Some((mut block, mut end)) = place(self.head) else { return Seen::Null };
         if self.end < end {
+            self.brk(0, seen);
+            if self.program_break != self.end {
+                // Somebody else moved it: what lies between is not the heap's.
+                let Some(placed) = place(self.program_break) else { return Seen::Null };
+                (block, end) = placed;
+            }
             self.foreign = None;
             let Some(wanted) = end.checked_next_multiple_of(PAGE_BYTES) else { return Seen::Null };
             let Some(granted) = self.brk(wanted, seen) else { return Seen::Null };
             self.end = granted;
         }
         self.head = end;
-        let block = block as u64;
         self.slots[slot.index()] = Some(Held { block, size, align, length });
         Seen::Block(block)
     }

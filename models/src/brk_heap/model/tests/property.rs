@@ -1,7 +1,8 @@
 //! Random traces: the model agrees with the naive heap, and resets to what it was when new.
 
 use super::super::super::{
-    Alignment, BrkHeapContract, BrkRequest, GuestAddress, Op, OpKind, Outcome, Refusal, Setup, Size, Slot, View,
+    Alignment, BrkHeapContract, BrkRequest, Granularity, GuestAddress, Op, OpKind, Outcome, Refusal, Setup, Size, Slot,
+    View,
 };
 use super::super::BrkHeapModel;
 use super::naive::Naive;
@@ -27,10 +28,10 @@ fn setups() -> impl Strategy<Value = Setup> {
     (1..24_u32, refusals, any::<bool>()).prop_map(|(frames, refusal, coarse)| Setup {
         frames,
         refusal,
-        granularity: if coarse {
-            super::super::super::Granularity::SixteenPages
-        } else {
-            super::super::super::Granularity::Page
+        granularity: match frames % 3 {
+            _ if coarse => Granularity::SixteenPages,
+            0 => Granularity::Byte,
+            _ => Granularity::Page,
         },
         ..Setup::reported(0)
     })
@@ -56,6 +57,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
             10 | 11 => Op::Verify { slot },
             12 => Op::PushString { slot, seed, length: short },
             13 => Op::PushVec { slot, seed, length: short },
+            14 if short < 4 => Op::Exec,
+            14 if short < 8 => Op::Fork,
+            14 if short < 16 => Op::VerifyRawBrk,
+            14 if short < 80 => Op::ReallocAligned { slot, size, align },
             14 => Op::RawBrk { request: BrkRequest::Grow((wild >> 40) as u32 & 0x7fff) },
             _ if short < 80 => Op::RawBrk { request: BrkRequest::At(GuestAddress(u64::MAX - (wild & 0x1fff))) },
             _ => Op::RawBrk { request: BrkRequest::GiveBack },
