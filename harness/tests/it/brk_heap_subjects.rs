@@ -75,8 +75,8 @@ fn the_reported_system_calls_and_blocks_come_out_of_the_arithmetic() {
         let expected = (vec![start, bad], vec![0, start + 0x1_0000, bad, bad + 0x1000]);
         let ops = [alloc(A, 64), alloc(B, 64)];
         assert_eq!(blocks_and_calls::<Original>(&setup, &ops), expected);
-        // Whether the kernel maps or refuses makes no difference to where the blocks are. This allocator asks for the break
-        // before it moves it.
+        // Whether the kernel maps or refuses makes no difference to where the blocks are. This allocator asks for the
+        // break before it moves it.
         let expected = (vec![start, bad], vec![0, start + 0x1_0000, 0, bad, 0, bad + 0x1000]);
         assert_eq!(blocks_and_calls::<Program<Bh01>>(&setup, &ops), expected);
         assert_eq!(blocks_and_calls::<Program<Bh01>>(&Setup { frames: 64, ..setup.clone() }, &ops), expected);

@@ -113,8 +113,8 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
 impl BrkHeapGenerator {
     /// Each kind's weight is multiplied by 0, 1, 1, 2 or 4, drawn for each trace, so that a trace leaves some kinds out
     /// and favours others; but some kind allocates. Without the other user of `brk` nothing is asked of it. Ordinary
-    /// sizes of a trace have up to 5, 6, 8, 8, 10, 12 or 15 bits. Processes, new alignments and another user's look are in
-    /// one trace of two.
+    /// sizes of a trace have up to 5, 6, 8, 8, 10, 12 or 15 bits. Processes, new alignments and another user's look are
+    /// in one trace of two.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.edges = setup.edges();
@@ -158,8 +158,9 @@ impl BrkHeapGenerator {
     }
 
     /// Of the other user's calls one in 8 asks, three grow (one by up to 96 KiB, one by what lies round a page or 64
-    /// KiB or by nothing, one by any number, mostly one that the frames suffice for), two give back, and two name a break: the first page or round an edge
-    /// beyond the heap. One in 4,096 of these names an address in the heap, from where on the contract says nothing.
+    /// KiB or by nothing, one by any number, mostly one that the frames suffice for), two give back, and two name a
+    /// break: the first page or round an edge beyond the heap. One in 4,096 of these names an address in the heap, from
+    /// where on the contract says nothing.
     #[told(REQUEST)]
     fn request(&self, random: &mut Random) -> BrkRequest {
         match random.below(8) {
@@ -212,11 +213,12 @@ fn draw_placement(random: &mut Random) -> Placement {
 }
 
 /// Half of the programs have the smallest .bss, a quarter a page more, the others any. In six setups of sixteen the
-/// heap may have 16 to 32 pages, in four 48 to 256, in two 1 to 16, in two 16 to 31, in one 1 to 512, in one 2,048 or 4,096.
-/// Each answer of a refusal is as likely as another; a break in four is rounded up to 64 KiB, and one stays as it is; half of the kernels
-/// hand out dirty pages. Two copies in three are unrolled. A quarter of the programs keep all locals on the stack, a
-/// quarter where the reported build has them, the others some on the stack and some in x9, x10, x11 or any of x9 to x28. The
-/// stack begins up to 80 pages above the lowest place that it may have in one program of four.
+/// heap may have 16 to 32 pages, in four 48 to 256, in two 1 to 16, in two 16 to 31, in one 1 to 512, in one 2,048 or
+/// 4,096. Each answer of a refusal is as likely as another; a break in four is rounded up to 64 KiB, and one stays as
+/// it is; half of the kernels hand out dirty pages. Two copies in three are unrolled. A quarter of the programs keep
+/// all locals on the stack, a quarter where the reported build has them, the others some on the stack and some in x9,
+/// x10, x11 or any of x9 to x28. The stack begins up to 80 pages above the lowest place that it may have in one program
+/// of four.
 #[told(SETUP)]
 fn draw_setup(random: &mut Random) -> Setup {
     let bss_bytes = match random.below(4) {

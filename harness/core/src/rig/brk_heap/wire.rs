@@ -85,11 +85,7 @@ impl Wire for BrkHeap {
 
     fn read_part(setup: &mut Setup, name: u8, part: &mut Reader<'_>) {
         match name {
-            GRANULARITY => {
-                if part.byte() & 1 != 0 {
-                    setup.granularity = Granularity::Byte;
-                }
-            }
+            GRANULARITY if part.byte() & 1 != 0 => setup.granularity = Granularity::Byte,
             STACK => {
                 let lowest = setup.heap_start() + FIRST_EXTENT_BYTES;
                 let places = (STACK_LOW - lowest) / PAGE_BYTES + 1;
