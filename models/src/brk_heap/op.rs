@@ -60,12 +60,12 @@ pub enum Op {
     #[form(tag = 256, say("another user looks at its memory"))]
     VerifyRawBrk,
     /// `fork`: the program goes on as the child, which has copies of everything.
-    #[form(tag = 272, say("fork, and go on as the child"))]
+    #[form(tag = 304, say("fork, and go on as the child"))]
     Fork,
     /// `exec`: a new image of the same program, with a heap of its own. All slots are empty.
-    #[form(tag = 288, say("exec"))]
+    #[form(tag = 352, say("exec"))]
     Exec,
     /// `realloc(block, size)` to another alignment, as `Allocator::grow` and `shrink` can.
-    #[form(tag = 304, low(slot), wire(align, size), say("{slot} = realloc({slot}, {size}, {align})"))]
+    #[form(tag = 400, low(slot), wire(align, size), say("{slot} = realloc({slot}, {size}, {align})"))]
     ReallocAligned { slot: Slot, size: Size, align: Alignment },
 }
