@@ -3,7 +3,8 @@
 //!
 //! An access over regions that meet holds the locks of all its bytes before it moves one: regions ascending, in each
 //! the shards ascending. It lets them go piece by piece, the highest first; as nobody takes a lower lock after a higher
-//! one, nobody sees half of it. The reservations' mutex is taken last, as in [`PhysicalMemory`]. Does not know devices.
+//! one, nobody sees half of it. The reservations' mutex is taken last, as in [`super::physical`]. Does not know
+//! devices.
 
 use super::access::{AccessSize, GuestPhysAddr, GuestRange, OwnerIndex, VmError};
 use super::backing::{LazyMapping, ReserveError};
