@@ -89,7 +89,9 @@ fn wire(source: &mut dyn TraceSource, index: u64) -> Vec<u8> {
 
 /// Small memories, and no ops on the whole memory.
 fn is_cheap(trace: &Trace<GuestMemory>) -> bool {
-    let is_whole = |op: &Op| matches!(op, Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. });
+    // What maps a device makes one.
+    let is_whole =
+        |op: &Op| matches!(op, Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. }) || op.is_later();
     trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops().iter().any(is_whole)
 }
 
