@@ -152,7 +152,8 @@ impl TempMapGenerator {
     /// in eight begin with a process that is put in force and gets pages. Each kind's weight is multiplied by 0, 1, 1,
     /// 2 or 4, but some ops map, load and store. One operand in 6, 16 or 48 of the trace is wrong. What would leave a
     /// frame free while it is mapped temporarily is not asked for, and such a mapping is soon taken away. One trace in
-    /// 32 repeats one to four of its first ops 200 to 600 times, a page further each time; every second one of these
+    /// 32 repeats one to four of its first ops 200 to 600 times, a page further each time, but for those that would
+    /// change what a temporary mapping shows; every second one of these
     /// maps the frame in a variable. Pages are protected in one trace of three.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {

@@ -1,7 +1,7 @@
 //! Ops over and over, with addresses that step, so that counts and tables come to their end: reference counts, tables,
 //! slots handed out. Does not draw what is repeated.
 
-use memtwin_models::temp_map::{KERNEL_HALF, Op, PAGE_BYTES, VirtualAddress};
+use memtwin_models::temp_map::{KERNEL_HALF, Op, PAGE_BYTES, VirtualAddress, WINDOW_BASE};
 
 /// The most ops that are repeated together.
 pub(super) const MOST_OPS: usize = 4;
@@ -24,8 +24,11 @@ impl Repeat {
         (self.count, self.left, self.round, self.at) = (0, 0, 0, 0);
     }
 
-    /// One more op that is to be repeated.
+    /// One more op that is to be repeated, if it keeps what windows show.
     pub(super) fn add(&mut self, op: Op) {
+        if !keeps_windows(&op) {
+            return;
+        }
         self.ops[self.count % MOST_OPS] = Some(op);
         self.count = (self.count + 1).min(MOST_OPS);
     }
@@ -54,6 +57,31 @@ impl Repeat {
     }
 }
 
+/// Whether an op, however often repeated, leaves each window with the frame that the generator believes is there, and
+/// stores to none: through a window the kernel may store to a frame that it owns, and to no other.
+fn keeps_windows(op: &Op) -> bool {
+    let is_window = |address: VirtualAddress| WINDOW_BASE <= address.0;
+    match *op {
+        Op::Store { address, .. } => !is_window(address),
+        Op::Destroy { .. } | Op::FreeFrame { .. } | Op::MapTemp { .. } | Op::UnmapTemp { .. } => false,
+        Op::Create { .. }
+        | Op::Fork { .. }
+        | Op::Switch { .. }
+        | Op::MapPage { .. }
+        | Op::UnmapPage { .. }
+        | Op::UnmapPageNoFree { .. }
+        | Op::GetPhysAddr { .. }
+        | Op::AllocFrame { .. }
+        | Op::AllocSlot
+        | Op::FreeSlot { .. }
+        | Op::Load { .. }
+        | Op::SysWrite { .. }
+        | Op::SysRead { .. }
+        | Op::ElfLoad { .. }
+        | Op::Protect { .. } => true,
+    }
+}
+
 /// Goes round in the user half.
 fn step(address: VirtualAddress, rounds: u32) -> VirtualAddress {
     VirtualAddress(address.0.wrapping_add(rounds * PAGE_BYTES) % KERNEL_HALF)
@@ -76,5 +104,8 @@ mod tests {
         assert_eq!(all, [Op::AllocSlot, unmap(0xb_ffff), Op::AllocSlot, unmap(0)]);
         repeat.clear();
         assert_eq!(repeat.next(), None);
+        repeat.add(Op::UnmapTemp { cpu: Cpu::new_folded(0), slot: 0 });
+        repeat.begin(2);
+        assert_eq!(repeat.next(), None, "what changes a window is not repeated");
     }
 }
