@@ -15,8 +15,8 @@ freedoms! {
     no_raw_brk: bool = false,
         "Other users of brk are not served: such ops are skipped.";
     sole_user_of_brk: bool = false,
-        "The heap is the only user of brk: it takes all below the break for its own, and what another user got there is \
-         lost. Strictly that stays the other user's.";
+        "The heap is the only user of brk: it takes all below the break for its own, and what another user got there \
+         is lost. Strictly that stays the other user's.";
     no_processes: bool = false,
         "The process neither forks nor runs another program: such ops are skipped.";
     no_new_alignment: bool = false,

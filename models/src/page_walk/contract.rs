@@ -25,8 +25,8 @@ freedoms! {
     top_page_excluded: bool = false,
         "The last page of the address space is left out: no range that reaches it is asked for.";
     own_entries: bool = false,
-        "Tables are the subject's own, and as many as it likes: their entries are judged by what walks give, and neither \
-         read, written nor kept in snapshots.";
+        "Tables are the subject's own, and as many as it likes: their entries are judged by what walks give, and \
+         neither read, written nor kept in snapshots.";
     unmap_makes_tables: bool = false,
         "Taking pages away makes the tables on the way to them, as mapping does; strictly it makes none.";
     no_map: bool = false,

@@ -27,8 +27,8 @@ pub const WALK: Law =
 /// What may be done with a page.
 pub const ACCESS: Law = Law::new(
     "access",
-    "writable is the AND of RW over all levels, user the AND of US, executable is no NX at any level, and copy-on-write \
-     is bit 9 without RW",
+    "writable is the AND of RW over all levels, user the AND of US, executable is no NX at any level, and \
+     copy-on-write is bit 9 without RW",
 )
 .hint(
     "The pages are right and what may be done with them is not: look at the AND of RW and of US over all levels, at NX \

@@ -101,7 +101,7 @@ impl<C: Rig> TraceSource for Generated<C> {
             }
         }
         writer.finish();
-        if !has_lanes && version == Version::Two && group.head.version(false) == Version::One && !has_later {
+        if version != group.head.version(has_lanes || has_later) {
             // None was drawn of those that might have been: version 1 suffices.
             *wire = Trace::<C>::from_wire(wire).to_wire();
         }

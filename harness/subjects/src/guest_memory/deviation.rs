@@ -7,7 +7,7 @@ use crate::guest_memory::hardened::{
 };
 use crate::guest_memory::recorded_devices::RecordedDevices;
 use crate::guest_memory::sound;
-use crate::guest_memory::subject::{Machine, Vcpu};
+use crate::guest_memory::subject::{DeviceMap, Machine, Vcpu};
 use memtwin_models::guest_memory::{GuestMemoryContract, Setup};
 use memtwin_models::{Contract as _, Health, Unsupported};
 use std::marker::PhantomData;
@@ -105,8 +105,19 @@ impl<D: Deviation> Vcpu for Deviating<D> {
     const REUSABLE: bool = D::REUSABLE;
     type Ram = Arc<PhysicalMemory>;
 
-    const MOVES_DEVICES: bool = true;
+    fn device_map(&mut self) -> Option<&mut dyn DeviceMap> {
+        Some(self)
+    }
 
+    fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
+        let ram = D::memory(setup)?;
+        let mmu = sound::soft_mmu(setup, devices, Arc::clone(&ram))?;
+        let handles = sound::owners().map(|owner| Deviating { mmu: mmu.for_owner(owner), deviation: PhantomData });
+        Ok(Machine { handles, ram })
+    }
+}
+
+impl<D: Deviation> DeviceMap for Deviating<D> {
     fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
         self.mmu.map_mmio(base, size, device)
     }
@@ -117,13 +128,6 @@ impl<D: Deviation> Vcpu for Deviating<D> {
 
     fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
         D::unmap_mmio(&mut self.mmu, base)
-    }
-
-    fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
-        let ram = D::memory(setup)?;
-        let mmu = sound::soft_mmu(setup, devices, Arc::clone(&ram))?;
-        let handles = sound::owners().map(|owner| Deviating { mmu: mmu.for_owner(owner), deviation: PhantomData });
-        Ok(Machine { handles, ram })
     }
 }
 

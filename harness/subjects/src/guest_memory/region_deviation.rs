@@ -4,12 +4,9 @@
 //! Does not combine defects, like [`super::deviation`]. Every method that a deviation does not name is the hardened
 //! one.
 
-use super::hardened::{
-    AccessSize, GuestPhysAddr, Memory, MmioDevice, OwnerIndex, RegionError, RegionMemory, SoftMmu, VmError,
-};
-use super::recorded_devices::RecordedDevices;
+use super::hardened::{AccessSize, GuestPhysAddr, Memory, OwnerIndex, RegionMemory, VmError};
 use super::sound;
-use super::subject::{Machine, Vcpu};
+use super::subject::Behind;
 use memtwin_models::guest_memory::{GuestMemoryContract, Setup};
 use memtwin_models::{Contract as _, Health, Unsupported};
 use std::fmt::Debug;
@@ -94,31 +91,14 @@ impl<D: RegionDeviation> Memory for WrongRegions<D> {
     }
 }
 
-impl<D: RegionDeviation> Vcpu for SoftMmu<WrongRegions<D>> {
+impl<D: RegionDeviation> Behind for WrongRegions<D> {
     const NAME: &'static str = D::NAME;
     const HEALTH: Health = D::HEALTH;
     const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
-    const REUSABLE: bool = true;
     type Ram = Arc<RegionMemory>;
 
-    const MOVES_DEVICES: bool = true;
-
-    fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
-        self.map_mmio(base, size, device)
-    }
-
-    fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
-        self.move_mmio(from, to)
-    }
-
-    fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
-        self.unmap_mmio(base)
-    }
-
-    fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
+    fn build(setup: &Setup) -> Result<(Arc<Self>, Self::Ram), Unsupported> {
         let ram = sound::region_memory(setup)?;
-        let memory = WrongRegions { memory: Arc::clone(&ram), deviation: PhantomData };
-        let mmu = sound::soft_mmu(setup, devices, Arc::new(memory))?;
-        Ok(Machine { handles: sound::owners().map(|owner| mmu.for_owner(owner)), ram })
+        Ok((Arc::new(WrongRegions { memory: Arc::clone(&ram), deviation: PhantomData }), ram))
     }
 }

@@ -8,7 +8,7 @@ use super::hardened::{
     RegionMemory, SoftMmu,
 };
 use super::recorded_devices::RecordedDevices;
-use super::subject::{Machine, Vcpu};
+use super::subject::{Behind, DeviceMap, Machine, Vcpu};
 use memtwin_models::guest_memory::{GuestMemoryContract, OWNERS, Setup};
 use memtwin_models::{Contract as _, Health, Unsupported};
 use std::sync::Arc;
@@ -32,43 +32,25 @@ impl Vcpu for PhysicalHandle {
     }
 }
 
-impl Vcpu for SoftMmu {
-    const NAME: &'static str = "soft_mmu";
-    const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
+impl<M: Behind> Vcpu for SoftMmu<M> {
+    const NAME: &'static str = M::NAME;
+    const HEALTH: Health = M::HEALTH;
+    const CONTRACT: GuestMemoryContract = M::CONTRACT;
     const REUSABLE: bool = true;
-    type Ram = Arc<PhysicalMemory>;
+    type Ram = M::Ram;
 
-    const MOVES_DEVICES: bool = true;
-
-    fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
-        self.map_mmio(base, size, device)
-    }
-
-    fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError> {
-        self.move_mmio(from, to)
-    }
-
-    fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
-        self.unmap_mmio(base)
+    fn device_map(&mut self) -> Option<&mut dyn DeviceMap> {
+        Some(self)
     }
 
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
-        let ram = lazy_memory(setup.memory_size)?;
-        let mmu = soft_mmu(setup, devices, Arc::clone(&ram))?;
+        let (memory, ram) = M::build(setup)?;
+        let mmu = soft_mmu(setup, devices, memory)?;
         Ok(Machine { handles: owners().map(|owner| mmu.for_owner(owner)), ram })
     }
 }
 
-impl Vcpu for SoftMmu<RegionMemory> {
-    const NAME: &'static str = "region_memory";
-    const HEALTH: Health = Health::Sound;
-    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
-    const REUSABLE: bool = true;
-    type Ram = Arc<RegionMemory>;
-
-    const MOVES_DEVICES: bool = true;
-
+impl<M> DeviceMap for SoftMmu<M> {
     fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
         self.map_mmio(base, size, device)
     }
@@ -80,11 +62,29 @@ impl Vcpu for SoftMmu<RegionMemory> {
     fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
         self.unmap_mmio(base)
     }
+}
 
-    fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
+impl Behind for PhysicalMemory {
+    const NAME: &'static str = "soft_mmu";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
+    type Ram = Arc<PhysicalMemory>;
+
+    fn build(setup: &Setup) -> Result<(Arc<Self>, Self::Ram), Unsupported> {
+        let ram = lazy_memory(setup.memory_size)?;
+        Ok((Arc::clone(&ram), ram))
+    }
+}
+
+impl Behind for RegionMemory {
+    const NAME: &'static str = "region_memory";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract::STRICT;
+    type Ram = Arc<RegionMemory>;
+
+    fn build(setup: &Setup) -> Result<(Arc<Self>, Self::Ram), Unsupported> {
         let ram = region_memory(setup)?;
-        let mmu = soft_mmu(setup, devices, Arc::clone(&ram))?;
-        Ok(Machine { handles: owners().map(|owner| mmu.for_owner(owner)), ram })
+        Ok((Arc::clone(&ram), ram))
     }
 }
 

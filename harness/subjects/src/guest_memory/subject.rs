@@ -31,26 +31,38 @@ pub trait Vcpu: MemoryAccess + Sized {
     /// The memory behind the handles.
     type Ram: Ram + Debug;
 
-    /// Whether devices can be mapped, moved and unmapped; then the three methods below are its own.
-    const MOVES_DEVICES: bool = false;
-
-    /// Puts a device in front of `[base, base + size)` in this CPU's view.
-    fn map_mmio(&mut self, _base: GuestPhysAddr, _size: u64, _device: Arc<dyn MmioDevice>) -> Result<(), RegionError> {
-        Err(RegionError::Unmapped)
-    }
-
-    /// Moves the device whose region begins at `from`.
-    fn move_mmio(&mut self, _from: GuestPhysAddr, _to: GuestPhysAddr) -> Result<(), RegionError> {
-        Err(RegionError::Unmapped)
-    }
-
-    /// Takes away the device whose region begins at `base`.
-    fn unmap_mmio(&mut self, _base: GuestPhysAddr) -> Result<(), RegionError> {
-        Err(RegionError::Unmapped)
+    /// Where devices can be moved; nothing where they stay.
+    fn device_map(&mut self) -> Option<&mut dyn DeviceMap> {
+        None
     }
 
     /// The machine that `setup` describes.
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported>;
+}
+
+/// The devices in one CPU's view.
+pub trait DeviceMap {
+    /// Puts a device in front of `[base, base + size)`.
+    fn map_mmio(&mut self, base: GuestPhysAddr, size: u64, device: Arc<dyn MmioDevice>) -> Result<(), RegionError>;
+    /// Moves the device whose region begins at `from`.
+    fn move_mmio(&mut self, from: GuestPhysAddr, to: GuestPhysAddr) -> Result<(), RegionError>;
+    /// Takes away the device whose region begins at `base`.
+    fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError>;
+}
+
+/// Memory that is put under test behind a [`SoftMmu`](super::hardened::SoftMmu).
+pub trait Behind: Memory + Sized {
+    /// The subject's name on the command line.
+    const NAME: &'static str;
+    /// Whether it is expected to agree with the model.
+    const HEALTH: Health;
+    /// What its documentation claims.
+    const CONTRACT: GuestMemoryContract;
+    /// The memory without any method under test.
+    type Ram: Ram + Debug;
+
+    /// The memory that `setup` describes.
+    fn build(setup: &Setup) -> Result<(Arc<Self>, Self::Ram), Unsupported>;
 }
 
 /// Memory, and a handle to it for each owner.
@@ -265,17 +277,17 @@ impl<V: Vcpu> Adapter<V> {
     /// Maps, moves or unmaps a device in the view of each CPU.
     #[cold]
     fn place(&mut self, index: usize, to: Option<GuestPhysAddr>) -> Seen {
-        if !V::MOVES_DEVICES {
+        if self.machine.handles[0].device_map().is_none() {
             return Seen::Skipped;
         }
         let Some(device) = self.setup.devices.get(index) else { return Seen::Error(Error::Other) };
         let from = self.places[index];
         let mut answer = Ok(());
-        for handle in &mut self.machine.handles {
+        for map in self.machine.handles.iter_mut().filter_map(V::device_map) {
             let answered = match (from, to) {
-                (Some(from), Some(to)) => handle.move_mmio(from, to),
-                (Some(from), None) => handle.unmap_mmio(from),
-                (None, Some(to)) => handle.map_mmio(to, device.size.into(), Arc::new(self.devices.device(index))),
+                (Some(from), Some(to)) => map.move_mmio(from, to),
+                (Some(from), None) => map.unmap_mmio(from),
+                (None, Some(to)) => map.map_mmio(to, device.size.into(), Arc::new(self.devices.device(index))),
                 // There is nothing to take away.
                 (None, None) => Err(RegionError::Unmapped),
             };

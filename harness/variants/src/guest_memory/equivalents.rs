@@ -26,6 +26,7 @@ pub(crate) static ROWS: &[Row<GuestMemory>] = &[
 ];
 
 const FLAT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
+const ALONE: GuestMemoryContract = GuestMemoryContract { no_devices: true, ..FLAT };
 /// Dumps and restores move this many bytes at a time.
 const PIECE_BYTES: usize = 1000;
 
@@ -33,10 +34,9 @@ fn at(pa: GuestPhysAddr, distance: usize) -> GuestPhysAddr {
     GuestPhysAddr::new(pa.get().wrapping_add(distance as u64))
 }
 
-/// Whether all of these bytes are memory, with no device in front.
+/// Whether all of these bytes are memory, where there are no devices.
 fn is_memory(mmu: &SoftMmu, pa: GuestPhysAddr, length: usize) -> bool {
-    let end = pa.get().checked_add(length as u64);
-    end.is_some_and(|end| end <= mmu.memory_size()) && mmu.is_memory(pa, length as u64)
+    pa.get().checked_add(length as u64).is_some_and(|end| end <= mmu.memory_size())
 }
 
 /// A bulk read of memory is a loop of scalar reads, from the first byte on.
@@ -46,6 +46,7 @@ pub(crate) struct BytesAscending;
 impl Deviation for BytesAscending {
     const NAME: &'static str = "bytes_ascending";
     const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = ALONE;
 
     fn read_bulk(mmu: &SoftMmu, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
         if !is_memory(mmu, pa, buffer.len()) {
@@ -65,6 +66,7 @@ pub(crate) struct BytesDescending;
 impl Deviation for BytesDescending {
     const NAME: &'static str = "bytes_descending";
     const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = ALONE;
 
     fn write_bulk(mmu: &mut SoftMmu, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
         if !is_memory(mmu, pa, bytes.len()) {
@@ -83,6 +85,7 @@ pub(crate) struct ScalarsInHalves;
 impl Deviation for ScalarsInHalves {
     const NAME: &'static str = "scalars_in_halves";
     const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = ALONE;
 
     fn write(mmu: &mut SoftMmu, pa: GuestPhysAddr, value: u64, size: u8) -> Result<(), VmError> {
         let is_checked = size == 8 && is_memory(mmu, pa, 8) && mmu.read(pa, size).is_ok();

@@ -101,8 +101,8 @@ fn bounds_diagnosis(setup: &Setup, (start, length): (u64, u64)) -> Option<String
     }
     if !setup.is_flat() {
         return Some(
-            "RAM lies in several ranges here. Probably a bound check takes the size for the end, adds a base where there \
-             is a hole, or takes ranges that meet for strangers."
+            "RAM lies in several ranges here. Probably a bound check takes the size for the end, adds a base where \
+             there is a hole, or takes ranges that meet for strangers."
                 .to_owned(),
         );
     }

@@ -74,8 +74,8 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             ),
             (
                 &["map_device", "unmap_device"],
-                "In half of the traces whose setups have devices. Any of three; one base in four is where a device of the \
-                 setup begins or ends, the others are places like those of accesses, three in four a multiple of 64.",
+                "In half of the traces whose setups have devices. Any of three; one base in four is where a device of \
+                 the setup begins or ends, the others are places like those of accesses, three in four a multiple of 64.",
             ),
             (&["value"], VALUE),
             (&["length"], Self::TRANSFER),

@@ -108,7 +108,9 @@ fn provenance(scene: &Scene<'_, GuestMemory>, address: u64) -> Vec<String> {
         return lines;
     }
     let source = earlier().rev().find_map(|(index, op)| {
-        let (start, length) = op.range().unwrap_or((0, scene.setup.memory_size));
+        // A restore begins at address 0 where RAM does.
+        let whole = scene.setup.is_flat().then_some((0, scene.setup.memory_size));
+        let (start, length) = op.range().or(whole)?;
         let written = store_bytes(op, start, length)?;
         let offset = written.windows(wrong.len()).position(|window| window == wrong)?;
         Some((index, op, start, offset))

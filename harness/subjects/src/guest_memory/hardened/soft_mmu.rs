@@ -57,13 +57,6 @@ impl<M> SoftMmu<M> {
         SoftMmu { memory, devices, alignment: self.alignment, owner }
     }
 
-    /// Whether no device is in front of any of these bytes.
-    #[must_use]
-    pub fn is_memory(&self, pa: GuestPhysAddr, length: u64) -> bool {
-        let range = GuestRange::try_new(pa, length);
-        range.is_ok_and(|range| matches!(self.devices.route(range), Ok(Route::Memory)))
-    }
-
     /// The memory behind the devices.
     #[inline]
     #[must_use]

@@ -46,7 +46,8 @@ impl Deviation for LastLeafTooMuch {
     const NAME: &'static str = "last_leaf_too_much";
     const HEALTH: Health = Health::Broken {
         defect: None,
-        story: "a walk of as many leaves as the bound allows is refused: the bound is taken for the first that is too many",
+        story: "a walk of as many leaves as the bound allows is refused: the bound is taken for the first that is too \
+                many",
     };
 
     fn is_within_bounds(bounds: WorkBounds, visits: u64, leaves: u64) -> bool {
