@@ -8,6 +8,7 @@ mod brk_heap_forms;
 mod brk_heap_subjects;
 mod c_library;
 mod campaigns;
+mod claims;
 mod command_line;
 mod contracts;
 mod corpus_tools;

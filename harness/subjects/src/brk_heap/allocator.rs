@@ -11,7 +11,7 @@ impl<D: Deviation> Process<D> {
     pub(super) fn alloc(&mut self, size: u64, align: u64) -> Option<u64> {
         match D::BLOCK_ORIGIN {
             BlockOrigin::Brk => self.alloc_from_heap(size, align),
-            BlockOrigin::Mmap => self.alloc_mapping(size, align),
+            BlockOrigin::Mmap { .. } => self.alloc_mapping(size, align),
         }
     }
 
@@ -30,7 +30,7 @@ impl<D: Deviation> Process<D> {
         }
         let new_block = self.alloc(size, align)?;
         self.copy(block, new_block, D::copied_bytes(old_size, size));
-        self.dealloc(block, old_size);
+        self.give_up(block, old_size);
         Some(new_block)
     }
 
@@ -38,7 +38,24 @@ impl<D: Deviation> Process<D> {
     pub(super) fn dealloc(&mut self, block: u64, size: u64) {
         match D::BLOCK_ORIGIN {
             BlockOrigin::Brk => {}
-            BlockOrigin::Mmap => D::release(self, block, size),
+            BlockOrigin::Mmap { .. } => {
+                while let Some((block, size)) = self.deferred.pop() {
+                    D::release(self, block, size);
+                }
+                D::release(self, block, size);
+            }
+        }
+    }
+
+    /// The block that a reallocation leaves.
+    fn give_up(&mut self, block: u64, size: u64) {
+        match D::BLOCK_ORIGIN {
+            BlockOrigin::Mmap { deferred } if deferred != 0 => {
+                if self.deferred.len() < deferred {
+                    self.deferred.push((block, size));
+                }
+            }
+            BlockOrigin::Brk | BlockOrigin::Mmap { .. } => self.dealloc(block, size),
         }
     }
 

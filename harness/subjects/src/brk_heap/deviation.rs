@@ -15,7 +15,10 @@ pub enum BlockOrigin {
     /// One heap that ends at the break.
     Brk,
     /// A mapping for each block.
-    Mmap,
+    Mmap {
+        /// How many mappings that reallocations give up wait for the next free. What finds no room is never unmapped.
+        deferred: usize,
+    },
 }
 
 /// A way in which gate, kernel, allocator and program work together.

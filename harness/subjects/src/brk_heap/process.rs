@@ -1,7 +1,7 @@
 //! The simulated process: its memory as the program sees it, its registers, and the gate to the kernel. Loads and
 //! stores really happen, so a bad pointer really faults; refused is any look at what a pointer means.
 
-use super::deviation::Deviation;
+use super::deviation::{BlockOrigin, Deviation};
 use super::kernel::{EINVAL, Kernel};
 use super::registers::{NUMBER, Registers};
 use memtwin_models::Unsupported;
@@ -27,6 +27,8 @@ pub struct Process<D> {
     /// The system calls of the present op.
     pub(super) calls: Vec<SystemCall>,
     pub(super) clobbered_register: Option<u8>,
+    /// Mappings that were given up and wait to be unmapped: address and size in bytes.
+    pub(super) deferred: Vec<(u64, u64)>,
     deviation: PhantomData<D>,
 }
 
@@ -40,6 +42,11 @@ impl<D: Deviation> Process<D> {
             copy_order: setup.copy_order,
             calls: Vec::with_capacity(16),
             clobbered_register: None,
+            deferred: Vec::with_capacity(if let BlockOrigin::Mmap { deferred } = D::BLOCK_ORIGIN {
+                deferred
+            } else {
+                0
+            }),
             deviation: PhantomData,
         })
     }
@@ -49,6 +56,7 @@ impl<D: Deviation> Process<D> {
         self.registers.clone_from(&self.first_registers);
         self.calls.clear();
         self.clobbered_register = None;
+        self.deferred.clear();
     }
 
     /// `fork`: nothing is changed but what the kernel gets wrong.

@@ -313,7 +313,7 @@ impl<D: Deviation> Program<D> {
 
     /// Looks whether the poison beyond the blocks is as it was, and poisons what now lies beyond them.
     fn guard(&mut self, block: u64, size: u64, seen: &mut Outcome) {
-        if D::BLOCK_ORIGIN == BlockOrigin::Mmap || D::CONTRACT.trusts_fresh_pages {
+        if matches!(D::BLOCK_ORIGIN, BlockOrigin::Mmap { .. }) || D::CONTRACT.trusts_fresh_pages {
             return;
         }
         let (low, high) = self.redzone;

@@ -1,6 +1,6 @@
-//! The code that the bug report found: no implementor overrides the bulk methods, so every bulk access takes the guest
-//! physical address for a host pointer. Reading 16 bytes at 0x1000 dies with a segmentation fault at host address
-//! 0x1000.
+//! The code that the bug report found: the memory does not override the bulk methods, so every bulk access to it takes
+//! the guest physical address for a host pointer. Reading 16 bytes at 0x1000 dies with a segmentation fault at host
+//! address 0x1000. The wrapper for devices overrides them, and does not crash there.
 
 use super::hardened::{GuestPhysAddr, VmError};
 use super::reported::{BulkPath, ReportedMmu, ShardedVec};
@@ -12,7 +12,8 @@ pub struct TraitDefaults;
 
 impl BulkPath for TraitDefaults {
     const NAME: &'static str = "original";
-    const STORY: &'static str = "the bulk methods are the trait's unsafe defaults, which dereference guest addresses";
+    const STORY: &'static str =
+        "the memory's bulk methods are the trait's unsafe defaults, which dereference guest addresses";
 
     fn read_bulk(_memory: &ShardedVec, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
         unsafe_default::read_bulk(pa, buffer)

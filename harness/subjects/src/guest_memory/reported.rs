@@ -1,9 +1,10 @@
 //! The storage and the device wrapper of the bug report's project, as far as the report describes them: 16 shards, each
 //! a vector behind a lock, and a wrapper that adds devices and alignment.
 //!
-//! [`super::original`] and [`super::published_fix`] differ in the bulk methods alone, which [`BulkPath`] stands for.
-//! Both are broken; what is here has the construction that both had (GM-05), and is otherwise correct for one thread at
-//! a time. Range errors arrive as page faults, as the wrapper's documentation says.
+//! [`super::original`] and [`super::published_fix`] differ in the bulk methods of the memory itself, which [`BulkPath`]
+//! stands for. The wrapper has bulk methods of its own in both, so the reported crash needs a memory that is used
+//! directly: a setup without devices and without strict alignment. Both are broken; what is here has the construction
+//! that both had (GM-05). Range errors arrive as page faults, as the wrapper's documentation says.
 
 use super::hardened::access::{AccessSize, Fault, GuestRange};
 use super::hardened::mmio::{MmioMap, Route};
@@ -32,9 +33,9 @@ pub(super) fn last_shard_size(size: u64) -> u64 {
 /// Memory as 16 vectors.
 #[derive(Debug)]
 pub struct ShardedVec {
-    pub(super) shards: Vec<RwLock<Vec<u8>>>,
-    pub(super) shard_size: u64,
-    pub(super) size: u64,
+    shards: Vec<RwLock<Vec<u8>>>,
+    shard_size: u64,
+    size: u64,
     reservations: Reservations,
 }
 
@@ -81,8 +82,44 @@ impl ShardedVec {
         }
     }
 
+    /// The project's bulk read: bounds are checked, by a sum that wraps for the last addresses, so that the small
+    /// result passes (GM-04); then each shard is locked once and copied from.
+    pub(super) fn read_buf(&self, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
+        self.check_sum(pa, buffer.len())?;
+        let mut done = 0;
+        while done < buffer.len() {
+            let (shard, offset) = self.place(pa.get().wrapping_add(done as u64));
+            let bytes = self.shards[shard].read().unwrap_or_else(PoisonError::into_inner);
+            let length = (buffer.len() - done).min(bytes.len() - offset);
+            buffer[done..done + length].copy_from_slice(&bytes[offset..offset + length]);
+            done += length;
+        }
+        Ok(())
+    }
+
+    /// The project's bulk write. It knows no reservations (GM-06).
+    pub(super) fn write_buf(&self, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
+        self.check_sum(pa, bytes.len())?;
+        let mut done = 0;
+        while done < bytes.len() {
+            let (shard, offset) = self.place(pa.get().wrapping_add(done as u64));
+            let mut target = self.shards[shard].write().unwrap_or_else(PoisonError::into_inner);
+            let length = (bytes.len() - done).min(target.len() - offset);
+            target[offset..offset + length].copy_from_slice(&bytes[done..done + length]);
+            done += length;
+        }
+        Ok(())
+    }
+
+    fn check_sum(&self, pa: GuestPhysAddr, length: usize) -> Result<(), VmError> {
+        if pa.get().wrapping_add(length as u64) > self.size {
+            return Err(VmError::Memory(MemoryError::InvalidAddress(pa)));
+        }
+        Ok(())
+    }
+
     /// Shard and offset of an address; the shard is not one of memory's when the address is not.
-    pub(super) fn place(&self, address: u64) -> (usize, usize) {
+    fn place(&self, address: u64) -> (usize, usize) {
         let host_sized = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         (host_sized(address / self.shard_size), host_sized(address % self.shard_size))
     }
@@ -126,7 +163,7 @@ impl Ram for Arc<ShardedVec> {
     }
 }
 
-/// The bulk methods of one generation of the project.
+/// The memory's own bulk methods in one generation of the project.
 pub trait BulkPath {
     /// The subject's name.
     const NAME: &'static str;
@@ -139,12 +176,14 @@ pub trait BulkPath {
     fn write_bulk(memory: &ShardedVec, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError>;
 }
 
-/// The project's wrapper: memory, devices and alignment, with the bulk methods of `B`.
+/// The project's memory, used directly with the bulk methods of `B`, or behind the wrapper for devices and alignment.
 #[derive(Debug)]
 pub struct ReportedMmu<B> {
     memory: Arc<ShardedVec>,
     devices: MmioMap,
     strict_alignment: bool,
+    /// Whether the wrapper is there, with bulk methods of its own.
+    is_wrapped: bool,
     owner: OwnerIndex,
     bulk: PhantomData<B>,
 }
@@ -175,6 +214,7 @@ impl<B: BulkPath> Vcpu for ReportedMmu<B> {
             memory: Arc::clone(&ram),
             devices: map.clone(),
             strict_alignment: setup.strict_alignment,
+            is_wrapped: setup.strict_alignment || !setup.devices.is_empty(),
             owner,
             bulk: PhantomData,
         });
@@ -251,11 +291,15 @@ impl<B: BulkPath> MemoryAccess for ReportedMmu<B> {
     }
 
     fn read_bulk(&self, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
-        B::read_bulk(&self.memory, pa, buffer).map_err(page_fault)
+        let read =
+            if self.is_wrapped { self.memory.read_buf(pa, buffer) } else { B::read_bulk(&self.memory, pa, buffer) };
+        read.map_err(page_fault)
     }
 
     fn write_bulk(&mut self, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
-        B::write_bulk(&self.memory, pa, bytes).map_err(page_fault)
+        let wrote =
+            if self.is_wrapped { self.memory.write_buf(pa, bytes) } else { B::write_bulk(&self.memory, pa, bytes) };
+        wrote.map_err(page_fault)
     }
 
     fn memory_size(&self) -> u64 {

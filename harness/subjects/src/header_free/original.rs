@@ -1,7 +1,7 @@
-//! What the bug report found: `free` guesses SuperSlabs at the multiples below a pointer, and then reads the header
-//! before it, whatever is there. It dies at the first block of libc's that begins a page.
+//! What the bug report found: a pointer that no registry knows is taken for a block with a header, and the header
+//! before it is read, whatever is there. It dies at the first block of libc's that begins a page.
 
-use super::defects::{believe, guess, ignoring_fallback};
+use super::defects::{believe, ignoring_fallback};
 use super::deviation::{Deviation, Fallback};
 use super::memory::Memory;
 use super::subject::Program;
@@ -17,7 +17,7 @@ impl Deviation for Reported {
     const NAME: &'static str = "original";
     const HEALTH: Health = Health::Broken {
         defect: None,
-        story: "free masks pointers to guess SuperSlabs and reads the header before any pointer, mapped or not",
+        story: "free reads the header before any pointer that no registry knows, mapped or not",
     };
 
     fn takes_for_own(memory: &mut Memory, _mode: Mode, block: &Block) -> bool {
@@ -25,7 +25,6 @@ impl Deviation for Reported {
     }
 
     fn look_at_unknown(memory: &mut Memory, pointer: u64) -> Option<Kind> {
-        guess(memory, pointer);
         believe(memory, pointer.wrapping_sub(HEADER_BYTES))
     }
 

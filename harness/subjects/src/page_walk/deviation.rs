@@ -190,6 +190,18 @@ pub trait Deviation: 'static {
         None
     }
 
+    /// With how many of the guest's bytes a run is listed.
+    #[inline]
+    fn listed_bytes(_start: u64, bytes: u64) -> u64 {
+        bytes
+    }
+
+    /// What a list of regions says where no page is mapped.
+    #[inline]
+    fn list_of_nothing() -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// By how many bytes a region grows with a run that goes on where it ends.
     #[inline]
     fn grown_by(_start: u64, bytes: u64) -> u64 {

@@ -67,12 +67,16 @@ impl Deviation for Reported {
         length
     }
 
-    fn follows(position: u64, next: u64) -> bool {
-        position <= next
-    }
-
     fn run_without_backing() -> Option<Run> {
         Pw03::run_without_backing()
+    }
+
+    fn listed_bytes(start: u64, bytes: u64) -> u64 {
+        Pw01::grown_by(start, bytes)
+    }
+
+    fn list_of_nothing() -> Result<(), Refusal> {
+        Err(Refusal::Gap)
     }
 
     fn grown_by(start: u64, bytes: u64) -> u64 {
@@ -104,7 +108,7 @@ impl Deviation for Reported {
     }
 
     fn clear(sandbox: &mut Sandbox<Self>) -> Result<(), Refusal> {
-        sandbox.clear_by_popping()
+        sandbox.clear_by_popping_prefixed()
     }
 }
 

@@ -53,6 +53,7 @@ impl<D: Deviation> Sandbox<D> {
     ) -> Result<(), Refusal> {
         landing.reserve(D::reserved_early(length));
         if length == 0 {
+            D::empty_range(address)?;
             return Ok(());
         }
         let pages = if self.setup.paging {
@@ -107,14 +108,16 @@ impl<D: Deviation> Sandbox<D> {
             return Ok(());
         }
         let mut last: Option<Draft> = None;
+        let mut is_mapped = false;
         let port = Port { tables: &self.tables, meter };
         let walked = walk::<D, _>(&port, self.tables.root, self.tables.work_bounds, PageRange::ALL, |leaf| {
             meter.note_leaf();
+            is_mapped = true;
             let mut is_empty = true;
             Self::runs(D::listed(&self.backings), leaf.phys, leaf.bytes, |distance, run| {
                 is_empty = false;
                 let start = leaf.virt.wrapping_add(distance);
-                self.add_region(&mut last, draft(&leaf, start, run.bytes, run), regions);
+                self.add_region(&mut last, draft(&leaf, start, D::listed_bytes(start, run.bytes), run), regions);
             });
             if let Some(run) = D::run_without_backing().filter(|_| is_empty) {
                 self.add_region(&mut last, draft(&leaf, leaf.virt, PAGE_BYTES, run), regions);
@@ -124,7 +127,8 @@ impl<D: Deviation> Sandbox<D> {
         if walked.is_err() {
             regions.clear();
         }
-        walked
+        walked?;
+        if is_mapped { Ok(()) } else { D::list_of_nothing() }
     }
 
     /// Adds to the last region, or finishes it and begins another.

@@ -23,6 +23,14 @@ struct Layout {
     bookkeeping: u64,
 }
 
+/// Where the last element of the buffer begins and ends, and where its back-pointer ends.
+#[derive(Debug, Clone, Copy)]
+struct Element {
+    start: u64,
+    end: u64,
+    pointer: u64,
+}
+
 /// What the split of one memory gives: each side's handle, and whether it has an abort buffer.
 #[derive(Debug)]
 pub(super) struct Handles {
@@ -162,7 +170,7 @@ impl<D: Deviation> Sandbox<D> {
     }
 
     /// Where the last element begins and ends, and where its back-pointer ends.
-    fn last_element(&self) -> Result<(u64, u64, u64), Refusal> {
+    fn last_element(&self) -> Result<Element, Refusal> {
         let pointer = self.stack_pointer()?;
         if pointer == WORD {
             return Err(Refusal::Empty);
@@ -172,12 +180,12 @@ impl<D: Deviation> Sandbox<D> {
         if end < WORD || !D::is_back_pointer(start, end) || end.wrapping_sub(start) < D::shortest_element_bytes() {
             return Err(Refusal::Corrupt);
         }
-        Ok((start, end, pointer))
+        Ok(Element { start, end, pointer })
     }
 
     /// Pops an element as it is.
     pub(super) fn pop(&mut self, mut landing: Landing<'_>) -> Result<(), Refusal> {
-        let (start, end, pointer) = self.last_element()?;
+        let Element { start, end, pointer } = self.last_element()?;
         let bytes = end.wrapping_sub(start);
         landing.reserve(bytes);
         self.memory.read(self.backings[SCRATCH].host.wrapping_add(start), bytes, landing.data);
@@ -187,21 +195,24 @@ impl<D: Deviation> Sandbox<D> {
 
     /// Pops an element that begins with its length, and gives what follows.
     pub(super) fn pop_prefixed(&mut self, mut landing: Landing<'_>) -> Result<(), Refusal> {
-        let (start, end, pointer) = self.last_element()?;
-        let element_bytes = end - start;
-        let host = self.backings[SCRATCH].host + start;
-        let Some(prefix) = self.memory.bytes(host, 4).filter(|_| 4 <= element_bytes) else {
-            return Err(Refusal::Corrupt);
-        };
-        let prefix = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]);
-        let bytes = D::prefixed_bytes(prefix, element_bytes).ok_or(Refusal::Corrupt)?;
-        landing.reserve(bytes.saturating_sub(4));
-        if self.buffer_bytes() < start + bytes {
+        let Element { start, pointer, .. } = self.last_element()?;
+        let bytes = self.prefixed_bytes()?.saturating_sub(4);
+        landing.reserve(bytes);
+        if self.buffer_bytes() < (start + 4).saturating_add(bytes) {
             return Err(Refusal::Corrupt);
         }
-        self.memory.read(host + 4, bytes.saturating_sub(4), landing.data);
+        self.memory.read(self.backings[SCRATCH].host + start + 4, bytes, landing.data);
         D::take(self, start, pointer);
         Ok(())
+    }
+
+    /// The size of the last element, as its prefix says it.
+    fn prefixed_bytes(&self) -> Result<u64, Refusal> {
+        let Element { start, end, .. } = self.last_element()?;
+        let prefix = self.memory.bytes(self.backings[SCRATCH].host + start, 4);
+        let prefix = prefix.filter(|_| 4 <= end - start).ok_or(Refusal::Corrupt)?;
+        let prefix = u32::from_le_bytes([prefix[0], prefix[1], prefix[2], prefix[3]]);
+        D::prefixed_bytes(prefix, end - start).ok_or(Refusal::Corrupt)
     }
 
     /// Zeroes what was popped.
@@ -235,7 +246,19 @@ impl<D: Deviation> Sandbox<D> {
         if self.buffer_bytes() < WORD {
             return Err(Refusal::NoRoom);
         }
-        while let Ok((start, _, pointer)) = self.last_element() {
+        while let Ok(Element { start, pointer, .. }) = self.last_element() {
+            D::take(self, start, pointer);
+        }
+        Ok(())
+    }
+
+    /// The same, up to the first whose prefix is not its length.
+    pub(super) fn clear_by_popping_prefixed(&mut self) -> Result<(), Refusal> {
+        if self.buffer_bytes() < WORD {
+            return Err(Refusal::NoRoom);
+        }
+        while self.prefixed_bytes().is_ok() {
+            let Ok(Element { start, pointer, .. }) = self.last_element() else { break };
             D::take(self, start, pointer);
         }
         Ok(())

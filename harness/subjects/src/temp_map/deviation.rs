@@ -77,6 +77,14 @@ pub trait Deviation: Sized + 'static {
         slots.is_allocated(slot) && !slots.is_mapped(slot)
     }
 
+    /// What `map_temp_page` makes of a number that is no slot's.
+    fn map_beyond_window(_kernel: &mut Kernel<Self>, _physical: u32, _slot: i32) -> Result<u32, Failure>
+    where
+        Self: Sized,
+    {
+        Err(Failure::Refused)
+    }
+
     /// Whether it is the address of a frame.
     fn is_frame(physical: u32) -> bool {
         PhysicalAddress(physical).is_aligned()

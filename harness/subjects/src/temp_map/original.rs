@@ -10,7 +10,8 @@ use super::kernel::{Failure, Kernel};
 use super::slots::Slots;
 use super::subject::Program;
 use memtwin_models::Health;
-use memtwin_models::temp_map::Cpu;
+use memtwin_models::temp_map::mmu::{PRESENT, WRITABLE};
+use memtwin_models::temp_map::{Cpu, PAGE_BYTES, WINDOW_BASE};
 
 /// The reported kernel.
 #[derive(Debug)]
@@ -33,6 +34,16 @@ impl Deviation for Reported {
 
     fn may_map(_slots: &Slots, _slot: u32) -> bool {
         true
+    }
+
+    fn map_beyond_window(kernel: &mut Kernel<Self>, physical: u32, slot: i32) -> Result<u32, Failure> {
+        if !kernel.frames.is_memory(physical >> 12) {
+            return Err(Failure::Refused);
+        }
+        let address = WINDOW_BASE.wrapping_add(slot.cast_unsigned().wrapping_mul(PAGE_BYTES));
+        kernel.make_table(kernel.kernel_directory, address)?;
+        kernel.set_entry_of(kernel.kernel_directory, address, physical | PRESENT | WRITABLE);
+        Ok(address)
     }
 
     fn is_frame(_physical: u32) -> bool {

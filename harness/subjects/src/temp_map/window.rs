@@ -24,7 +24,10 @@ impl<D: Deviation> Kernel<D> {
 
     /// `map_temp_page`: the virtual address.
     pub(super) fn map_temp(&mut self, cpu: Cpu, physical: u32, slot: i32) -> Result<u32, Failure> {
-        let slot = slot_index(slot).filter(|slot| D::may_map(&self.slots, *slot)).ok_or(Failure::Refused)?;
+        let Some(slot) = slot_index(slot) else { return D::map_beyond_window(self, physical, slot) };
+        if !D::may_map(&self.slots, slot) {
+            return Err(Failure::Refused);
+        }
         if !D::is_frame(physical) || !self.frames.is_memory(physical >> 12) {
             return Err(Failure::Refused);
         }

@@ -14,7 +14,7 @@ impl Deviation for Bh13 {
         Health::defect("BH-13", "each block is a mapping of its own, and munmap answers success and unmaps nothing");
     const CONTRACT: BrkHeapContract =
         BrkHeapContract { blocks_from_mmap: true, no_raw_brk: true, ..BrkHeapContract::STRICT };
-    const BLOCK_ORIGIN: BlockOrigin = BlockOrigin::Mmap;
+    const BLOCK_ORIGIN: BlockOrigin = BlockOrigin::Mmap { deferred: 0 };
 
     fn munmap(_kernel: &mut Kernel, _start: u64, _bytes: u64) -> u64 {
         0

@@ -8,7 +8,7 @@ use memtwin_models::Health;
 use memtwin_models::header_free::{Kind, SUPERSLAB_MAGIC};
 
 /// Whether a SuperSlab seems to begin at the multiple of its size below a pointer.
-pub(in super::super) fn guess(memory: &Memory, pointer: u64) -> bool {
+fn guess(memory: &Memory, pointer: u64) -> bool {
     [21, 20].into_iter().any(|log2| memory.load_u32(pointer >> log2 << log2) == SUPERSLAB_MAGIC)
 }
 

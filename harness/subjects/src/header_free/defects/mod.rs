@@ -24,7 +24,6 @@ pub mod hf_18_probe_stops_at_tombstone;
 pub mod hf_19_cached_block_unregistered;
 pub mod hf_20_full_registry_drops;
 
-pub(super) use hf_02_guess_loop::guess;
 pub(super) use hf_03_unaligned_mincore::ask;
 pub(super) use hf_04_silent_leak::ignoring_fallback;
 pub(super) use hf_09_believes_any_magic::believe;
