@@ -66,6 +66,7 @@ static ALONE: LazyLock<Vec<&'static dyn Target>> = LazyLock::new(|| {
             BrkHeapContract { sole_user_of_brk: true, ..brk },
             BrkHeapContract { no_processes: true, ..brk },
             BrkHeapContract { no_new_alignment: true, ..brk },
+            BrkHeapContract { books_in_heap: true, ..brk },
             BrkHeapContract { overhead_bytes: 16, ..brk },
         ]),
         leaked::<HeaderFree>([HeaderFreeContract { real_libc: true }, HeaderFreeContract::STRICT]),
@@ -282,7 +283,7 @@ fn a_trace_does_not_depend_on_those_that_were_drawn_before() {
         let mut used = target.traces();
         let mut wire = Vec::new();
         (0..3).for_each(|index| used.write(1, index, &mut wire));
-        for index in [3, 4, 70, 4] {
+        for index in [3, 4, 70, 4].into_iter().chain(100..140) {
             let mut fresh = Vec::new();
             used.write(1, index, &mut wire);
             target.traces().write(1, index, &mut fresh);

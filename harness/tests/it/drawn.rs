@@ -127,7 +127,9 @@ fn each_value_of_the_small_operands_of_brk_heap_is_drawn() {
                 Op::Realloc { .. }
                 | Op::Dealloc { .. }
                 | Op::Write { .. }
+                | Op::WriteEnd { .. }
                 | Op::Verify { .. }
+                | Op::VerifyEnd { .. }
                 | Op::VerifyRawBrk
                 | Op::Fork
                 | Op::Exec => {}

@@ -21,6 +21,9 @@ freedoms! {
         "The process neither forks nor runs another program: such ops are skipped.";
     no_new_alignment: bool = false,
         "A reallocation keeps the block's alignment: those to another one are skipped.";
+    books_in_heap: bool = false,
+        "The allocator keeps data of its own between blocks and behind them, so what lies there is its own affair; \
+         strictly it writes no byte outside of the block that it hands out.";
     overhead_bytes: u64 = 0,
         "A request may fail that would fit without this many bytes of bookkeeping; strictly there are none.";
 }

@@ -159,6 +159,8 @@ impl BrkHeapModel {
                 | Op::Dealloc { .. }
                 | Op::Write { .. }
                 | Op::Verify { .. }
+                | Op::WriteEnd { .. }
+                | Op::VerifyEnd { .. }
                 | Op::PushString { .. }
                 | Op::PushVec { .. } => false,
             };
@@ -168,7 +170,7 @@ impl BrkHeapModel {
             return self.raw_brk(request, seen);
         }
         self.take_calls(seen)?;
-        if let Some(address) = seen.stray_byte {
+        if let Some(address) = seen.stray_byte.filter(|_| !self.contract.books_in_heap) {
             return Err(Verdict::diverge_at(&REDZONE, "state", address));
         }
         match *op {
@@ -211,7 +213,18 @@ impl BrkHeapModel {
             Op::Verify { slot } => {
                 let Some(block) = self.blocks.get(slot) else { return vacant(seen) };
                 expect(Seen::Done, seen)?;
-                compare(block, block.size.min(u64::from(MAX_SHOWN_BYTES)), seen, &CONTENTS)
+                compare(block, 0, block.size.min(u64::from(MAX_SHOWN_BYTES)), seen, &CONTENTS)
+            }
+            Op::WriteEnd { slot, seed, length } => {
+                let Some(block) = self.blocks.get_mut(slot) else { return vacant(seen) };
+                block.write_end(seed, length.min(MAX_SHOWN_BYTES));
+                expect(Seen::Done, seen)
+            }
+            Op::VerifyEnd { slot } => {
+                let Some(block) = self.blocks.get(slot) else { return vacant(seen) };
+                expect(Seen::Done, seen)?;
+                let length = block.size.min(u64::from(MAX_SHOWN_BYTES));
+                compare(block, block.size - length, length, seen, &CONTENTS)
             }
             Op::PushString { slot, seed, length } => self.push(slot, seed, length, Unit::Byte, seen),
             Op::PushVec { slot, seed, length } => self.push(slot, seed, length, Unit::Word, seen),
@@ -231,7 +244,7 @@ impl BrkHeapModel {
     fn realloc(&mut self, slot: Slot, size: u64, align: u64, seen: &Outcome) -> Judged {
         let Some(block) = self.move_block(slot, size, align, seen.result)? else { return Ok(()) };
         let kept = block.known().min(u64::from(MAX_SHOWN_BYTES));
-        compare(block, kept, seen, &REALLOC)
+        compare(block, 0, kept, seen, &REALLOC)
     }
 
     /// What another user of `brk` found changed.
@@ -428,11 +441,11 @@ fn vacant(seen: &Outcome) -> Judged {
 }
 
 /// Holds the bytes that the program looked at against what is known of the block.
-fn compare(block: &Block, length: u64, seen: &Outcome, law: &'static Law) -> Judged {
+fn compare(block: &Block, start: u64, length: u64, seen: &Outcome, law: &'static Law) -> Judged {
     if u64::from(seen.shown_bytes) != length {
         return Err(Verdict::diverge(&ANSWER, "bytes"));
     }
-    match block.first_difference(seen.shown()) {
+    match block.first_difference(start, seen.shown()) {
         None => Ok(()),
         Some(offset) => Err(Verdict::diverge_at(law, "bytes", offset)),
     }

@@ -68,4 +68,11 @@ pub enum Op {
     /// `realloc(block, size)` to another alignment, as `Allocator::grow` and `shrink` can.
     #[form(tag = 400, low(slot), wire(align, size), say("{slot} = realloc({slot}, {size}, {align})"))]
     ReallocAligned { slot: Slot, size: Size, align: Alignment },
+    /// The program copies `length` bytes of the pattern `seed` to the block's end (no more than fit).
+    #[form(tag = 448, low(slot), simpler(seed, length = fewer_bytes))]
+    #[form(say("copy {} of pattern {seed} to the end of {slot}", counted(*length, "byte")))]
+    WriteEnd { slot: Slot, seed: u16, length: u32 },
+    /// The program looks at the block's last bytes.
+    #[form(tag = 464, low(slot), say("look at the end of {slot}"))]
+    VerifyEnd { slot: Slot },
 }

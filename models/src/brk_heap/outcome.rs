@@ -91,7 +91,7 @@ impl Default for Outcome {
 }
 
 impl Outcome {
-    /// Where a program puts the first `length` bytes of a block.
+    /// Where a program puts the `length` bytes of a block that it looks at.
     #[inline]
     pub fn show(&mut self, length: u32) -> &mut [u8] {
         self.shown_bytes = length.min(MAX_SHOWN_BYTES);
@@ -152,7 +152,9 @@ pub(super) const fn permits(contract: &BrkHeapContract, kind: OpKind, class: usi
     match kind {
         OpKind::Alloc | OpKind::AllocZeroed | OpKind::PushString | OpKind::PushVec => class == DONE || class == NULL,
         OpKind::Realloc => class == DONE || class == NULL || class == VACANT,
-        OpKind::Dealloc | OpKind::Write | OpKind::Verify => class == DONE || class == VACANT,
+        OpKind::Dealloc | OpKind::Write | OpKind::WriteEnd | OpKind::Verify | OpKind::VerifyEnd => {
+            class == DONE || class == VACANT
+        }
         OpKind::RawBrk if contract.no_raw_brk => class == SKIPPED,
         OpKind::RawBrk => class == DONE || class == REFUSED,
         OpKind::VerifyRawBrk if contract.no_raw_brk => class == SKIPPED,

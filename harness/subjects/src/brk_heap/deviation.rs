@@ -53,6 +53,11 @@ pub trait Deviation: 'static {
         (to <= kernel.stack_low && kernel.fits_frames(to, 0)).then_some(to)
     }
 
+    /// What a refused `brk` answers.
+    fn refused(kernel: &mut Kernel) -> u64 {
+        kernel.refuse()
+    }
+
     /// Moves the break with the pages below it.
     fn move_break(kernel: &mut Kernel, to: u64) {
         kernel.move_break(to);

@@ -175,7 +175,9 @@ impl Kernel {
         if argument <= self.program_break { rounded.min(self.program_break) } else { rounded }
     }
 
-    pub(super) fn refuse(&self) -> u64 {
+    /// What a refused `brk` answers, as the setup says.
+    #[must_use]
+    pub fn refuse(&self) -> u64 {
         match self.refusal {
             Refusal::CurrentBreak => self.program_break,
             Refusal::Zero => 0,

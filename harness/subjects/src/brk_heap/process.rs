@@ -20,7 +20,8 @@ const END_WORD: u64 = HEAD_WORD + 8;
 /// The process.
 #[derive(Debug)]
 pub struct Process<D> {
-    pub(super) kernel: Kernel,
+    /// What it runs on.
+    pub kernel: Kernel,
     pub(super) registers: Registers,
     first_registers: Registers,
     copy_order: CopyOrder,
@@ -118,7 +119,7 @@ impl<D: Deviation> Process<D> {
                         D::move_break(kernel, to);
                         to
                     }
-                    None => kernel.refuse(),
+                    None => D::refused(kernel),
                 };
                 (SystemCallKind::Brk, result)
             }

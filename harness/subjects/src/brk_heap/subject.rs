@@ -141,6 +141,14 @@ impl<D: Deviation> Program<D> {
                 self.process.load(held.block, seen.show(u32::try_from(length).unwrap_or(0)));
                 Seen::Done
             }
+            Op::WriteEnd { slot, seed, length } => self.write_end(slot, seed, length),
+            Op::VerifyEnd { slot } => {
+                let Some(held) = self.slots[slot.index()] else { return Seen::Vacant };
+                let length = held.size.min(u64::from(MAX_SHOWN_BYTES));
+                let place = held.block.wrapping_add(held.size - length);
+                self.process.load(place, seen.show(u32::try_from(length).unwrap_or(0)));
+                Seen::Done
+            }
             Op::PushString { slot, seed, length } => self.push(slot, seed, length, Unit::Byte, seen),
             Op::PushVec { slot, seed, length } => self.push(slot, seed, length, Unit::Word, seen),
             Op::RawBrk { request } => self.raw_brk(request, seen),
@@ -242,6 +250,19 @@ impl<D: Deviation> Program<D> {
         Seen::Done
     }
 
+    fn write_end(&mut self, slot: Slot, seed: u16, length: u32) -> Seen {
+        let Some(held) = &mut self.slots[slot.index()] else { return Seen::Vacant };
+        let payload = Payload { seed, length: length.min(MAX_SHOWN_BYTES) };
+        let fitting = u64::from(payload.length).min(held.size);
+        if fitting != 0 {
+            held.length = held.size;
+        }
+        let bytes = payload.bytes().unwrap_or_default();
+        let place = held.block.wrapping_add(held.size - fitting);
+        self.process.store(place, &bytes[..usize::try_from(fitting).unwrap_or(0)]);
+        Seen::Done
+    }
+
     fn push(&mut self, slot: Slot, seed: u16, length: u8, unit: Unit, seen: &mut Outcome) -> Seen {
         let bytes = u64::from(length) * unit.bytes();
         match self.slots[slot.index()] {
@@ -313,7 +334,8 @@ impl<D: Deviation> Program<D> {
 
     /// Looks whether the poison beyond the blocks is as it was, and poisons what now lies beyond them.
     fn guard(&mut self, block: u64, size: u64, seen: &mut Outcome) {
-        if matches!(D::BLOCK_ORIGIN, BlockOrigin::Mmap { .. }) || D::CONTRACT.trusts_fresh_pages {
+        let is_theirs = D::CONTRACT.trusts_fresh_pages || D::CONTRACT.books_in_heap;
+        if matches!(D::BLOCK_ORIGIN, BlockOrigin::Mmap { .. }) || is_theirs {
             return;
         }
         let (low, high) = self.redzone;

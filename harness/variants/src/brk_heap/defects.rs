@@ -2,7 +2,7 @@
 //!
 //! Does not combine defects: each has one.
 
-use memtwin_models::brk_heap::BrkHeap;
+use memtwin_models::brk_heap::{BrkHeap, PAGE_BYTES};
 use memtwin_models::{Health, Row};
 use memtwin_subjects::brk_heap::deviation::Deviation;
 use memtwin_subjects::brk_heap::kernel::Kernel;
@@ -18,6 +18,10 @@ pub(crate) static ROWS: &[Row<BrkHeap>] = &[
     Row::of::<Program<ImageKeepsTheBreak>>(),
     Row::of::<Program<FallsBySixteenPages>>(),
     Row::of::<Program<NewAlignmentEndsAtAPage>>(),
+    Row::of::<Program<RefusalIsTheFirstBreak>>(),
+    Row::of::<Program<LastPageIsTakenForFresh>>(),
+    Row::of::<Program<CopiesEndAt64Kib>>(),
+    Row::of::<Program<LastByteStaysBehind>>(),
 ];
 
 /// An error number of brk is taken for an end above the old one.
@@ -116,5 +120,67 @@ impl Deviation for NewAlignmentEndsAtAPage {
 
     fn realloc_align(_old: u64, new: u64) -> u64 {
         new.min(4096)
+    }
+}
+
+/// A refused brk answers the first break of all.
+#[derive(Debug)]
+pub(crate) struct RefusalIsTheFirstBreak;
+
+impl Deviation for RefusalIsTheFirstBreak {
+    const NAME: &'static str = "refusal_is_the_first_break";
+    const HEALTH: Health = Health::Broken { defect: None, story: "a refused brk answers the break of a new process" };
+
+    fn refused(kernel: &mut Kernel) -> u64 {
+        kernel.heap_start
+    }
+}
+
+/// A zeroed block that ends in the heap's last page is taken for fresh from brk, although it begins before.
+#[derive(Debug)]
+pub(crate) struct LastPageIsTakenForFresh;
+
+impl Deviation for LastPageIsTakenForFresh {
+    const NAME: &'static str = "last_page_is_taken_for_fresh";
+    const HEALTH: Health = Health::Broken {
+        defect: None,
+        story: "a zeroed block for which the heap grew is not cleared, although it begins in what was left before",
+    };
+
+    fn zero(process: &mut Process<Self>, block: u64, size: u64) {
+        let end = block.saturating_add(size);
+        if end.checked_next_multiple_of(PAGE_BYTES) != Some(process.kernel.program_break) {
+            process.fill(block, size, 0);
+        }
+    }
+}
+
+/// A reallocation copies 64 KiB at most.
+#[derive(Debug)]
+pub(crate) struct CopiesEndAt64Kib;
+
+impl Deviation for CopiesEndAt64Kib {
+    const NAME: &'static str = "copies_end_at_64_kib";
+    const HEALTH: Health =
+        Health::Broken { defect: None, story: "a reallocation copies no more than 64 KiB of a block" };
+
+    fn copied_bytes(old: u64, new: u64) -> u64 {
+        old.min(new).min(1 << 16)
+    }
+}
+
+/// A reallocation of more than a page leaves the last byte behind.
+#[derive(Debug)]
+pub(crate) struct LastByteStaysBehind;
+
+impl Deviation for LastByteStaysBehind {
+    const NAME: &'static str = "last_byte_stays_behind";
+    const HEALTH: Health = Health::Broken {
+        defect: None,
+        story: "a reallocation of a block of more than a page does not copy the block's last byte",
+    };
+
+    fn copied_bytes(old: u64, new: u64) -> u64 {
+        if PAGE_BYTES < old && old <= new { old - 1 } else { old.min(new) }
     }
 }

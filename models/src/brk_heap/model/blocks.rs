@@ -9,12 +9,12 @@ pub(super) struct Block {
     pub(super) address: u64,
     pub(super) size: u64,
     pub(super) align: u64,
-    /// What is known of the block's beginning, in order and without gaps.
+    /// What is known of the block, in order and without gaps: to the end of what the program wrote.
     segments: Vec<Segment>,
     is_live: bool,
 }
 
-/// Known bytes, from where the segment before ends.
+/// Bytes of one origin, from where the segment before ends.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     /// The offset of the first byte after it, in the block.
@@ -24,6 +24,8 @@ struct Segment {
 
 #[derive(Debug, Clone, Copy)]
 enum Content {
+    /// Nobody wrote them.
+    Unknown,
     Zero,
     /// Bytes of a pattern that begins at this offset of the block.
     Pattern {
@@ -35,7 +37,7 @@ enum Content {
 static ZEROS: [u8; 4096] = [0; 4096];
 
 impl Block {
-    /// How many bytes from the block's beginning on are known.
+    /// Where what the program wrote ends, from the block's beginning.
     pub(super) fn known(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.end)
     }
@@ -54,6 +56,22 @@ impl Block {
         self.segments.retain(|segment| end < segment.end);
         let source = Content::Pattern { payload: Payload { seed, length }, base: 0 };
         self.segments.insert(0, Segment { end, source });
+    }
+
+    /// The program copies a pattern to the end, as far as it fits.
+    pub(super) fn write_end(&mut self, seed: u16, length: u32) {
+        let bytes = u64::from(length).min(self.size);
+        if bytes == 0 {
+            return;
+        }
+        let base = self.size - bytes;
+        let known = self.known();
+        self.truncate(base);
+        if known < base {
+            self.segments.push(Segment { end: base, source: Content::Unknown });
+        }
+        let source = Content::Pattern { payload: Payload { seed, length }, base };
+        self.segments.push(Segment { end: self.size, source });
     }
 
     /// The program puts a pattern after the known bytes; it fits.
@@ -76,50 +94,51 @@ impl Block {
         });
     }
 
-    /// The known bytes from the block's beginning on, at most so many. For explanations: it makes a copy.
-    pub(super) fn known_bytes(&self, most: u64) -> Vec<u8> {
-        let mut bytes: Vec<u8> = Vec::new();
-        for segment in &self.segments {
-            let end = usize::try_from(segment.end.min(most)).unwrap_or(usize::MAX);
-            let start = bytes.len();
-            if end <= start {
-                break;
-            }
-            bytes.resize(end, 0);
-            if let Content::Pattern { payload, base } = segment.source {
-                payload.fill(start as u64 - base, &mut bytes[start..]);
-            }
-        }
-        bytes
+    /// Each segment's part of what is shown from an offset of the block on, with where it lies in what is shown.
+    fn parts<'a>(&'a self, first: u64, shown: &'a [u8]) -> impl Iterator<Item = (Content, usize, &'a [u8])> {
+        let mut start = first;
+        self.segments.iter().filter_map(move |segment| {
+            let end = segment.end.min(first + shown.len() as u64);
+            let from = usize::try_from(start - first).ok()?;
+            let to = usize::try_from(end.checked_sub(first)?).ok()?;
+            start = start.max(end);
+            Some((segment.source, from, shown.get(from..to).filter(|part| !part.is_empty())?))
+        })
     }
 
-    /// The offset of the first of the block's beginning bytes that is not as it is known to be.
-    pub(super) fn first_difference(&self, shown: &[u8]) -> Option<u64> {
-        let mut start = 0;
-        for segment in &self.segments {
-            let end = usize::try_from(segment.end).unwrap_or(usize::MAX).min(shown.len());
-            if end <= start {
-                break;
+    /// What is shown from an offset of the block on, as it is known to be; what nobody wrote is as it is shown. Ends
+    /// with what is known. For explanations: it makes a copy.
+    pub(super) fn known_bytes(&self, first: u64, shown: &[u8]) -> Vec<u8> {
+        let mut known = Vec::new();
+        for (source, from, bytes) in self.parts(first, shown) {
+            known.extend_from_slice(bytes);
+            match source {
+                Content::Unknown => {}
+                Content::Zero => known[from..].fill(0),
+                Content::Pattern { payload, base } => payload.fill(first + from as u64 - base, &mut known[from..]),
             }
-            let bytes = &shown[start..end];
-            let expected = match segment.source {
+        }
+        known
+    }
+
+    /// The offset in the block of the first byte that is not as it is known to be, of those shown from an offset on.
+    pub(super) fn first_difference(&self, first: u64, shown: &[u8]) -> Option<u64> {
+        self.parts(first, shown).find_map(|(source, from, bytes)| {
+            let expected = match source {
+                Content::Unknown => return None,
                 Content::Zero => None,
-                Content::Pattern { payload, base } => payload
-                    .bytes()
-                    .and_then(|pattern| pattern.get(start - usize::try_from(base).unwrap_or(start)..))
-                    .and_then(|pattern| pattern.get(..bytes.len())),
+                Content::Pattern { payload, base } => {
+                    let skipped = usize::try_from(first + from as u64 - base).ok()?;
+                    payload.bytes()?.get(skipped..)?.get(..bytes.len())
+                }
             };
             let differs = match expected {
                 Some(expected) => bytes != expected,
                 None => bytes.chunks(ZEROS.len()).any(|chunk| chunk != &ZEROS[..chunk.len()]),
             };
-            if differs {
-                let is_wrong = |(index, byte): (usize, &u8)| *byte != expected.map_or(0, |expected| expected[index]);
-                return Some((start + bytes.iter().enumerate().position(is_wrong).unwrap_or(0)) as u64);
-            }
-            start = end;
-        }
-        None
+            let is_wrong = |(index, byte): (usize, &u8)| *byte != expected.map_or(0, |expected| expected[index]);
+            differs.then(|| first + (from + bytes.iter().enumerate().position(is_wrong).unwrap_or(0)) as u64)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The model as a picture: the heap with its blocks, the program's slots, the kernel's books, and where the allocator's
 //! locals live. Only explaining runs come here; nothing is judged.
 
-use super::super::op::{MAX_SHOWN_BYTES, Op, OpKind};
+use super::super::op::{Op, OpKind};
 use super::super::operands::{BrkRequest, SLOTS, Slot};
 use super::super::outcome::{Outcome, Seen};
 use super::super::setup::{BSS_START, PAGE_BYTES, Setup, Storage};
@@ -16,7 +16,7 @@ pub(super) fn picture(model: &BrkHeapModel, op: Option<&Op>) -> Picture {
 /// The known bytes of the block that an op shows.
 pub(super) fn byte_rows(model: &BrkHeapModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
     let size = match *op {
-        Op::Verify { .. } => (seen.result == Seen::Done).then_some(u64::MAX)?,
+        Op::Verify { .. } | Op::VerifyEnd { .. } => (seen.result == Seen::Done).then_some(u64::MAX)?,
         Op::Realloc { size, .. } | Op::ReallocAligned { size, .. } => {
             matches!(seen.result, Seen::Block(_)).then_some(size.0)?
         }
@@ -24,6 +24,7 @@ pub(super) fn byte_rows(model: &BrkHeapModel, op: &Op, seen: &Outcome) -> Option
         | Op::AllocZeroed { .. }
         | Op::Dealloc { .. }
         | Op::Write { .. }
+        | Op::WriteEnd { .. }
         | Op::PushString { .. }
         | Op::PushVec { .. }
         | Op::RawBrk { .. }
@@ -32,12 +33,12 @@ pub(super) fn byte_rows(model: &BrkHeapModel, op: &Op, seen: &Outcome) -> Option
         | Op::Exec => return None,
     };
     let block = model.blocks.get(op.slot()?)?;
-    let mut allowed = block.known_bytes(u64::from(MAX_SHOWN_BYTES).min(size));
-    let mut seen = seen.shown().to_vec();
-    let length = allowed.len().min(seen.len());
-    allowed.truncate(length);
-    seen.truncate(length);
-    Some(ByteRows { start: 0, allowed, seen })
+    let shown = seen.shown();
+    let shown = &shown[..shown.len().min(usize::try_from(size).unwrap_or(usize::MAX))];
+    let start = if matches!(op, Op::VerifyEnd { .. }) { block.size.saturating_sub(shown.len() as u64) } else { 0 };
+    let allowed = block.known_bytes(start, shown);
+    let seen = shown[..allowed.len()].to_vec();
+    Some(ByteRows { start, allowed, seen })
 }
 
 fn heap(model: &BrkHeapModel, op: Option<&Op>) -> Panel {

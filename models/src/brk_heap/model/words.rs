@@ -17,6 +17,12 @@ pub(super) fn allowed(model: &BrkHeapModel, op: &Op) -> String {
             let known = model.blocks.get(slot).map_or(0, super::Block::known);
             format!("the bytes of the block at {address:#x}, of which the first {known} are known")
         }),
+        Op::WriteEnd { slot, .. } => {
+            held(model, slot, |_, address| format!("done: the block at {address:#x} ends with it"))
+        }
+        Op::VerifyEnd { slot } => held(model, slot, |_, address| {
+            format!("the last bytes of the block at {address:#x}, as far as they are known")
+        }),
         Op::PushString { slot, length, .. } => push(model, slot, length, Unit::Byte),
         Op::PushVec { slot, length, .. } => push(model, slot, length, Unit::Word),
         Op::RawBrk { request } => raw_brk(model, request),

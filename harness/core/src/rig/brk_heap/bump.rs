@@ -61,6 +61,13 @@ impl Bump {
                     placed.length = placed.length.max(u64::from(length).min(placed.size));
                 }
             }
+            Op::WriteEnd { slot, length, .. } => {
+                if let Some(placed) = self.blocks.iter_mut().find(|placed| placed.slot == slot.index())
+                    && length != 0
+                {
+                    placed.length = placed.size;
+                }
+            }
             Op::PushString { slot, length, .. } => self.push(slot, length, Unit::Byte),
             Op::PushVec { slot, length, .. } => self.push(slot, length, Unit::Word),
             Op::RawBrk { request: BrkRequest::Grow(bytes) } => {
@@ -77,6 +84,7 @@ impl Bump {
                 (self.program_break, self.head, self.end) = (self.start, self.start, self.start);
             }
             Op::Verify { .. }
+            | Op::VerifyEnd { .. }
             | Op::VerifyRawBrk
             | Op::Fork
             | Op::RawBrk { request: BrkRequest::Query | BrkRequest::GiveBack | BrkRequest::At(_) } => {}

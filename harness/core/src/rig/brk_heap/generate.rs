@@ -12,7 +12,7 @@ use memtwin_models::brk_heap::{
 use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
-const WEIGHTS: [u32; OpKind::ALL.len()] = [40, 16, 32, 20, 40, 32, 32, 16, 8, 8, 6, 3, 16];
+const WEIGHTS: [u32; OpKind::ALL.len()] = [40, 16, 32, 20, 40, 32, 32, 16, 8, 8, 6, 3, 16, 20, 16];
 
 /// The generator.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct BrkHeapGenerator {
     slots: u32,
     /// The slot of the op before.
     last_slot: Slot,
+    /// Whether blocks are drawn that are larger than what a look shows.
+    has_large: bool,
     /// Whether ops that came later than version 1 are drawn.
     has_later: bool,
 }
@@ -45,7 +47,10 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
             (&["size"], Self::SIZE),
             (&["align"], ALIGNMENT),
             (&["seed"], "Below 1,024."),
-            (&["write"], "One `length` in 16 is 65,536, the others are at most the trace's largest ordinary size."),
+            (
+                &["write", "write_end"],
+                "One `length` in 16 is 65,536, the others are at most the trace's largest ordinary size.",
+            ),
             (&["push_string", "push_vec"], "`length` is below 256, halved 0 to 7 times."),
             (&["request"], Self::REQUEST),
         ],
@@ -60,6 +65,7 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
             wild_one_in: 64,
             slots: SLOTS.into(),
             last_slot: Slot::new_folded(0),
+            has_large: false,
             has_later: false,
         }
     }
@@ -91,12 +97,17 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
             OpKind::AllocZeroed => Op::AllocZeroed { slot, size: self.size(random), align: draw_alignment(random) },
             OpKind::Realloc => Op::Realloc { slot, size: self.size(random) },
             OpKind::Dealloc => Op::Dealloc { slot },
-            OpKind::Write => {
+            OpKind::Write | OpKind::WriteEnd => {
                 let length =
                     if short < 16 { MAX_SHOWN_BYTES } else { (bits >> 40) as u32 & ((1 << self.size_bits) - 1) };
-                Op::Write { slot, seed, length }
+                if kind == OpKind::Write {
+                    Op::Write { slot, seed, length }
+                } else {
+                    Op::WriteEnd { slot, seed, length }
+                }
             }
             OpKind::Verify => Op::Verify { slot },
+            OpKind::VerifyEnd => Op::VerifyEnd { slot },
             OpKind::PushString => Op::PushString { slot, seed, length: short >> (bits >> 61) },
             OpKind::PushVec => Op::PushVec { slot, seed, length: short >> (bits >> 61) },
             OpKind::RawBrk => Op::RawBrk { request: self.request(random) },
@@ -113,11 +124,13 @@ impl Generator<BrkHeap> for BrkHeapGenerator {
 impl BrkHeapGenerator {
     /// Each kind's weight is multiplied by 0, 1, 1, 2 or 4, drawn for each trace, so that a trace leaves some kinds out
     /// and favours others; but some kind allocates. Without the other user of `brk` nothing is asked of it. Ordinary
-    /// sizes of a trace have up to 5, 6, 8, 8, 10, 12 or 15 bits. Processes, new alignments and another user's look are
-    /// in one trace of two.
+    /// sizes of a trace have up to 5, 6, 8, 8, 10, 12 or 15 bits. Processes, new alignments, another user's look and
+    /// blocks' ends are in one trace of two; in one of eight of those that have room for four times 64 KiB, half of the
+    /// ordinary sizes are 64 KiB and up to 64 KiB more.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.edges = setup.edges();
+        self.last_slot = Slot::new_folded(0);
         self.size_bits = random.choose(&[5, 6, 8, 8, 10, 12, 15]);
         self.wild_one_in = random.choose(&[8, 24, 64, 256]);
         self.slots = random.choose(&[2, 4, 8, SLOTS.into()]);
@@ -126,6 +139,8 @@ impl BrkHeapGenerator {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
         }
         self.has_later = random.one_in(2);
+        let has_room = 4 * u64::from(MAX_SHOWN_BYTES) <= u64::from(setup.frames) * PAGE_BYTES;
+        self.has_large = self.has_later && has_room && random.one_in(8);
         let mut leave_out = |kinds: &[OpKind]| kinds.iter().for_each(|kind| weights[*kind as usize] = 0);
         if self.contract.no_raw_brk {
             leave_out(&[OpKind::RawBrk, OpKind::VerifyRawBrk]);
@@ -137,7 +152,7 @@ impl BrkHeapGenerator {
             leave_out(&[OpKind::ReallocAligned]);
         }
         if !self.has_later {
-            leave_out(&[OpKind::VerifyRawBrk]);
+            leave_out(&[OpKind::VerifyRawBrk, OpKind::WriteEnd, OpKind::VerifyEnd]);
         }
         // Without blocks there is nothing to see.
         if weights[OpKind::Alloc as usize] + weights[OpKind::AllocZeroed as usize] == 0 {
@@ -153,6 +168,9 @@ impl BrkHeapGenerator {
         if random.one_in(self.wild_one_in) {
             let edge = random.choose(&self.edges);
             return Size(edge.wrapping_add(random.magnitude(9)).wrapping_sub(random.magnitude(9)));
+        }
+        if self.has_large && random.one_in(2) {
+            return Size(u64::from(MAX_SHOWN_BYTES) + random.magnitude(16));
         }
         Size(random.magnitude(self.size_bits))
     }

@@ -76,6 +76,8 @@ fn ops() -> Vec<Op> {
         Op::Write { slot: b, seed: 2, length: 0x1_0000 },
         Op::Verify { slot: a },
         Op::Verify { slot: b },
+        Op::WriteEnd { slot: a, seed: 8, length: 8 },
+        Op::VerifyEnd { slot: a },
         Op::PushString { slot: a, seed: 3, length: 9 },
         Op::PushString { slot: b, seed: 4, length: 0 },
         Op::PushString { slot: a, seed: 5, length: 200 },

@@ -141,8 +141,20 @@ fn bytes_survive() {
     let pushed = [zeroed(4), Op::PushString { slot: A, seed: 9, length: 6 }];
     Bench::after(&pushed).diverges(&verify, &laws::CONTENTS, Some(2), |seen| seen.show(10)[2] = 1);
     Bench::after(&pushed).diverges(&verify, &laws::CONTENTS, Some(9), |seen| seen.show(10)[9] ^= 1);
+    let ended = [alloc(A, 24, 0), Op::WriteEnd { slot: A, seed: 7, length: 20 }];
+    let end = Op::VerifyEnd { slot: A };
+    Bench::after(&ended).diverges(&end, &laws::CONTENTS, Some(4), |seen| seen.show(24)[4] ^= 1);
+    Bench::after(&ended).diverges(&grow, &laws::REALLOC, Some(23), |seen| seen.show(24)[23] ^= 1);
+    let large = [alloc(A, 0x1_0041, 0), Op::WriteEnd { slot: A, seed: 7, length: 64 }];
+    Bench::after(&[&large[..], &[verify.clone(), end.clone()]].concat());
+    let mut bench = Bench::after(&ended);
+    assert_eq!(bench.verdict(&end, |seen| seen.show(24)[3] ^= 1), Verdict::Agree, "nobody wrote that byte");
     let shrink = Op::Realloc { slot: A, size: Size(8) };
     Bench::after(&written).diverges(&shrink, &laws::REDZONE, Some(HEAP), |seen| seen.stray_byte = Some(HEAP));
+    let mut bench = Bench::after(&[]);
+    let contract = BrkHeapContract { books_in_heap: true, ..BrkHeapContract::STRICT };
+    bench.model = BrkHeapModel::new(&Setup { frames: 32, ..Setup::reported(0) }, &contract);
+    assert_eq!(bench.verdict(&alloc(A, 24, 0), |seen| seen.stray_byte = Some(HEAP + 24)), Verdict::Agree);
 }
 
 #[test]

@@ -91,6 +91,25 @@ impl Naive {
                     Seen::Done
                 }
             },
+            Op::WriteEnd { slot, seed, length } => match &mut self.slots[slot.index()] {
+                None => Seen::Vacant,
+                Some(held) => {
+                    let length = u64::from(length.min(MAX_SHOWN_BYTES)).min(held.size);
+                    held.length = if length == 0 { held.length } else { held.size };
+                    let place = held.block + held.size - length;
+                    Payload { seed, length: length as u32 }.fill(0, self.at(place, length));
+                    Seen::Done
+                }
+            },
+            Op::VerifyEnd { slot } => match self.slots[slot.index()] {
+                None => Seen::Vacant,
+                Some(held) => {
+                    let length = held.size.min(u64::from(MAX_SHOWN_BYTES));
+                    let bytes = self.at(held.block + held.size - length, length).to_vec();
+                    seen.show(length as u32).copy_from_slice(&bytes);
+                    Seen::Done
+                }
+            },
             Op::PushString { slot, seed, length } => self.push(slot, seed, length, Unit::Byte, seen),
             Op::PushVec { slot, seed, length } => self.push(slot, seed, length, Unit::Word, seen),
             Op::RawBrk { request } => self.raw_brk(request, seen),

@@ -53,6 +53,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
             3 => Op::AllocZeroed { slot, size, align },
             4..=6 => Op::Realloc { slot, size },
             7 => Op::Dealloc { slot },
+            8 if short < 80 => Op::WriteEnd { slot, seed, length: (wild >> 48) as u32 >> (short & 7) },
+            10 if short < 128 => Op::VerifyEnd { slot },
             8 | 9 => Op::Write { slot, seed, length: (wild >> 48) as u32 >> (short & 7) },
             10 | 11 => Op::Verify { slot },
             12 => Op::PushString { slot, seed, length: short },
