@@ -100,14 +100,7 @@ pub(crate) fn brk_heap() -> brk_heap::Setup {
 
 /// The header_free allocator that is measured: preloaded, with its largest registry.
 pub(crate) fn header_free() -> header_free::Setup {
-    header_free::Setup {
-        mode: header_free::Mode::LdPreload,
-        superslab_log2: 20,
-        registry_log2: 4,
-        tiny_header: false,
-        mincore: header_free::MincorePlan::None,
-        libc: header_free::Libc::Ledger,
-    }
+    header_free::Setup { superslab_log2: 20, ..header_free::Setup::PRELOADED }
 }
 
 /// The page tables that are measured: 16 KiB of snapshot and of scratch, and small bounds of work.

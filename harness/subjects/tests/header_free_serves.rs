@@ -3,7 +3,7 @@
 
 mod program;
 
-use memtwin_models::header_free::{Kind, Libc, MincorePlan, Mode, Setup};
+use memtwin_models::header_free::{Kind, Setup};
 use memtwin_subjects::header_free::ServingAllocator;
 
 #[global_allocator]
@@ -12,16 +12,7 @@ static ALLOCATOR: ServingAllocator = ServingAllocator::new();
 #[test]
 fn a_program_runs_on_the_hardened_allocator() {
     let before = Box::new(1_u64);
-    ALLOCATOR
-        .serve(&Setup {
-            mode: Mode::LdPreload,
-            superslab_log2: 20,
-            registry_log2: 4,
-            tiny_header: false,
-            mincore: MincorePlan::None,
-            libc: Libc::Ledger,
-        })
-        .unwrap();
+    ALLOCATOR.serve(&Setup { superslab_log2: 20, ..Setup::PRELOADED }).unwrap();
     let block = vec![1_u8; 100];
     let large = [vec![2_u8; 5000], vec![3_u8; 50_000]];
     program::run();

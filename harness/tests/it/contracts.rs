@@ -69,7 +69,9 @@ static ALONE: LazyLock<Vec<&'static dyn Target>> = LazyLock::new(|| {
             BrkHeapContract { books_in_heap: true, ..brk },
             BrkHeapContract { overhead_bytes: 16, ..brk },
         ]),
-        leaked::<HeaderFree>([HeaderFreeContract { real_libc: true }, HeaderFreeContract::STRICT]),
+        leaked::<HeaderFree>(
+            HeaderFreeContract::FREEDOMS.iter().map(|freedom| HeaderFreeContract::STRICT.claim(freedom.name).unwrap()),
+        ),
         leaked::<Heap>(HeapContract::FREEDOMS.iter().map(|freedom| heap_that_claims(freedom.name))),
         leaked::<PageWalk>(
             PageWalkContract::FREEDOMS.iter().map(|freedom| PageWalkContract::STRICT.claim(freedom.name).unwrap()),
@@ -101,7 +103,7 @@ fn demanding(target: &dyn Target) -> Box<dyn memtwin::engines::TraceSource> {
         let rows = [
             leaked::<GuestMemory>([GuestMemoryContract::STRICT]),
             leaked::<BrkHeap>([BrkHeapContract::STRICT]),
-            leaked::<HeaderFree>([HeaderFreeContract { real_libc: true }]),
+            leaked::<HeaderFree>([HeaderFreeContract { real_libc: true, ..HeaderFreeContract::STRICT }]),
             leaked::<Heap>([HeapContract::STRICT]),
             leaked::<PageWalk>([PageWalkContract::STRICT]),
             leaked::<TempMap>([TempMapContract::STRICT]),
@@ -140,10 +142,12 @@ fn some_of_what_others_draw_is_not() {
         })
     };
     let excluding: BTreeSet<_> = ALONE.iter().filter(is_narrow).flat_map(|target| target.claimed()).collect();
-    let expected = "calls fixed_devices flat_ram largest_align largest_bytes largest_memory_bytes largest_size \
-                    no_bounds no_devices no_dump no_large_pages no_map no_memory no_new_alignment no_processes \
-                    no_range_walk no_raw_brk no_reservations no_reuse no_strict_alignment own_entries own_memory \
-                    range_unchecked region_align smallest_bytes smallest_extend top_page_excluded trusts_tables";
+    // Two of header_free's do because they come without the real libc.
+    let expected = "calls errno_of_success fixed_devices flat_ram largest_align largest_bytes largest_memory_bytes \
+                    largest_size no_bounds no_devices no_dump no_large_pages no_map no_memory no_new_alignment \
+                    no_processes no_range_walk no_raw_brk no_reservations no_reuse no_strict_alignment own_entries \
+                    own_memory range_unchecked realloc_forgets_granted region_align smallest_bytes smallest_extend \
+                    top_page_excluded trusts_tables";
     assert_eq!(excluding.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 

@@ -4,6 +4,7 @@
 use memtwin::Registry;
 use memtwin::models::Component;
 use memtwin::models::brk_heap::{self, BrkHeap, BrkRequest, SLOTS as BRK_SLOTS, Storage};
+use memtwin::models::header_free::{self, HeaderFree, SLOTS as HEADER_SLOTS, THREADS as HEADER_THREADS};
 use memtwin::models::temp_map::{
     CPUS, HOLDS, MAX_SEGMENTS, Mode, Op, PROCESSES, PageSource, SLOTS, Space, TempFrame, TempMap,
 };
@@ -150,4 +151,64 @@ fn each_value_of_the_small_operands_of_brk_heap_is_drawn() {
         all_drawn("place", &places, Storage::REGISTERS.map(|number| (local, number)));
     }
     assert_eq!(others.len(), 3 * 3 + 5 + 2, "{others:?}");
+}
+
+#[test]
+fn each_value_of_the_small_operands_of_header_free_is_drawn() {
+    use header_free::{Kind, Op, Protection};
+    let registry = memtwin::built_in();
+    let (mut slots, mut threads, mut kinds, mut aligns) =
+        <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
+    let (mut pages, mut ends, mut others, mut early) =
+        <(BTreeSet<_>, BTreeSet<_>, BTreeSet<_>, BTreeSet<_>)>::default();
+    for trace in traces::<HeaderFree>(&registry, "hardened_real_libc", 4800) {
+        let setup = &trace.setup;
+        others.insert(format!("{:?} {:?} {:?}", setup.mode, setup.munmap, setup.madvise));
+        others.insert(format!("{:?} {:?} {}", setup.mincore, setup.libc, setup.two_arenas));
+        others.insert(format!("{} {} {}", setup.superslab_log2, setup.registry_log2, setup.tiny_header));
+        for op in trace.ops() {
+            slots.extend(op.slot().map(|slot| (op.kind() as usize, u8::from(slot))));
+            match *op {
+                Op::Alloc { kind, align, .. } => {
+                    kinds.insert(("alloc", kind.name()));
+                    aligns.insert(("alloc", align.exponent()));
+                }
+                Op::LibcAlloc { align, .. } => _ = aligns.insert(("libc_alloc", align.exponent())),
+                Op::Forge { method, .. } => _ = kinds.insert(("forge", method.name())),
+                Op::Free { thread, .. } => _ = threads.insert(("free", thread.index())),
+                Op::ThreadExit { thread } => _ = threads.insert(("thread_exit", thread.index())),
+                Op::ProtectNeighbour { side, protection, .. } => _ = pages.insert((side as u8, protection as u8)),
+                Op::UnmapNeighbour { side, .. } => _ = pages.insert((side as u8, 3)),
+                Op::MapForeign { beside, .. } => _ = slots.insert((usize::MAX, beside.into())),
+                Op::WriteEnd { length, .. } => _ = ends.insert(length),
+                Op::BootAlloc { size, .. } => _ = early.insert(size),
+                Op::Realloc { .. }
+                | Op::UsableSize { .. }
+                | Op::Write { .. }
+                | Op::Verify { .. }
+                | Op::RetireSuperslab { .. }
+                | Op::Stats => {}
+            }
+        }
+    }
+    for kind in slots.iter().map(|(kind, _)| *kind).collect::<BTreeSet<_>>() {
+        all_drawn(&format!("slot of {kind}"), &slots, (0..HEADER_SLOTS).map(|slot| (kind, slot)));
+    }
+    for op in ["free", "thread_exit"] {
+        all_drawn(op, &threads, (0..HEADER_THREADS).map(|thread| (op, thread)));
+    }
+    for op in ["alloc", "forge"] {
+        all_drawn(op, &kinds, Kind::ALL.map(|kind| (op, kind.name())));
+    }
+    for op in ["alloc", "libc_alloc"] {
+        all_drawn(op, &aligns, (0..64).map(|exponent| (op, exponent)));
+    }
+    all_drawn(
+        "pages",
+        &pages,
+        (0..2).flat_map(|side| (0..=Protection::ReadWrite as u8 + 1).map(move |what| (side, what))),
+    );
+    all_drawn("write_end", &ends, 1..=header_free::MAX_END_BYTES);
+    all_drawn("boot_alloc", &early, 1..=header_free::BOOT_LIMIT_BYTES + 1);
+    assert_eq!(others.len(), 3 * 3 * 3 + 4 * 2 * 2 + 2 * 4 * 2, "{others:?}");
 }

@@ -6,7 +6,7 @@ use memtwin::finding::{Cause, Ending, Failure, Step};
 use memtwin::isolate::Isolation;
 use memtwin::lockstep::Audits;
 use memtwin::models::header_free::{
-    Alignment, HeaderFree, Kind, Libc, MincorePlan, Mode, Op, Outcome, Route, Seen, Setup, Slot, Thread, View,
+    Alignment, FaultPlan, HeaderFree, Kind, Libc, Mode, Op, Outcome, Route, Seen, Setup, SlabOffset, Slot, Thread, View,
 };
 use memtwin::models::{Component as _, Health, Subject};
 use memtwin::random::Random;
@@ -19,14 +19,7 @@ use std::sync::atomic::AtomicBool;
 const A: Slot = Slot::new_folded(0);
 const B: Slot = Slot::new_folded(1);
 
-const SETUP: Setup = Setup {
-    mode: Mode::LdPreload,
-    superslab_log2: 21,
-    registry_log2: 4,
-    tiny_header: false,
-    mincore: MincorePlan::None,
-    libc: Libc::Ledger,
-};
+const SETUP: Setup = Setup::PRELOADED;
 
 fn alloc(slot: Slot, kind: Kind, size: u64) -> Op {
     Op::Alloc { slot, kind, size, align: Alignment::from_exponent_folded(0) }
@@ -158,6 +151,74 @@ fn a_reset_unmaps_and_forgets() {
         subject.view(&mut view);
         assert_eq!((view.superslabs, view.mappings, view.libc_blocks), (Some((0, 0)), Some(0), Some(0)));
     }
+}
+
+/// What takes a pointer, of what the slot holds.
+fn asks(slot: Slot, delta: u64) -> [Op; 2] {
+    [Op::UsableSize { slot, delta }, Op::Realloc { slot, size: 100, delta }]
+}
+
+#[test]
+fn a_block_of_libcs_is_libcs_in_every_entry_point() {
+    let libc = Op::LibcAlloc { slot: A, size: 64, align: Alignment::from_exponent_folded(12) };
+    let ops = [&[libc][..], &asks(A, 0), &asks(A, 8), &[free(A, 0)]].concat();
+    let preloaded = answers::<Hardened>(&SETUP, &ops);
+    let Seen::Block(block) = preloaded[0] else { panic!("no block") };
+    let expected = [Seen::Usable(64), Seen::Block(block), Seen::Refused, Seen::Refused, Seen::Freed(Route::Libc)];
+    assert_eq!(preloaded[1..], expected);
+    let real = Setup { libc: Libc::Real, ..SETUP };
+    assert_eq!(answers::<HardenedRealLibc>(&real, &ops), preloaded);
+    let linked = answers::<Hardened>(&Setup { mode: Mode::Direct1, ..SETUP }, &ops);
+    assert_eq!(linked[1..], [[Seen::Refused; 4].as_slice(), &[Seen::Freed(Route::Refused)]].concat());
+}
+
+#[test]
+fn a_block_from_before_the_allocator_is_up_is_copied_out() {
+    let early = Op::BootAlloc { slot: A, size: 40 };
+    let ops = [early.clone(), Op::UsableSize { slot: A, delta: 0 }, early.clone(), free(A, 0), early.clone()];
+    let seen = answers::<Hardened>(&SETUP, &ops);
+    assert_eq!(seen[1..4], [Seen::Usable(512), Seen::Idle, Seen::Freed(Route::Boot)]);
+    assert!(matches!((seen[0], seen[4]), (Seen::Block(first), Seen::Block(second)) if first != second), "{seen:?}");
+    let ops = [early.clone(), Op::Realloc { slot: A, size: 2000, delta: 0 }, free(A, 0), early];
+    let seen = answers::<Hardened>(&SETUP, &ops);
+    assert_eq!(seen[2..], [Seen::Freed(Route::Owner(Kind::Mid)), Seen::Idle], "it is up once it served a block");
+}
+
+#[test]
+fn what_the_kernel_does_not_take_back_serves_again() {
+    let refuses = Setup { munmap: FaultPlan::Always, madvise: FaultPlan::Always, ..SETUP };
+    let retire = Op::RetireSuperslab { slot: A };
+    let ops = [
+        alloc(A, Kind::Tiny, 64),
+        free(A, 0),
+        retire.clone(),
+        alloc(A, Kind::Mmap, 64),
+        free(A, 0),
+        alloc(B, Kind::Mmap, 0xe000),
+        free(B, 0),
+        alloc(A, Kind::BigCache, 64),
+        free(A, 0),
+    ];
+    let seen = answers::<Hardened>(&refuses, &ops);
+    assert_eq!(seen[2], Seen::Kept);
+    let (Seen::Block(first), Seen::Block(second)) = (seen[3], seen[5]) else { panic!("{seen:?}") };
+    assert_eq!(first, second, "the mapping that stayed has another block");
+    assert_eq!(ending("hardened", &refuses, &ops), Ending::Agreed, "errno is kept, and nothing leaks");
+}
+
+#[test]
+fn blocks_lie_in_both_arenas_and_at_the_end_of_a_superslab() {
+    let setup = Setup { two_arenas: true, slab_offset: SlabOffset(0x1f_f000), registry_log2: 1, ..SETUP };
+    let far = |seen: &Seen| matches!(seen, Seen::Block(block) if 1 << 32 < *block);
+    for kind in [Kind::Mid, Kind::L25, Kind::Mmap, Kind::BigCache] {
+        let ops = [alloc(A, kind, 100), alloc(B, kind, 100), free(A, 0), free(B, 0), alloc(B, kind, 100)];
+        let seen = answers::<Hardened>(&setup, &ops);
+        assert_eq!((far(&seen[0]), far(&seen[1])), (false, true), "{kind:?}: {seen:?}");
+        assert_eq!(seen[2..4], [Seen::Freed(Route::Owner(kind)); 2]);
+        assert_eq!(ending("hardened", &setup, &ops), Ending::Agreed);
+    }
+    let seen = answers::<Hardened>(&setup, &[alloc(A, Kind::Tiny, 1024), alloc(B, Kind::Tiny, 512)]);
+    assert_eq!(seen, [Seen::Block(0x41f_f000), Seen::Block(0x1_041f_f000)]);
 }
 
 /// The workloads that the reports measured with, as far as a seed is worth it: the first few hundred ops. Slots are

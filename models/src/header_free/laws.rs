@@ -35,11 +35,12 @@ pub const CONTENTS: Law = Law::new(
 /// What a reallocation keeps.
 pub const REALLOC: Law = Law::new(
     "realloc",
-    "a reallocation keeps the bytes up to the smaller of both sizes; a failed one keeps the old block",
+    "a reallocation keeps the bytes up to the new size, of all that was asked for or granted before; a failed one \
+     keeps the old block",
 )
 .hint(
-    "Bytes that the program put there are gone. Probably the allocator, or the owner of another block, wrote over \
-     them.",
+    "Bytes that the program put there are gone. Probably the new block got no more than the size once asked for, \
+     although the program was told that it may use more.",
 );
 /// Usable sizes.
 pub const USABLE: Law =
@@ -47,21 +48,43 @@ pub const USABLE: Law =
 /// Valid frees.
 pub const ROUTE: Law = Law::new(
     "route",
-    "a free of a live block takes the route of its one true owner, whatever bytes lie in or around it",
+    "a free, a reallocation or a question about the size of a live block is answered by its one true owner, whatever \
+     bytes lie in or around it",
 );
 /// Invalid frees.
 pub const INVALID: Law = Law::new(
     "invalid",
-    "a free of a pointer that is no live block's (interior, foreign, stale) is refused and changes nothing",
+    "a free, a reallocation or a question about the size of a pointer that is no live block's (interior, foreign, \
+     stale) is refused and changes nothing",
+);
+/// Blocks from before the allocator was up.
+pub const BOOT: Law = Law::new(
+    "boot",
+    "a block from before the allocator was up stays where it is: to free it does nothing, and its size is known",
+)
+.hint(
+    "The block is of the static pool that serves before the allocator is up. Ask for that pool first, in every entry \
+     point.",
 );
 /// errno.
-pub const ERRNO: Law = Law::new("errno", "a successful free leaves errno as it was").hint(
-    "A call that free made for its own purposes failed and left its error number behind. Save errno, or ask nothing \
-     that can fail.",
+pub const ERRNO: Law = Law::new("errno", "a call that succeeds leaves errno as it was").hint(
+    "A call that the allocator made for its own purposes failed and left its error number behind. Save errno, or ask \
+     nothing that can fail.",
 );
 /// Retiring SuperSlabs.
-pub const RETIRE: Law =
-    Law::new("retire", "a SuperSlab is given back exactly when it is there and holds no live block");
+pub const RETIRE: Law = Law::new(
+    "retire",
+    "a SuperSlab is given back exactly when it is there, holds no live block, and the kernel takes it",
+);
+/// What threads leave behind.
+pub const ORPHANS: Law = Law::new(
+    "orphans",
+    "what a thread leaves behind serves on: its live blocks stay, and room that others gave back is handed out again",
+)
+.hint(
+    "A thread ended, and there is room that nobody hands out any more. Probably what other threads freed waits for the \
+     dead one.",
+);
 /// Nothing is freed more often than allocated.
 pub const BALANCE: Law =
     Law::new("balance", "for every owner, what was allocated less what was freed covers the live blocks")
@@ -78,8 +101,17 @@ pub const REGISTERED: Law = Law::new("registered", "every mapped SuperSlab is in
      inserting does when the registry is full, or holds another.",
 );
 
+/// Nobody writes beside libc's blocks.
+pub const BESIDE: Law = Law::new(
+    "beside",
+    "the bytes that libc keeps before and behind its blocks, those behind malloc-method blocks included, stay libc's",
+)
+.hint(
+    "Something was written outside of a block of libc's. Look at how much is asked of libc for a block with a header.",
+);
+
 /// Every law.
 pub const ALL: &[Law] = &[
-    ANSWER, REFUSAL, ALIGNED, DISJOINT, CONTENTS, REALLOC, USABLE, ROUTE, INVALID, ERRNO, RETIRE, BALANCE, LEAK,
-    REGISTERED,
+    ANSWER, REFUSAL, ALIGNED, DISJOINT, CONTENTS, REALLOC, USABLE, ROUTE, INVALID, BOOT, ERRNO, RETIRE, ORPHANS,
+    BALANCE, LEAK, REGISTERED, BESIDE,
 ];

@@ -13,11 +13,12 @@ mod setup;
 
 pub use crate::allocation::Alignment;
 pub use contract::HeaderFreeContract;
-pub use op::{Kind, MAX_SHOWN_BYTES, Op, OpKind, Protection, SLOTS, Side, Slot, THREADS, Thread};
-pub use outcome::{Balance, Outcome, Route, Seen, View};
+pub use op::{Kind, MAX_END_BYTES, MAX_SHOWN_BYTES, Op, OpKind, Protection, SLOTS, Side, Slot, THREADS, Thread};
+pub use outcome::{Balance, Outcome, Route, Seen, View, Window};
 pub use setup::{
-    BLOCKS, CELLS, EDGES, HEADER_BYTES, HEADER_MAGIC, Header, Libc, MAX_ALIGNMENT_BYTES, MincorePlan, Mode, PAGE_BYTES,
-    SLAB_BYTES, SUPERSLAB_MAGIC, Setup, TINY_CLASSES_BYTES, forged_header,
+    BLOCKS, BOOT_BLOCKS, BOOT_LIMIT_BYTES, CELLS, EDGES, FaultPlan, HEADER_BYTES, HEADER_MAGIC, Header, Libc,
+    MAX_ALIGNMENT_BYTES, MincorePlan, Mode, PAGE_BYTES, SLAB_BYTES, SLAB_OFFSET_BYTES, SUPERSLAB_MAGIC, Setup,
+    SlabOffset, TINY_CLASSES_BYTES, forged_header,
 };
 
 use crate::vocabulary::Vocabulary;

@@ -1,28 +1,31 @@
 //! The reference model. [`HeaderFreeModel`] says what it holds outcomes against. It knows no subject.
 
+mod known;
 mod ledger;
 mod picture;
+mod routing;
+mod state;
 mod superslabs;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the numbers of tests are small
 mod tests;
 mod words;
 
-use super::laws::{
-    ALIGNED, ANSWER, BALANCE, CONTENTS, DISJOINT, ERRNO, INVALID, LEAK, REALLOC, REFUSAL, REGISTERED, RETIRE, ROUTE,
-    USABLE,
-};
+use super::laws::{ALIGNED, ANSWER, BALANCE, CONTENTS, DISJOINT, ERRNO, ORPHANS, REFUSAL, RETIRE};
 use super::{
-    Alignment, BLOCKS, CELLS, HeaderFree, HeaderFreeContract, Kind, Mode, Op, Outcome, PAGE_BYTES, Protection, Route,
-    Seen, Setup, Slot, View, forged_header,
+    Alignment, BLOCKS, BOOT_BLOCKS, BOOT_LIMIT_BYTES, CELLS, HeaderFree, HeaderFreeContract, Kind, MAX_END_BYTES,
+    MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES, Protection, Seen, Setup, Slot, View, forged_header,
 };
 use crate::picture::{ByteRows, Picture};
 use crate::vocabulary::DescribedHere;
-use crate::{Depth, Law, Model, StateMap, Verdict};
+use crate::{Depth, Law, Model, Payload, StateMap, Verdict};
 use ledger::{Held, Ledger, Owner};
 use superslabs::SuperSlabs;
 
 type Judged = Result<(), Verdict>;
+
+/// The alignment that libc, and the pool from before the allocator is up, give every block.
+const LIBC_ALIGNMENT: Alignment = Alignment::from_exponent_folded(4);
 
 /// The reference model: a ledger of who owns what, and the bytes that the program put there.
 ///
@@ -32,34 +35,54 @@ type Judged = Result<(), Verdict>;
 /// - A free of a live block ends in its owner's route. The one exception is the silent one: a free that falls into the
 ///   path that ignores unknown pointers looks to the program like any other, so the leak shows in the books, at the
 ///   audit.
-/// - A free of what is no live block's start is refused by the allocator or by libc, or ignored; nothing changes either
-///   way. A live block of libc's goes to libc if the allocator is preloaded; a linked one may also refuse it.
+/// - A free, a reallocation or a question about the size of what is no live block's start is refused by the allocator
+///   or by libc, or ignored; nothing changes either way. Null and a size of 0 are refusals too. A live block of libc's
+///   goes to libc if the allocator is preloaded; a linked one may also refuse it.
 /// - Tiny requests may be refused when as many SuperSlabs are in use as the registry has slots, and none of that class
 ///   has room. Other kinds when as many of their blocks live as [`BLOCKS`] says, libc's when [`CELLS`] of its blocks
-///   do.
-/// - A reallocation stays in its kind if that serves the new size, else moves to the first that does. It keeps bytes up
-///   to the size that was asked for; what `usable_size` granted beyond is lost.
+///   do. Blocks from before the allocator is up when the pool has served [`BOOT_BLOCKS`], freed ones included.
+/// - A reallocation stays in its kind if that serves the new size, else moves to the first that does; a block from
+///   before the allocator was up moves to the first that serves it, and its room is never used again. It keeps what was
+///   asked for or granted by `usable_size`. libc's keeps alignments up to 16.
+/// - What the kernel does not take back stays mapped: a SuperSlab is kept then, and a mapping may be.
 ///
 /// The place of a divergence is an address, or an offset in the block (contents, realloc), or the index of a kind
 /// (balance, leak).
 #[derive(Debug, Clone, DescribedHere)]
 pub struct HeaderFreeModel {
     setup: Setup,
+    contract: HeaderFreeContract,
     ledger: Ledger,
     superslabs: SuperSlabs,
     /// Blocks whose free fell into the path that ignores, for each kind.
     ignored: [u32; 6],
+    /// Whether the allocator was asked for a block.
+    is_up: bool,
+    /// Blocks that the pool from before handed out.
+    boot_taken: u32,
+    /// Whether a thread ended.
+    has_orphans: bool,
+    /// Times the kernel did not take back what held an mmap block.
+    kept_mappings: u32,
+    /// SuperSlabs that were given back.
+    retired: u32,
     /// What the last free's pointer was, for features: 0 to 7.
     freed: usize,
 }
 
 impl Model<HeaderFree> for HeaderFreeModel {
-    fn new(setup: &Setup, _contract: &HeaderFreeContract) -> Self {
+    fn new(setup: &Setup, contract: &HeaderFreeContract) -> Self {
         HeaderFreeModel {
             setup: setup.clone(),
+            contract: *contract,
             ledger: Ledger::new(),
             superslabs: SuperSlabs::new(),
             ignored: [0; 6],
+            is_up: false,
+            boot_taken: 0,
+            has_orphans: false,
+            kept_mappings: 0,
+            retired: 0,
             freed: 0,
         }
     }
@@ -69,7 +92,8 @@ impl Model<HeaderFree> for HeaderFreeModel {
         self.ledger.clear();
         self.superslabs.clear();
         self.ignored = [0; 6];
-        self.freed = 0;
+        (self.is_up, self.boot_taken, self.has_orphans) = (false, 0, false);
+        (self.kept_mappings, self.retired, self.freed) = (0, 0, 0);
     }
 
     #[inline]
@@ -79,7 +103,7 @@ impl Model<HeaderFree> for HeaderFreeModel {
 
     #[inline]
     fn judge(&mut self, op: &Op, seen: &Outcome) -> Verdict {
-        match self.step(op, seen) {
+        match self.step(op, seen).and_then(|()| self.judge_errno(op, seen)) {
             Ok(()) => Verdict::Agree,
             Err(verdict) => verdict,
         }
@@ -102,17 +126,11 @@ impl Model<HeaderFree> for HeaderFreeModel {
     }
 
     fn survey(&self, depth: Depth, view: &mut View) {
-        view.wanted.clear();
-        view.bytes.clear();
-        (view.books, view.libc_blocks, view.mappings, view.superslabs) = (None, None, None, None);
-        if depth == Depth::Full {
-            let readable = self.ledger.iter().filter(|(_, held)| held.can_read() && !held.known.is_empty());
-            view.wanted.extend(readable.map(|(slot, held)| (u8::from(slot), shown_length(held))));
-        }
+        state::survey(self, depth, view);
     }
 
     fn audit(&self, view: &View) -> Verdict {
-        match self.judge_state(view) {
+        match state::judge(self, view) {
             Ok(()) => Verdict::Agree,
             Err(verdict) => verdict,
         }
@@ -129,6 +147,11 @@ impl Model<HeaderFree> for HeaderFreeModel {
         sink.hit(7168 + setup * 16 + seen.result.class());
         let slabs = self.superslabs.count().min(16);
         sink.hit(6144 + slabs * 16 + (self.ledger.live() as usize / 4).min(15));
+        let plans = (self.setup.munmap as usize * 3 + self.setup.madvise as usize) * 16;
+        sink.hit(7552 + plans + seen.result.class());
+        let places = usize::from(self.setup.two_arenas) * 2 + usize::from(1 << 20 <= self.setup.slab_offset.0);
+        sink.hit(7696 + places * 16 + seen.result.class());
+        sink.hit(7760 + (32 - self.retired.leading_zeros()) as usize);
         for (index, blocks) in self.ledger.blocks.iter().enumerate() {
             sink.hit(6528 + index * 64 + (*blocks).min(63) as usize);
         }
@@ -142,9 +165,11 @@ impl HeaderFreeModel {
                 if self.ledger.get(slot).is_some() {
                     return expect(Seen::Idle, seen);
                 }
+                self.is_up = true;
                 let may_refuse = self.is_exhausted(kind, size, align);
                 let serves = self.setup.serves(kind, size, align);
-                let Some(address) = self.granted(slot, serves, may_refuse, size, align, seen)? else { return Ok(()) };
+                let granted = self.granted(slot, serves, may_refuse, size, align, seen);
+                let Some(address) = granted.map_err(|verdict| self.named(kind, verdict))? else { return Ok(()) };
                 self.ledger.put(slot, Owner::Kind(kind), address, size, align);
                 self.note_tiny(slot, kind, size, align);
                 Ok(())
@@ -160,26 +185,34 @@ impl HeaderFreeModel {
                 }
                 Ok(())
             }
-            Op::Realloc { slot, size } => self.realloc(slot, size, seen),
-            Op::UsableSize { slot } => {
-                let Some((_, held)) = self.own(slot) else { return expect(Seen::Idle, seen) };
-                let (address, size) = (held.address, held.size);
-                let Seen::Usable(usable) = seen.result else { return Err(Verdict::diverge(&ANSWER, "result")) };
-                if usable < size {
-                    return Err(Verdict::diverge_at(&USABLE, "size", usable));
+            Op::Realloc { slot, size, delta } => self.realloc(slot, delta, size, seen),
+            Op::UsableSize { slot, delta } => self.usable_size(slot, delta, seen),
+            Op::BootAlloc { slot, size } => {
+                if self.is_up || self.ledger.get(slot).is_some() {
+                    return expect(Seen::Idle, seen);
                 }
-                if let Some(other) = self.ledger.overlapping(address, usable, slot) {
-                    return Err(Verdict::diverge_at(&USABLE, "size", other));
-                }
-                if let Some(held) = self.ledger.get_mut(slot) {
-                    held.granted = held.granted.max(usable);
+                let (serves, may_refuse) = (size <= BOOT_LIMIT_BYTES, BOOT_BLOCKS <= self.boot_taken);
+                if let Some(address) = self.granted(slot, serves, may_refuse, size, LIBC_ALIGNMENT, seen)? {
+                    self.boot_taken += 1;
+                    self.ledger.put(slot, Owner::Boot, address, size, LIBC_ALIGNMENT);
                 }
                 Ok(())
+            }
+            Op::ThreadExit { .. } => {
+                self.has_orphans = true;
+                expect(Seen::Done, seen)
             }
             Op::Write { slot, seed, length } => match self.ledger.get_mut(slot).filter(|held| held.can_write()) {
                 None => expect(Seen::Idle, seen),
                 Some(held) => {
-                    held.write(seed, length.min(super::MAX_SHOWN_BYTES));
+                    held.known.write(&Payload { seed, length: length.min(MAX_SHOWN_BYTES) }, held.granted);
+                    expect(Seen::Done, seen)
+                }
+            },
+            Op::WriteEnd { slot, seed, length } => match self.ledger.get_mut(slot).filter(|held| held.can_write()) {
+                None => expect(Seen::Idle, seen),
+                Some(held) => {
+                    held.known.write_end(&Payload { seed, length: length.min(MAX_END_BYTES) }, held.granted);
                     expect(Seen::Done, seen)
                 }
             },
@@ -226,7 +259,7 @@ impl HeaderFreeModel {
                 let target = self.ledger.get_mut(slot).filter(|held| held.can_write() && offset < held.granted);
                 let Some(held) = target else { return expect(Seen::Idle, seen) };
                 let pointer = held.address.wrapping_add(offset).wrapping_add(super::HEADER_BYTES);
-                held.forge(offset, &forged_header(method, pointer));
+                held.known.forge(offset, held.granted, &forged_header(method, pointer));
                 expect(Seen::Done, seen)
             }
             Op::RetireSuperslab { slot } => self.retire(slot, seen),
@@ -240,12 +273,38 @@ impl HeaderFreeModel {
         }
     }
 
-    /// The block of the allocator's that a slot holds.
-    fn own(&self, slot: Slot) -> Option<(Kind, &Held)> {
-        let held = self.ledger.get(slot)?;
-        match held.owner {
-            Owner::Kind(kind) => Some((kind, held)),
-            Owner::Libc | Owner::Foreign(_) => None,
+    /// A call that succeeded leaves errno as it was. A free says itself what its success is.
+    fn judge_errno(&self, op: &Op, seen: &Outcome) -> Judged {
+        let succeeded = match op {
+            Op::Alloc { .. } | Op::Realloc { .. } | Op::UsableSize { .. } | Op::RetireSuperslab { .. } => {
+                matches!(seen.result, Seen::Block(_) | Seen::Usable(1..) | Seen::Done)
+            }
+            Op::Write { .. }
+            | Op::WriteEnd { .. }
+            | Op::Verify { .. }
+            | Op::Free { .. }
+            | Op::LibcAlloc { .. }
+            | Op::BootAlloc { .. }
+            | Op::ThreadExit { .. }
+            | Op::MapForeign { .. }
+            | Op::ProtectNeighbour { .. }
+            | Op::UnmapNeighbour { .. }
+            | Op::Forge { .. }
+            | Op::Stats => false,
+        };
+        let is_bound = succeeded && !self.contract.errno_of_success;
+        if seen.errno_kept || !is_bound { Ok(()) } else { Err(Verdict::diverge(&ERRNO, "errno")) }
+    }
+
+    /// The law that a tiny block's refusal breaks, once threads have left SuperSlabs behind.
+    fn named(&self, kind: Kind, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Diverge(divergence)
+                if self.has_orphans && kind == Kind::Tiny && divergence.law == REFUSAL.name =>
+            {
+                Verdict::diverge(&ORPHANS, divergence.field)
+            }
+            Verdict::Agree | Verdict::Diverge(_) | Verdict::Moot { .. } => verdict,
         }
     }
 
@@ -283,7 +342,7 @@ impl HeaderFreeModel {
             Seen::Null if !serves || may_refuse => return Ok(None),
             Seen::Block(address) if serves => address,
             Seen::Null | Seen::Block(_) => return Err(Verdict::diverge(&REFUSAL, "result")),
-            Seen::Done | Seen::Idle | Seen::Usable(_) | Seen::Freed(_) | Seen::Kept => {
+            Seen::Done | Seen::Idle | Seen::Usable(_) | Seen::Freed(_) | Seen::Kept | Seen::Refused => {
                 return Err(Verdict::diverge(&ANSWER, "result"));
             }
         };
@@ -303,63 +362,6 @@ impl HeaderFreeModel {
         }
     }
 
-    fn realloc(&mut self, slot: Slot, size: u64, seen: &Outcome) -> Judged {
-        let Some((kind, held)) = self.own(slot) else { return expect(Seen::Idle, seen) };
-        let (old_address, align) = (held.address, held.align);
-        let new_kind = self.setup.kind_after_realloc(kind, size, align);
-        let may_refuse = new_kind.is_some_and(|kind| self.is_exhausted(kind, size, align));
-        let granted = self.granted(slot, new_kind.is_some(), may_refuse, size, align, seen)?;
-        let (Some(address), Some(new_kind)) = (granted, new_kind) else { return Ok(()) };
-        if kind == Kind::Tiny {
-            self.superslabs.remove_block(self.setup.superslab_base(old_address));
-        }
-        self.ledger.resize(slot, new_kind, address, size);
-        self.note_tiny(slot, new_kind, size, align);
-        match self.ledger.get(slot) {
-            Some(held) => compare(held, seen, &REALLOC),
-            None => Ok(()),
-        }
-    }
-
-    fn free(&mut self, slot: Slot, delta: u64, seen: &Outcome) -> Judged {
-        let pointer = self.ledger.pointer(slot).wrapping_add(delta);
-        let Seen::Freed(route) = seen.result else { return Err(Verdict::diverge(&ANSWER, "result")) };
-        let owner = self.ledger.owner_of(pointer, slot);
-        self.freed = usize::from(owner.is_some()) * 4 + usize::from(delta != 0) * 2;
-        self.freed += usize::from(self.ledger.get(slot).is_some());
-        let live = owner.and_then(|owner| Some((owner, self.ledger.get(owner)?.owner)));
-        match (live, route) {
-            _ if (pointer == 0) != (route == Route::Nothing) => {
-                return Err(Verdict::diverge_at(&ROUTE, "route", pointer));
-            }
-            (_, Route::Nothing) => {}
-            (Some((block, Owner::Kind(kind))), route) => {
-                if route != Route::Owner(kind) && route != Route::Fallback {
-                    return Err(Verdict::diverge_at(&ROUTE, "route", pointer));
-                }
-                self.ledger.free(block);
-                if route == Route::Fallback {
-                    // Ignored, so the room that it takes may still be taken: that is for the audit to say.
-                    self.ignored[kind as usize] += 1;
-                } else if kind == Kind::Tiny {
-                    self.superslabs.remove_block(self.setup.superslab_base(pointer));
-                }
-            }
-            (Some((block, Owner::Libc)), Route::Libc) => self.ledger.free(block),
-            (Some((_, Owner::Libc)), Route::Refused | Route::Fallback) if self.setup.mode != Mode::LdPreload => {
-                return Ok(());
-            }
-            (Some((_, Owner::Libc)), _) => return Err(Verdict::diverge_at(&ROUTE, "route", pointer)),
-            (Some((_, Owner::Foreign(_))) | None, Route::Refused | Route::LibcRefused | Route::Fallback) => {
-                return Ok(());
-            }
-            (Some((_, Owner::Foreign(_))) | None, Route::Owner(_) | Route::Libc) => {
-                return Err(Verdict::diverge_at(&INVALID, "route", pointer));
-            }
-        }
-        if seen.errno_kept { Ok(()) } else { Err(Verdict::diverge(&ERRNO, "errno")) }
-    }
-
     /// The SuperSlab that a slot's pointer, fresh or stale, lies in.
     fn retirable(&self, slot: Slot) -> Option<u64> {
         let held = self.ledger.last(slot).filter(|held| held.owner == Owner::Kind(Kind::Tiny))?;
@@ -372,54 +374,17 @@ impl HeaderFreeModel {
         match (seen.result, is_empty) {
             (Seen::Done, true) => {
                 self.superslabs.retire(base);
+                self.retired += 1;
                 Ok(())
             }
             (Seen::Kept, false) => Ok(()),
+            (Seen::Kept, true) if seen.munmap_failed => Ok(()),
             (Seen::Done, false) | (Seen::Kept, true) => Err(Verdict::diverge_at(&RETIRE, "result", base)),
-            (Seen::Block(_) | Seen::Null | Seen::Idle | Seen::Usable(_) | Seen::Freed(_), _) => {
+            (Seen::Block(_) | Seen::Null | Seen::Idle | Seen::Usable(_) | Seen::Freed(_) | Seen::Refused, _) => {
                 Err(Verdict::diverge(&ANSWER, "result"))
             }
         }
     }
-
-    fn judge_state(&self, view: &View) -> Judged {
-        let mut bytes = view.bytes.as_slice();
-        for &(slot, length) in &view.wanted {
-            let Some(held) = self.ledger.get(Slot::new_folded(slot)) else { continue };
-            // A subject that shows nothing is not held against it; one that shows something shows it all.
-            let Some((shown, rest)) = bytes.split_at_checked(length as usize) else { break };
-            if let Some(offset) = shown.iter().zip(&held.known).position(|(seen, known)| seen != known) {
-                return Err(Verdict::diverge_at(&CONTENTS, "state", held.address.wrapping_add(offset as u64)));
-            }
-            bytes = rest;
-        }
-        if let Some(books) = &view.books {
-            for ((kind, book), live) in (0..).zip(books).zip(self.ledger.blocks) {
-                if book.live() != u64::from(live) {
-                    return Err(Verdict::diverge_at(&LEAK, "books", kind));
-                }
-            }
-        }
-        let malloc_blocks = self.ledger.blocks[Kind::Malloc as usize];
-        let libc_blocks = u64::from(self.ledger.libc_blocks + malloc_blocks);
-        if view.libc_blocks.is_some_and(|blocks| blocks != libc_blocks) {
-            return Err(Verdict::diverge_at(&LEAK, "libc", Kind::Malloc as u64));
-        }
-        if view.mappings.is_some_and(|mappings| mappings != u64::from(self.ledger.blocks[Kind::Mmap as usize])) {
-            return Err(Verdict::diverge_at(&LEAK, "mappings", Kind::Mmap as u64));
-        }
-        match view.superslabs {
-            Some((mapped, registered)) if mapped != registered => Err(Verdict::diverge(&REGISTERED, "superslabs")),
-            Some((mapped, _)) if mapped != self.superslabs.count() as u64 => {
-                Err(Verdict::diverge(&REGISTERED, "superslabs"))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-fn shown_length(held: &Held) -> u32 {
-    u32::try_from(held.known.len()).unwrap_or(u32::MAX)
 }
 
 fn expect(result: Seen, seen: &Outcome) -> Judged {
@@ -428,12 +393,11 @@ fn expect(result: Seen, seen: &Outcome) -> Judged {
 
 /// Holds the bytes that the program looked at against those that it put there.
 fn compare(held: &Held, seen: &Outcome, law: &'static Law) -> Judged {
-    if seen.shown_bytes != shown_length(held) {
+    if seen.shown_bytes as usize != held.known.length() {
         return Err(Verdict::diverge(&ANSWER, "bytes"));
     }
-    if seen.shown() == held.known.as_slice() {
-        return Ok(());
+    match held.known.difference(seen.shown()) {
+        None => Ok(()),
+        Some(offset) => Err(Verdict::diverge_at(law, "bytes", offset)),
     }
-    let offset = seen.shown().iter().zip(&held.known).position(|(seen, known)| seen != known);
-    Err(Verdict::diverge_at(law, "bytes", offset.unwrap_or(0) as u64))
 }

@@ -15,6 +15,8 @@ crate::numbers! {
     pub const THREADS: u8 = 4;
     /// The most bytes of a block that a program writes or shows in one op: any block whole.
     pub const MAX_SHOWN_BYTES: u32 = 1 << 16;
+    /// The most bytes that a program writes at a block's end in one op.
+    pub const MAX_END_BYTES: u32 = 64;
 }
 
 /// A variable of the program that holds a pointer, or null: below [`SLOTS`]. After a free it keeps the stale pointer.
@@ -85,14 +87,21 @@ pub enum Op {
         size: u64,
         align: Alignment,
     },
-    /// `realloc(block, size)`; the program looks at the bytes that were to be kept.
+    /// `realloc(slot + delta, size)`; the program looks at the bytes that were to be kept. A freed slot holds its stale
+    /// pointer. What comes back goes to where the program has the block. Nothing is done with null.
     Realloc {
         slot: Slot,
         #[serde(with = "crate::hex")]
         size: u64,
+        #[serde(with = "crate::hex", default, skip_serializing_if = "is_zero")]
+        delta: u64,
     },
-    /// `malloc_usable_size(block)`; from here on the program uses all of it.
-    UsableSize { slot: Slot },
+    /// `malloc_usable_size(slot + delta)`; from here on the program uses all of it. Nothing is done with null.
+    UsableSize {
+        slot: Slot,
+        #[serde(with = "crate::hex", default, skip_serializing_if = "is_zero")]
+        delta: u64,
+    },
     /// The program copies `length` bytes of the pattern `seed` to the beginning of what the slot holds (no more than
     /// fit).
     Write { slot: Slot, seed: u16, length: u32 },
@@ -126,6 +135,46 @@ pub enum Op {
     RetireSuperslab { slot: Slot },
     /// Asks the allocator for its books.
     Stats,
+    /// A block from before the allocator is up (as `dlsym` asks for one): from a static pool. Nothing is done once the
+    /// allocator was asked for a block.
+    BootAlloc {
+        slot: Slot,
+        #[serde(with = "crate::hex")]
+        size: u64,
+    },
+    /// A thread ends. If its number comes again, it is another thread's.
+    ThreadExit { thread: Thread },
+    /// The program copies `length` bytes of the pattern `seed`, at most [`MAX_END_BYTES`], to the end of what it may
+    /// use of a block (no more than fit).
+    WriteEnd { slot: Slot, seed: u16, length: u32 },
+}
+
+impl Op {
+    /// Whether version 1 of the wire format does not know the op.
+    #[inline]
+    #[must_use]
+    pub const fn is_later(&self) -> bool {
+        match self {
+            Op::Realloc { delta, .. } | Op::UsableSize { delta, .. } => *delta != 0,
+            Op::BootAlloc { .. } | Op::ThreadExit { .. } | Op::WriteEnd { .. } => true,
+            Op::Alloc { .. }
+            | Op::Write { .. }
+            | Op::Verify { .. }
+            | Op::Free { .. }
+            | Op::LibcAlloc { .. }
+            | Op::MapForeign { .. }
+            | Op::ProtectNeighbour { .. }
+            | Op::UnmapNeighbour { .. }
+            | Op::Forge { .. }
+            | Op::RetireSuperslab { .. }
+            | Op::Stats => false,
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Kind {

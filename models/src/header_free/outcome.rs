@@ -19,6 +19,8 @@ pub enum Route {
     Refused,
     /// Nothing to free: the pointer is null.
     Nothing,
+    /// Nothing to do: the block is of the static pool from before the allocator was up.
+    Boot,
 }
 
 /// The answer of a call.
@@ -38,6 +40,8 @@ pub enum Seen {
     Freed(Route),
     /// The allocator keeps its SuperSlab, or has none there.
     Kept,
+    /// A reallocation or a question about a size was refused, by the allocator or by libc.
+    Refused,
 }
 
 /// One owner's books.
@@ -65,6 +69,8 @@ pub struct Outcome {
     pub result: Seen,
     /// Whether errno is as it was before the call.
     pub errno_kept: bool,
+    /// Whether the kernel refused a `munmap` in this call.
+    pub munmap_failed: bool,
     /// The books, after `stats`, in the order of [`Kind::ALL`].
     pub books: [Balance; 6],
     /// How many bytes of the block the program looked at.
@@ -77,6 +83,7 @@ impl Default for Outcome {
         Outcome {
             result: Seen::Idle,
             errno_kept: true,
+            munmap_failed: false,
             books: [Balance::default(); 6],
             shown_bytes: 0,
             buffer: vec![0; MAX_SHOWN_BYTES as usize].into(),
@@ -104,6 +111,7 @@ impl Outcome {
     pub(super) fn clear(&mut self) {
         self.result = Seen::Kept;
         self.errno_kept = true;
+        self.munmap_failed = false;
         self.shown_bytes = 0;
     }
 }
@@ -123,6 +131,7 @@ pub(super) const CLASSES: &[OutcomeClass] = &[
     OutcomeClass { name: "libc_refused", effect: Effect::Failure },
     OutcomeClass { name: "fallback", effect: Effect::Failure },
     OutcomeClass { name: "refused", effect: Effect::Failure },
+    OutcomeClass { name: "boot", effect: Effect::Success },
 ];
 
 const DONE: usize = 0;
@@ -134,6 +143,7 @@ const LIBC: usize = 10;
 const LIBC_REFUSED: usize = 11;
 const FALLBACK: usize = 12;
 const REFUSED: usize = 13;
+const BOOT: usize = 14;
 
 impl Seen {
     /// The index of the class in the component's outcome classes.
@@ -149,7 +159,8 @@ impl Seen {
             Seen::Freed(Route::Libc) => LIBC,
             Seen::Freed(Route::LibcRefused) => LIBC_REFUSED,
             Seen::Freed(Route::Fallback) => FALLBACK,
-            Seen::Freed(Route::Refused) => REFUSED,
+            Seen::Freed(Route::Refused) | Seen::Refused => REFUSED,
+            Seen::Freed(Route::Boot) => BOOT,
         }
     }
 }
@@ -157,31 +168,46 @@ impl Seen {
 /// Which classes can be seen for this kind of op, over all setups.
 pub(super) const fn permits(kind: OpKind, class: usize) -> bool {
     match kind {
-        OpKind::Alloc | OpKind::LibcAlloc | OpKind::Realloc => class == DONE || class == NULL || class == IDLE,
+        OpKind::Alloc | OpKind::LibcAlloc | OpKind::BootAlloc => class == DONE || class == NULL || class == IDLE,
+        OpKind::Realloc => class == DONE || class == NULL || class == IDLE || class == REFUSED,
+        OpKind::UsableSize => class == DONE || class == IDLE || class == REFUSED,
         OpKind::MapForeign
-        | OpKind::UsableSize
         | OpKind::Write
+        | OpKind::WriteEnd
         | OpKind::Verify
         | OpKind::ProtectNeighbour
         | OpKind::UnmapNeighbour
         | OpKind::Forge => class == DONE || class == IDLE,
         OpKind::Free => class == DONE || FIRST_OWNER <= class && class != FALLBACK,
         OpKind::RetireSuperslab => class == DONE || class == KEPT || class == IDLE,
-        OpKind::Stats => class == DONE,
+        OpKind::Stats | OpKind::ThreadExit => class == DONE,
     }
+}
+
+/// Some bytes of what a slot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
+pub struct Window {
+    /// The slot.
+    pub slot: u8,
+    /// The first byte.
+    pub offset: u32,
+    /// How many.
+    pub length: u32,
 }
 
 /// The state that an audit is shown. What a subject cannot show it leaves as it is.
 #[derive(Debug, Default, DescribedHere)]
 pub struct View {
-    /// The slots whose bytes the model wants to see, with how many: what the program has put there.
-    pub wanted: Vec<(u8, u32)>,
+    /// The bytes that the model wants to see: what the program has put there, at the start and at the end of blocks.
+    pub wanted: Vec<Window>,
     /// Those bytes, one after the other.
     pub bytes: Vec<u8>,
     /// The books, in the order of [`Kind::ALL`].
     pub books: Option<[Balance; 6]>,
     /// Blocks that libc holds, for the program and for malloc-method blocks.
     pub libc_blocks: Option<u64>,
+    /// The address of a byte that libc keeps before or behind its blocks and that somebody else wrote, if there is one.
+    pub libc_damage: Option<u64>,
     /// Mappings that the kernel holds for mmap blocks.
     pub mappings: Option<u64>,
     /// SuperSlabs that are mapped, and SuperSlabs in the registry.

@@ -28,6 +28,12 @@ crate::numbers! {
     pub const BLOCKS: [u32; 6] = [u32::MAX, 16, 8, 8, 8, u32::MAX];
     /// How many blocks libc has room for, those behind malloc-method blocks included (chosen).
     pub const CELLS: u32 = 32;
+    /// How many blocks the static pool from before the allocator was up has room for (chosen).
+    pub const BOOT_BLOCKS: u32 = 8;
+    /// The largest of them, in bytes (chosen).
+    pub const BOOT_LIMIT_BYTES: u64 = 512;
+    /// Where in a SuperSlab its blocks may begin at the lowest, in bytes (chosen): what is before is not mapped.
+    pub const SLAB_OFFSET_BYTES: u64 = 0x1_0000;
     /// The number of edges that sizes and distances are written relative to.
     pub const EDGES: usize = 16;
 }
@@ -55,6 +61,37 @@ pub struct Setup {
     /// Which libc lies beneath.
     #[serde(default, skip_serializing_if = "Libc::is_ledger")]
     pub libc: Libc,
+    /// How `munmap` fails: with ENOMEM.
+    #[serde(default, skip_serializing_if = "FaultPlan::is_none")]
+    pub munmap: FaultPlan,
+    /// How `madvise` fails: with EAGAIN.
+    #[serde(default, skip_serializing_if = "FaultPlan::is_none")]
+    pub madvise: FaultPlan,
+    /// Where in a SuperSlab its blocks begin: a multiple of [`PAGE_BYTES`], at least [`SLAB_OFFSET_BYTES`], so that a
+    /// page is left for them.
+    #[serde(default, skip_serializing_if = "SlabOffset::is_usual")]
+    pub slab_offset: SlabOffset,
+    /// Whether every second place for a block of the allocator's lies 4 GiB further.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub two_arenas: bool,
+}
+
+/// A distance from the start of a SuperSlab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
+#[serde(transparent)]
+pub struct SlabOffset(#[serde(with = "crate::hex")] pub u64);
+
+/// How a system call fails besides where it has to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, DescribedHere)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultPlan {
+    /// It does not.
+    #[default]
+    None,
+    /// Every call fails.
+    Always,
+    /// Every second call fails.
+    Sometimes,
 }
 
 /// How the allocator got into the program, which decides what becomes of pointers that are not its own.
@@ -109,7 +146,46 @@ impl Libc {
     }
 }
 
+impl FaultPlan {
+    fn is_none(&self) -> bool {
+        *self == FaultPlan::None
+    }
+}
+
+impl Default for SlabOffset {
+    fn default() -> Self {
+        SlabOffset(SLAB_OFFSET_BYTES)
+    }
+}
+
+impl SlabOffset {
+    fn is_usual(&self) -> bool {
+        *self == SlabOffset::default()
+    }
+}
+
+impl Default for Setup {
+    /// A preloaded allocator of which nothing fails.
+    fn default() -> Self {
+        Setup::PRELOADED
+    }
+}
+
 impl Setup {
+    /// A preloaded allocator of which nothing fails.
+    pub const PRELOADED: Setup = Setup {
+        mode: Mode::LdPreload,
+        superslab_log2: 21,
+        registry_log2: 4,
+        tiny_header: false,
+        mincore: MincorePlan::None,
+        libc: Libc::Ledger,
+        munmap: FaultPlan::None,
+        madvise: FaultPlan::None,
+        slab_offset: SlabOffset(SLAB_OFFSET_BYTES),
+        two_arenas: false,
+    };
+
     /// What is wrong with the setup.
     pub fn check(&self) -> Result<(), &'static str> {
         if !(20..=21).contains(&self.superslab_log2) {
@@ -117,6 +193,10 @@ impl Setup {
         }
         if !(1..=4).contains(&self.registry_log2) {
             return Err("registry_log2 is 1 to 4");
+        }
+        let SlabOffset(offset) = self.slab_offset;
+        if !offset.is_multiple_of(PAGE_BYTES) || !(SLAB_OFFSET_BYTES..=self.last_slab_offset()).contains(&offset) {
+            return Err("slab_offset is no multiple of 0x1000 from 0x10000 to a page before the SuperSlab's end");
         }
         Ok(())
     }
@@ -126,6 +206,12 @@ impl Setup {
     #[must_use]
     pub const fn registry_slots(&self) -> usize {
         1 << self.registry_log2
+    }
+
+    /// The furthest place in a SuperSlab for its blocks.
+    #[must_use]
+    pub const fn last_slab_offset(&self) -> u64 {
+        (1 << self.superslab_log2) - SLAB_BYTES
     }
 
     /// The first address of the SuperSlab that an address would lie in.
@@ -214,14 +300,7 @@ pub fn forged_header(method: Kind, pointer: u64) -> Header {
 mod tests {
     use super::*;
 
-    const SETUP: Setup = Setup {
-        mode: Mode::LdPreload,
-        superslab_log2: 20,
-        registry_log2: 2,
-        tiny_header: false,
-        mincore: MincorePlan::None,
-        libc: Libc::Ledger,
-    };
+    const SETUP: Setup = Setup { superslab_log2: 20, registry_log2: 2, ..Setup::PRELOADED };
 
     #[test]
     fn tiny_classes_serve_sizes_and_alignments() {
@@ -232,6 +311,17 @@ mod tests {
         assert_eq!(SETUP.tiny_class(1025, align(0)), None);
         assert_eq!(Setup { tiny_header: true, ..SETUP }.tiny_class(1, align(5)), None);
         assert_eq!((SETUP.tiny_capacity(7), Setup { tiny_header: true, ..SETUP }.tiny_capacity(7)), (4, 3));
+    }
+
+    #[test]
+    fn blocks_lie_within_their_superslab() {
+        let at = |offset| Setup { slab_offset: SlabOffset(offset), ..SETUP }.check();
+        for good in [SLAB_OFFSET_BYTES, 0x9_9000, 0xf_f000] {
+            assert_eq!(at(good), Ok(()), "{good:#x}");
+        }
+        for bad in [0, 0xf000, 0x1_0008, 0x10_0000, 1 << 63] {
+            assert!(at(bad).is_err(), "{bad:#x}");
+        }
     }
 
     #[test]

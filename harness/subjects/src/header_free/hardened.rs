@@ -5,8 +5,8 @@
 
 use super::deviation::Deviation;
 use super::subject::Program;
-use memtwin_models::Health;
 use memtwin_models::header_free::HeaderFreeContract;
+use memtwin_models::{Contract as _, Health};
 
 /// No deviation.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct SoundOverRealLibc;
 impl Deviation for SoundOverRealLibc {
     const NAME: &'static str = "hardened_real_libc";
     const HEALTH: Health = Health::Sound;
-    const CONTRACT: HeaderFreeContract = HeaderFreeContract { real_libc: true };
+    const CONTRACT: HeaderFreeContract = HeaderFreeContract { real_libc: true, ..HeaderFreeContract::STRICT };
 }
 
 /// The subject `hardened`.

@@ -2,11 +2,15 @@
 //! what the ledger does not know: the real one would end the process.
 
 use super::layout::LIBC;
-use memtwin_models::header_free::{CELLS, Libc};
+use memtwin_models::header_free::{CELLS, Kind, Libc, PAGE_BYTES};
 use std::ptr::NonNull;
 
 /// The chunk header before a block. Aligned blocks begin a page, with theirs elsewhere.
 const CHUNK_BYTES: u64 = 16;
+/// What libc keeps behind a block, in bytes: nobody writes there.
+const BEHIND_BYTES: u64 = 16;
+/// The largest block, in bytes.
+const LIMIT_BYTES: u64 = Kind::Malloc.limit_bytes();
 
 #[derive(Debug)]
 struct Block {
@@ -46,18 +50,62 @@ impl LibcHeap {
         let index = self.cells.iter().position(Option::is_none)?;
         let memory = LIBC.memory(u32::try_from(index).ok()?);
         let start = if CHUNK_BYTES < align { memory } else { memory + CHUNK_BYTES };
-        if memory + LIBC.bytes - start < bytes {
+        if memory + LIBC.bytes - BEHIND_BYTES - start < bytes {
             return None;
         }
         let bytes = usize::try_from(bytes).ok()?;
-        let real = match self.kind {
-            Libc::Ledger => None,
-            // SAFETY: any count and size are fine for calloc.
-            Libc::Real => Some(NonNull::new(unsafe { libc::calloc(1, bytes.max(1)) }.cast::<u8>())?),
-        };
+        let real = self.real(bytes)?;
         self.cells[index] = Some(Block { start, bytes, real });
         self.live += 1;
         Some(start)
+    }
+
+    /// New memory of the process's own heap, where that is asked for; null as `None`.
+    #[allow(clippy::option_option)] // no memory, and no need of any
+    fn real(&self, bytes: usize) -> Option<Option<NonNull<u8>>> {
+        match self.kind {
+            Libc::Ledger => Some(None),
+            // SAFETY: any count and size are fine for calloc.
+            Libc::Real => NonNull::new(unsafe { libc::calloc(1, bytes.max(1)) }.cast::<u8>()).map(Some),
+        }
+    }
+
+    /// The live block that begins at exactly this address: its bytes.
+    pub(super) fn usable_bytes(&self, pointer: u64) -> Option<u64> {
+        let cell = LIBC.contains(pointer).then(|| LIBC.index_of(pointer))?;
+        let block = self.cells[cell as usize].as_ref().filter(|block| block.start == pointer)?;
+        Some(block.bytes as u64)
+    }
+
+    /// `realloc` of a live block, which every size that is served leaves where it is; whether it did.
+    pub(super) fn resize(&mut self, pointer: u64, bytes: u64) -> bool {
+        let Some(old_bytes) = self.usable_bytes(pointer).filter(|_| bytes <= LIMIT_BYTES) else { return false };
+        #[allow(clippy::cast_possible_truncation)] // at most the limit
+        let (kept, bytes) = (old_bytes.min(bytes) as usize, bytes as usize);
+        let Some(real) = self.real(bytes) else { return false };
+        let Some(block) = &mut self.cells[LIBC.index_of(pointer) as usize] else { return false };
+        let old = Block { start: pointer, bytes: std::mem::replace(&mut block.bytes, bytes), real: block.real };
+        block.real = real;
+        if let (Some(from), Some(to)) = (old.real, real) {
+            // SAFETY: both blocks have as many bytes, and are different ones.
+            unsafe { to.copy_from_nonoverlapping(from, kept) };
+            release(&old);
+        }
+        true
+    }
+
+    /// What libc keeps before and behind the live block that begins here, as two ranges. Nothing where blocks are in
+    /// the process's own heap, which keeps what it keeps.
+    pub(super) fn beside(&self, pointer: u64) -> [std::ops::Range<u64>; 2] {
+        let Some(bytes) = self.usable_bytes(pointer).filter(|_| self.kind == Libc::Ledger) else { return [0..0, 0..0] };
+        let end = pointer + bytes;
+        let before = if pointer.is_multiple_of(PAGE_BYTES) { pointer } else { pointer - CHUNK_BYTES };
+        [before..pointer, end..end + BEHIND_BYTES]
+    }
+
+    /// Where the live blocks begin.
+    pub(super) fn starts(&self) -> impl Iterator<Item = u64> {
+        self.cells.iter().flatten().map(|block| block.start)
     }
 
     /// `free`: whether the ledger knew the block.

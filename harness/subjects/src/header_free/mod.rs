@@ -2,7 +2,8 @@
 //! libc.
 //!
 //! - `memory` is the process's memory: pages that really fault, errno, the `mincore` gate. `libc_heap` is libc. `tiny`,
-//!   `registry` and `table` are the allocator's books, `allocator` is the allocator, `subject` drives it as a subject.
+//!   `registry`, `table` and `boot` are the allocator's books, `allocator` is the allocator, `subject` drives it as a
+//!   subject.
 //! - [`ServingAllocator`] is the hardened allocator as a program's global allocator.
 //! - [`deviation`] names what a subject may do differently. [`hardened`] does nothing differently and is sound.
 //! - [`original`] is what the bug report found, [`published_fix`] what its fix left.
@@ -12,6 +13,7 @@
 //! and nowhere else.
 
 pub mod allocator;
+mod boot;
 pub mod defects;
 pub mod deviation;
 pub mod hardened;

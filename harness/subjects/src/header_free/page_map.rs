@@ -1,6 +1,7 @@
 //! The page map: what is mapped, with which protection, and what `mincore` says of it. Does not touch memory.
 
-use memtwin_models::header_free::{MincorePlan, PAGE_BYTES, Protection};
+use super::layout::page_number;
+use memtwin_models::header_free::{FaultPlan, MincorePlan, PAGE_BYTES, Protection};
 
 /// The first address that no user process has (x86-64 with four levels of page tables).
 const USER_END: u64 = 0x7fff_ffff_f000;
@@ -38,12 +39,13 @@ impl PageMap {
     /// The state of the page that an address lies in.
     #[inline]
     pub(super) fn get(&self, address: u64) -> Page {
-        usize::try_from(address / PAGE_BYTES).ok().and_then(|page| *self.pages.get(page)?)
+        page_number(address).and_then(|page| *self.pages.get(page)?)
     }
 
     pub(super) fn set(&mut self, start: u64, end: u64, state: Page) {
-        let pages = page_of(start)..page_of(end);
-        self.pages[pages].fill(state);
+        if let (Some(first), Some(last)) = (page_number(start), page_number(end - 1)) {
+            self.pages[first..=last].fill(state);
+        }
     }
 
     /// Whether every byte of the range lies in pages that can be read.
@@ -95,10 +97,32 @@ impl PageMap {
     }
 }
 
-#[inline]
-#[allow(clippy::cast_possible_truncation)] // x86-64
-const fn page_of(address: u64) -> usize {
-    (address / PAGE_BYTES) as usize
+/// A system call that fails by its plan.
+#[derive(Debug)]
+pub(super) struct Gate {
+    plan: FaultPlan,
+    calls: u32,
+}
+
+impl Gate {
+    pub(super) const fn new(plan: FaultPlan) -> Self {
+        Gate { plan, calls: 0 }
+    }
+
+    /// The plan begins anew.
+    pub(super) const fn reset(&mut self) {
+        self.calls = 0;
+    }
+
+    /// Whether the next call fails.
+    pub(super) const fn fails(&mut self) -> bool {
+        self.calls = self.calls.wrapping_add(1);
+        match self.plan {
+            FaultPlan::None => false,
+            FaultPlan::Always => true,
+            FaultPlan::Sometimes => self.calls.is_multiple_of(2),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -194,5 +218,15 @@ mod tests {
         assert_eq!(absent.mincore(1, 1), Err(ENOSYS));
         let mut short = PageMap::new(1, MincorePlan::Again);
         assert_eq!((short.mincore(1, 1), short.mincore(0, 1)), (Err(EINVAL), Err(EAGAIN)));
+        let failing = |plan| {
+            let mut gate = Gate::new(plan);
+            let first: Vec<bool> = (0..4).map(|_| gate.fails()).collect();
+            gate.reset();
+            assert_eq!(gate.fails(), first[0]);
+            first
+        };
+        assert_eq!(failing(FaultPlan::None), [false; 4]);
+        assert_eq!(failing(FaultPlan::Always), [true; 4]);
+        assert_eq!(failing(FaultPlan::Sometimes), [false, true, false, true]);
     }
 }

@@ -1,8 +1,8 @@
 //! The books of blocks with headers: who lives where, kept outside of the memory itself. Nothing here reads a header,
 //! so nothing that a program writes can change what a pointer is.
 
-use super::layout::Windows;
-use memtwin_models::header_free::Kind;
+use super::layout::{APART_BYTES, Windows, in_arenas, in_first_arena};
+use memtwin_models::header_free::{Kind, Setup};
 
 /// A live block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Table {
 /// The windows of a kind, and which of them are in use.
 #[derive(Debug)]
 pub(super) struct Pool {
-    pub(super) windows: &'static Windows,
+    windows: &'static Windows,
     used: u64,
 }
 
@@ -78,17 +78,43 @@ impl Pool {
         self.used = 0;
     }
 
-    /// The start of a window's memory, which is in use from here on.
-    pub(super) fn take(&mut self) -> Option<u64> {
-        let index = self.used.trailing_ones();
-        if self.windows.count <= index {
-            return None;
-        }
-        self.used |= 1 << index;
-        Some(self.windows.memory(index))
+    /// The windows that are free, a bit for each.
+    pub(super) const fn free(&self) -> u64 {
+        !self.used & (u64::MAX >> (64 - self.windows.count))
     }
 
-    pub(super) fn give(&mut self, memory: u64) {
-        self.used &= !(1 << self.windows.index_of(memory));
+    /// The start of this window's memory, which is in use from here on.
+    pub(super) const fn take(&mut self, setup: &Setup, index: u32) -> u64 {
+        self.used |= 1 << index;
+        let (place, further) = in_arenas(setup, index);
+        self.windows.memory(place) + further
+    }
+
+    pub(super) const fn give(&mut self, setup: &Setup, memory: u64) {
+        let place = self.windows.index_of(in_first_arena(setup, memory));
+        let index = if setup.two_arenas { place * 2 + (APART_BYTES <= memory) as u32 } else { place };
+        self.used &= !(1 << index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::layout::MID;
+    use super::*;
+
+    #[test]
+    fn windows_of_two_arenas_come_and_go() {
+        for two_arenas in [false, true] {
+            let setup = Setup { two_arenas, ..Setup::PRELOADED };
+            let mut pool = Pool::new(&MID);
+            let taken: Vec<u64> = (0..16).map(|_| pool.take(&setup, pool.free().trailing_zeros())).collect();
+            assert_eq!(pool.free(), 0);
+            assert_eq!(taken.iter().filter(|memory| APART_BYTES <= **memory).count(), if two_arenas { 8 } else { 0 });
+            for (index, memory) in taken.iter().enumerate() {
+                assert!(MID.contains(in_first_arena(&setup, *memory)), "{memory:#x}");
+                pool.give(&setup, *memory);
+                assert_eq!(pool.free(), (2 << index) - 1);
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Tiny blocks: SuperSlabs of one class, with their bookkeeping outside of the memory they hand out. Refuses every
 //! pointer that is not the start of a live block, from its own books and without reading a byte of the block.
 
-use super::deviation::Deviation;
-use super::layout::{SLAB_OFFSET, SUPERSLABS, SUPERSLABS_START};
+use super::deviation::{Deviation, Entry};
+use super::layout::{SUPERSLABS, SUPERSLABS_START, in_arenas};
 use super::memory::Memory;
 use super::registry::Registry;
 use memtwin_models::header_free::{SLAB_BYTES, Setup, TINY_CLASSES_BYTES, Thread};
@@ -22,21 +22,29 @@ pub struct Shape {
     pub prefix: u64,
 }
 
+/// The free blocks of a SuperSlab: their offsets in the slab.
+#[derive(Debug)]
+pub struct Lists {
+    /// Freed by the owner.
+    pub free: Vec<u64>,
+    /// Freed by other threads.
+    pub remote: Vec<u64>,
+}
+
 #[derive(Debug)]
 struct SuperSlab {
     is_mapped: bool,
     class: usize,
     shape: Shape,
     capacity: u64,
-    owner: Thread,
+    /// The thread that freed blocks go back to at once; nobody after that thread's end.
+    owner: Option<Thread>,
     /// Blocks from this one on were never handed out.
     fresh: u64,
     live: u64,
     /// A bit for each block that is the program's.
     used: [u64; MOST_BLOCKS / 64],
-    /// Offsets in the slab of free blocks: freed by the owner, and by other threads.
-    free: Vec<u64>,
-    remote: Vec<u64>,
+    lists: Lists,
 }
 
 /// All SuperSlabs.
@@ -70,30 +78,27 @@ impl SuperSlab {
             class: 0,
             shape: Shape { class_bytes: 8, prefix: 0 },
             capacity: 0,
-            owner: Thread::default(),
+            owner: None,
             fresh: 0,
             live: 0,
             used: [0; MOST_BLOCKS / 64],
-            free: Vec::with_capacity(MOST_BLOCKS),
-            remote: Vec::with_capacity(MOST_BLOCKS),
+            lists: Lists { free: Vec::with_capacity(MOST_BLOCKS), remote: Vec::with_capacity(MOST_BLOCKS) },
         }
     }
 
     fn serves(&self, class: usize) -> bool {
-        let has_room = self.fresh < self.capacity || !self.free.is_empty() || !self.remote.is_empty();
+        let has_room = self.fresh < self.capacity || !self.lists.free.is_empty() || !self.lists.remote.is_empty();
         self.is_mapped && self.class == class && has_room
     }
 
     /// The offset in the slab of a block to hand out.
-    fn take(&mut self) -> Option<u64> {
-        if self.free.is_empty() && self.fresh < self.capacity {
+    fn take<D: Deviation>(&mut self) -> Option<u64> {
+        let has_fresh = self.fresh < self.capacity;
+        if has_fresh && self.lists.free.is_empty() && (D::prefers_fresh() || self.lists.remote.is_empty()) {
             self.fresh += 1;
             return Some((self.fresh - 1) * self.shape.stride());
         }
-        if self.free.is_empty() {
-            std::mem::swap(&mut self.free, &mut self.remote);
-        }
-        self.free.pop()
+        D::next_free(&mut self.lists)
     }
 
     /// The word and the bit of the block that an offset lies in.
@@ -122,24 +127,26 @@ impl<D: Deviation> Tiny<D> {
         }
     }
 
-    /// How many SuperSlabs are mapped, and how many are registered.
-    pub(super) fn census(&self) -> (u64, u64) {
-        let mapped = self.superslabs.iter().filter(|superslab| superslab.is_mapped).count();
+    /// How many SuperSlabs the kernel has mapped, and how many are registered.
+    pub(super) fn census(&self, memory: &Memory) -> (u64, u64) {
+        let mapped = (0..SUPERSLABS).filter(|index| memory.map.get(self.slab(*index)).is_some()).count();
         (mapped as u64, self.registry.len() as u64)
     }
 
     fn base(&self, index: usize) -> u64 {
-        SUPERSLABS_START + ((index as u64) << self.setup.superslab_log2)
+        #[allow(clippy::cast_possible_truncation)] // at most 24
+        let (place, further) = in_arenas(&self.setup, index as u32);
+        SUPERSLABS_START + (u64::from(place) << self.setup.superslab_log2) + further
     }
 
     fn slab(&self, index: usize) -> u64 {
-        self.base(index) + SLAB_OFFSET
+        self.base(index) + self.setup.slab_offset.0
     }
 
     /// The registered SuperSlab that an address lies in.
     #[inline]
     pub(super) fn find(&self, pointer: u64) -> Option<usize> {
-        D::find(&self.registry, self.setup.superslab_base(pointer))
+        D::find(&self.registry, D::superslab_base(&self.setup, pointer))
     }
 
     /// A block of a class; null as `None`.
@@ -148,7 +155,9 @@ impl<D: Deviation> Tiny<D> {
         self.current[class] = index;
         let slab = self.slab(index);
         let superslab = &mut self.superslabs[index];
-        let offset = superslab.take()?;
+        // What a thread left behind belongs to the next that takes of it.
+        superslab.owner.get_or_insert(thread);
+        let offset = superslab.take::<D>()?;
         let (word, bit) = superslab.bit(offset);
         superslab.used[word] |= bit;
         superslab.live += 1;
@@ -177,54 +186,68 @@ impl<D: Deviation> Tiny<D> {
         memory.map(start, start + SLAB_BYTES);
         let shape = Shape::new(class, self.setup.tiny_header);
         let superslab = &mut self.superslabs[index];
-        (superslab.is_mapped, superslab.class, superslab.shape, superslab.owner) = (true, class, shape, thread);
+        (superslab.is_mapped, superslab.class, superslab.shape, superslab.owner) = (true, class, shape, Some(thread));
         (superslab.capacity, superslab.fresh, superslab.live) = (D::capacity(&shape), 0, 0);
         superslab.used.fill(0);
-        superslab.free.clear();
-        superslab.remote.clear();
+        superslab.lists.free.clear();
+        superslab.lists.remote.clear();
         Some(index)
     }
 
     /// The usable bytes of the live block that begins at `pointer` in a SuperSlab.
-    pub(super) fn usable_bytes(&self, index: usize, pointer: u64) -> Option<u64> {
-        self.live_block(index, pointer).map(|_| self.superslabs[index].shape.class_bytes)
+    pub(super) fn usable_bytes(&self, index: usize, pointer: u64, entry: Entry) -> Option<u64> {
+        self.live_block(index, pointer, entry).map(|_| self.superslabs[index].shape.class_bytes)
     }
 
     /// The offset in the slab of the live block that begins at `pointer`.
-    fn live_block(&self, index: usize, pointer: u64) -> Option<u64> {
+    fn live_block(&self, index: usize, pointer: u64, entry: Entry) -> Option<u64> {
         let superslab = &self.superslabs[index];
         let offset = pointer.checked_sub(self.slab(index))?.checked_sub(superslab.shape.prefix)?;
-        let is_start = offset.is_multiple_of(superslab.shape.stride()) && offset < SLAB_BYTES;
+        let is_start = offset.is_multiple_of(superslab.shape.stride()) || !D::asks_for_starts(entry);
         let (word, bit) = superslab.bit(offset);
-        (is_start && superslab.used.get(word).is_some_and(|used| used & bit != 0)).then_some(offset)
+        (is_start && offset < SLAB_BYTES && superslab.used.get(word).is_some_and(|used| used & bit != 0))
+            .then_some(offset)
     }
 
     /// Takes a block back; whether it was one.
     pub(super) fn free(&mut self, index: usize, pointer: u64, thread: Thread) -> bool {
-        let Some(offset) = self.live_block(index, pointer) else { return false };
+        let Some(offset) = self.live_block(index, pointer, Entry::Free) else { return false };
         let superslab = &mut self.superslabs[index];
         let (word, bit) = superslab.bit(offset);
         superslab.used[word] &= !bit;
         superslab.live -= 1;
         let entry = D::list_entry(offset, offset + superslab.shape.prefix);
-        if thread == superslab.owner {
-            superslab.free.push(entry);
+        if superslab.owner == Some(thread) {
+            superslab.lists.free.push(entry);
         } else {
-            superslab.remote.push(entry);
+            superslab.lists.remote.push(entry);
         }
         true
     }
 
-    /// Gives the SuperSlab that an address lies in back to the kernel, if no block of it lives; whether it did.
+    /// A thread ends: its SuperSlabs are nobody's, with all that is in them.
+    pub(super) fn leave(&mut self, thread: Thread) {
+        let owned = |superslab: &&mut SuperSlab| superslab.is_mapped && superslab.owner == Some(thread);
+        for superslab in self.superslabs.iter_mut().filter(owned) {
+            superslab.owner = None;
+            D::leave(&mut superslab.lists);
+        }
+    }
+
+    /// Gives the SuperSlab that an address lies in back to the kernel, if no block of it lives; whether it did. What
+    /// the kernel does not take serves on.
     pub(super) fn retire(&mut self, memory: &mut Memory, pointer: u64) -> bool {
         let Some(index) = self.find(pointer) else { return false };
         if self.superslabs[index].live != 0 {
             return false;
         }
-        self.registry.remove(self.base(index));
-        self.superslabs[index].is_mapped = false;
         let start = self.slab(index);
-        memory.unmap(start, start + SLAB_BYTES);
+        if !D::is_retired(memory.munmap(start, start + SLAB_BYTES)) {
+            return false;
+        }
+        let base = self.base(index);
+        D::unregister(&mut self.registry, base);
+        self.superslabs[index].is_mapped = false;
         true
     }
 }

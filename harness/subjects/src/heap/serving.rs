@@ -7,7 +7,7 @@ use crate::header_free::ServingAllocator;
 use memtwin_heap::{Arena, Global, GlobalHeap, Program};
 use memtwin_models::Row;
 use memtwin_models::brk_heap::{Granularity, Setup as BrkSetup};
-use memtwin_models::header_free::{Libc, MincorePlan, Mode, Setup as HeaderSetup};
+use memtwin_models::header_free::Setup as HeaderSetup;
 use memtwin_models::heap::{Heap, HeapContract};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -114,14 +114,7 @@ impl GlobalHeap for Header {
     fn new() -> ServingAllocator {
         let allocator = ServingAllocator::new();
         // As above.
-        let _ = allocator.serve(&HeaderSetup {
-            mode: Mode::LdPreload,
-            superslab_log2: 20,
-            registry_log2: 4,
-            tiny_header: false,
-            mincore: MincorePlan::None,
-            libc: Libc::Ledger,
-        });
+        let _ = allocator.serve(&HeaderSetup { superslab_log2: 20, ..HeaderSetup::PRELOADED });
         allocator
     }
 }

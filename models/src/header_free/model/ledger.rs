@@ -1,8 +1,8 @@
 //! The ownership ledger: what each slot of the program points to, who owns it, and what the program put there.
 
 use super::super::op::{Kind, Protection, SLOTS, Side, Slot};
-use super::super::setup::{Header, PAGE_BYTES};
-use crate::Payload;
+use super::super::setup::PAGE_BYTES;
+use super::known::Known;
 use crate::allocation::Alignment;
 
 /// The one true owner of what a pointer points to.
@@ -12,6 +12,8 @@ pub(super) enum Owner {
     Kind(Kind),
     /// libc.
     Libc,
+    /// The static pool from before the allocator was up.
+    Boot,
     /// Somebody who mapped a page, with its protection.
     Foreign(Protection),
 }
@@ -26,8 +28,8 @@ pub(super) struct Held {
     /// What the program may use, in bytes: at least the size.
     pub(super) granted: u64,
     pub(super) align: Alignment,
-    /// The bytes that the program put there, from the start on.
-    pub(super) known: Vec<u8>,
+    /// The bytes that the program put there.
+    pub(super) known: Known,
 }
 
 impl Held {
@@ -37,7 +39,7 @@ impl Held {
         size: 0,
         granted: 0,
         align: Alignment::from_exponent_folded(0),
-        known: Vec::new(),
+        known: Known::NOTHING,
     };
 
     fn end(&self) -> u64 {
@@ -50,27 +52,6 @@ impl Held {
 
     pub(super) fn can_read(&self) -> bool {
         self.owner != Owner::Foreign(Protection::None)
-    }
-
-    /// The program copies a pattern to the start.
-    pub(super) fn write(&mut self, seed: u16, length: u32) {
-        let payload = Payload { seed, length };
-        let bytes = payload.bytes().unwrap_or_default();
-        let length = self.granted.min(bytes.len() as u64);
-        #[allow(clippy::cast_possible_truncation)] // at most the slice's length
-        let bytes = &bytes[..length as usize];
-        let overwritten = bytes.len().min(self.known.len());
-        self.known[..overwritten].copy_from_slice(&bytes[..overwritten]);
-        self.known.extend_from_slice(&bytes[overwritten..]);
-    }
-
-    /// The program writes a forged header; what lies beyond the known bytes stays unknown.
-    pub(super) fn forge(&mut self, offset: u64, header: &Header) {
-        for (index, byte) in (offset..self.granted).zip(header) {
-            if let Some(known) = usize::try_from(index).ok().and_then(|index| self.known.get_mut(index)) {
-                *known = *byte;
-            }
-        }
     }
 }
 
@@ -86,6 +67,7 @@ pub(super) struct Ledger {
     pub(super) blocks: [u32; 6],
     /// Live blocks that the program has from libc directly.
     pub(super) libc_blocks: u32,
+    boot_blocks: u32,
     foreign_pages: u32,
 }
 
@@ -97,6 +79,7 @@ impl Ledger {
             used: 0,
             blocks: [0; 6],
             libc_blocks: 0,
+            boot_blocks: 0,
             foreign_pages: 0,
         }
     }
@@ -106,7 +89,8 @@ impl Ledger {
             self.held[index].address = 0;
             self.held[index].known.clear();
         }
-        (self.live, self.used, self.blocks, self.libc_blocks, self.foreign_pages) = (0, 0, [0; 6], 0, 0);
+        (self.live, self.used, self.blocks) = (0, 0, [0; 6]);
+        (self.libc_blocks, self.boot_blocks, self.foreign_pages) = (0, 0, 0);
     }
 
     /// The pointer in a slot, fresh or stale; null in one that was never used.
@@ -173,15 +157,14 @@ impl Ledger {
         held.known.clear();
     }
 
-    /// The block in the slot is another one now, with as many of its bytes as both have.
-    pub(super) fn resize(&mut self, slot: Slot, kind: Kind, address: u64, size: u64) {
-        let owner = self.held[slot.index()].owner;
-        *self.count(owner) -= 1;
-        *self.count(Owner::Kind(kind)) += 1;
+    /// The block in the slot is another one now, with so many of its bytes.
+    pub(super) fn resize(&mut self, slot: Slot, owner: Owner, address: u64, size: u64, kept: u64) {
+        let before = self.held[slot.index()].owner;
+        *self.count(before) -= 1;
+        *self.count(owner) += 1;
         let held = &mut self.held[slot.index()];
-        let kept = held.size.min(size);
-        held.known.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
-        (held.owner, held.address, held.size, held.granted) = (Owner::Kind(kind), address, size, size);
+        held.known.keep(kept);
+        (held.owner, held.address, held.size, held.granted) = (owner, address, size, size);
     }
 
     pub(super) fn free(&mut self, slot: Slot) {
@@ -203,6 +186,7 @@ impl Ledger {
         match owner {
             Owner::Kind(kind) => &mut self.blocks[kind as usize],
             Owner::Libc => &mut self.libc_blocks,
+            Owner::Boot => &mut self.boot_blocks,
             Owner::Foreign(_) => &mut self.foreign_pages,
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn picture(model: &HeaderFreeModel, op: Option<&Op>) -> Picture {
 pub(super) fn byte_rows(model: &HeaderFreeModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
     let (slot, size) = match *op {
         Op::Verify { slot } if seen.result == Seen::Done => (slot, u64::MAX),
-        Op::Realloc { slot, size } if matches!(seen.result, Seen::Block(_)) => (slot, size),
+        Op::Realloc { slot, size, delta: 0 } if matches!(seen.result, Seen::Block(_)) => (slot, size),
         Op::Verify { .. }
         | Op::Realloc { .. }
         | Op::Alloc { .. }
@@ -30,22 +30,33 @@ pub(super) fn byte_rows(model: &HeaderFreeModel, op: &Op, seen: &Outcome) -> Opt
         | Op::UnmapNeighbour { .. }
         | Op::Forge { .. }
         | Op::RetireSuperslab { .. }
-        | Op::Stats => return None,
+        | Op::Stats
+        | Op::BootAlloc { .. }
+        | Op::ThreadExit { .. }
+        | Op::WriteEnd { .. } => return None,
     };
     let held = model.ledger.get(slot)?;
-    let kept = if size == u64::MAX { size } else { held.size.min(size) };
-    let length = held.known.len().min(usize::try_from(kept).unwrap_or(usize::MAX)).min(seen.shown().len());
-    Some(ByteRows { start: 0, allowed: held.known[..length].to_vec(), seen: seen.shown()[..length].to_vec() })
+    let mut known = held.known.clone();
+    known.keep(if size == u64::MAX { size } else { held.granted.min(size) });
+    let (head, tail) = seen.shown().split_at_checked(known.head().len())?;
+    let (tail_start, known_tail) = known.tail();
+    // The end is told where the start is as it should be.
+    if head == known.head() && !known_tail.is_empty() {
+        let seen = tail[..tail.len().min(known_tail.len())].to_vec();
+        return Some(ByteRows { start: tail_start as u64, allowed: known_tail[..seen.len()].to_vec(), seen });
+    }
+    Some(ByteRows { start: 0, allowed: known.head().to_vec(), seen: head.to_vec() })
 }
 
 /// The bytes of the state that differ.
 pub(super) fn state_rows(model: &HeaderFreeModel, view: &View) -> Option<ByteRows> {
     let mut shown = view.bytes.as_slice();
-    view.wanted.iter().find_map(|&(slot, length)| {
-        let held = model.ledger.get(Slot::new_folded(slot))?;
-        let (bytes, rest) = shown.split_at_checked(length as usize)?;
+    view.wanted.iter().find_map(|window| {
+        let held = model.ledger.get(Slot::new_folded(window.slot))?;
+        let (bytes, rest) = shown.split_at_checked(window.length as usize)?;
         shown = rest;
-        let rows = ByteRows { start: held.address, allowed: held.known.clone(), seen: bytes.to_vec() };
+        let allowed = super::state::known(model, window)?.to_vec();
+        let rows = ByteRows { start: held.address + u64::from(window.offset), allowed, seen: bytes.to_vec() };
         (rows.allowed != rows.seen).then_some(rows)
     })
 }
@@ -61,13 +72,22 @@ fn memory(model: &HeaderFreeModel, op: Option<&Op>) -> Panel {
         layers.lay(held.address, held.granted.max(1), tone, format!("slot {}, {owner}", u8::from(slot)));
     }
     let mut marks = Vec::new();
+    let is_free = matches!(op, Some(Op::Free { .. }));
     match op {
-        Some(Op::Free { slot, delta, .. }) => {
+        Some(
+            Op::Free { slot, delta, .. }
+            | Op::Realloc { slot, delta: delta @ 1.., .. }
+            | Op::UsableSize { slot, delta: delta @ 1.., .. },
+        ) => {
             let pointer = model.ledger.pointer(*slot).wrapping_add(*delta);
             if HEADER_BYTES <= pointer {
                 layers.ask(pointer - HEADER_BYTES, HEADER_BYTES, "where a header would be");
             }
-            marks.push(Mark { at: pointer, label: "the pointer that is freed".to_owned(), tone: Tone::Asked });
+            marks.push(Mark {
+                at: pointer,
+                label: if is_free { "the pointer that is freed" } else { "the pointer" }.to_owned(),
+                tone: Tone::Asked,
+            });
         }
         Some(op) => {
             if let Some(held) = op.slot().and_then(|slot| model.ledger.get(slot)) {
@@ -83,6 +103,7 @@ fn owner_words(owner: Owner) -> (Tone, String) {
     match owner {
         Owner::Kind(kind) => (Tone::Live, format!("a {} block of the allocator's", kind.name())),
         Owner::Libc => (Tone::Live, "a block of libc's".to_owned()),
+        Owner::Boot => (Tone::Live, "a block from before the allocator was up".to_owned()),
         Owner::Foreign(Protection::ReadWrite) => (Tone::Guarded, "a foreign page".to_owned()),
         Owner::Foreign(Protection::Read) => (Tone::Guarded, "a foreign page, read-only".to_owned()),
         Owner::Foreign(Protection::None) => (Tone::Absent, "a foreign page without access".to_owned()),

@@ -24,7 +24,10 @@ pub(super) fn diagnose(incident: &Incident<'_, HeaderFree>) -> Option<String> {
 fn source(ops: &[Op], slot: Slot) -> Option<&Op> {
     let (_, earlier) = ops.split_last()?;
     earlier.iter().rev().find(|op| {
-        let gives = matches!(op, Op::Alloc { .. } | Op::LibcAlloc { .. } | Op::MapForeign { .. } | Op::Realloc { .. });
+        let gives = matches!(
+            op,
+            Op::Alloc { .. } | Op::LibcAlloc { .. } | Op::BootAlloc { .. } | Op::MapForeign { .. } | Op::Realloc { .. }
+        );
         gives && op.slot() == Some(slot)
     })
 }
@@ -33,6 +36,7 @@ fn source_words(ops: &[Op], slot: Slot, delta: u64) -> String {
     let what = match source(ops, slot) {
         None => return format!("{delta:#x}, a number that was never a block"),
         Some(Op::LibcAlloc { .. }) => "a block of libc's, which has no header".to_owned(),
+        Some(Op::BootAlloc { .. }) => "a block from before the allocator was up, which has no header".to_owned(),
         Some(Op::MapForeign { .. }) => "a foreign page, which has no header".to_owned(),
         Some(Op::Alloc { kind: Kind::Tiny, .. }) => "a tiny block, which has no header".to_owned(),
         Some(Op::Alloc { kind, .. }) => format!("a {} block", kind.name()),
@@ -46,7 +50,9 @@ fn source_words(ops: &[Op], slot: Slot, delta: u64) -> String {
             | Op::UnmapNeighbour { .. }
             | Op::Forge { .. }
             | Op::RetireSuperslab { .. }
-            | Op::Stats,
+            | Op::Stats
+            | Op::ThreadExit { .. }
+            | Op::WriteEnd { .. },
         ) => "a block of the allocator's".to_owned(),
     };
     if delta == 0 { what } else { format!("{} of {what}", words::pointer(slot.index(), delta)) }
@@ -54,8 +60,32 @@ fn source_words(ops: &[Op], slot: Slot, delta: u64) -> String {
 
 fn diagnose_fault(ops: &[Op], address: u64) -> Option<String> {
     let last = ops.last()?;
-    let Op::Free { slot, delta, .. } = *last else {
-        let touches = matches!(last, Op::Write { .. } | Op::Verify { .. } | Op::Forge { .. });
+    // A question about an own block touches more than what is before the pointer.
+    let is_own = |slot, delta| {
+        let source = source(ops, slot);
+        delta == 0 && matches!(source, Some(Op::Alloc { .. } | Op::Realloc { .. } | Op::BootAlloc { .. }))
+    };
+    let asked = match *last {
+        Op::Free { slot, delta, .. } => Some((slot, delta)),
+        Op::Realloc { slot, delta, .. } | Op::UsableSize { slot, delta } => {
+            Some((slot, delta)).filter(|_| !is_own(slot, delta))
+        }
+        Op::Alloc { .. }
+        | Op::Write { .. }
+        | Op::WriteEnd { .. }
+        | Op::Verify { .. }
+        | Op::LibcAlloc { .. }
+        | Op::BootAlloc { .. }
+        | Op::ThreadExit { .. }
+        | Op::MapForeign { .. }
+        | Op::ProtectNeighbour { .. }
+        | Op::UnmapNeighbour { .. }
+        | Op::Forge { .. }
+        | Op::RetireSuperslab { .. }
+        | Op::Stats => None,
+    };
+    let Some((slot, delta)) = asked else {
+        let touches = matches!(last, Op::Write { .. } | Op::WriteEnd { .. } | Op::Verify { .. } | Op::Forge { .. });
         return Some(if touches {
             format!(
                 "The program touched its own block at {address:#x}, and nothing is mapped there. Probably the \
@@ -117,6 +147,10 @@ fn diagnose_law(setup: &Setup, ops: &[Op], law: &Law, field: &str, place: Option
         laws::LEAK => Some(diagnose_leak(setup, ops, field, place)),
         laws::ROUTE => Some(diagnose_route(setup, ops)),
         laws::INVALID => Some(diagnose_invalid(ops).to_owned()),
+        laws::REALLOC if !ops.iter().any(|op| matches!(op, Op::UsableSize { .. })) => Some(
+            "Bytes that the program put there are gone. Probably the new block got fewer than both sizes have."
+                .to_owned(),
+        ),
         _ => None,
     }
 }
@@ -153,7 +187,9 @@ fn diagnose_leak(setup: &Setup, ops: &[Op], field: &str, place: Option<u64>) -> 
 
 fn diagnose_route(setup: &Setup, ops: &[Op]) -> String {
     let Some(Op::Free { slot, delta, .. }) = ops.last() else {
-        return "A live block did not take its owner's route.".to_owned();
+        return "A live block was not taken for one. Probably this entry point does not ask all the books that free \
+                asks, or leaves to others what libc knows."
+            .to_owned();
     };
     let what = source_words(ops, *slot, *delta);
     let superslabs_matter = matches!(source(ops, *slot), Some(Op::Alloc { kind: Kind::Tiny, .. }));

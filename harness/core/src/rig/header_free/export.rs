@@ -21,13 +21,19 @@ fn call(op: &Op, is_live: &mut [bool; SLOTS as usize]) -> Call {
             is_live[slot] = true;
             Call::Alloc { slot, size, align: align.bytes(), zeroed: false }
         }
-        Op::Realloc { size, .. } if is_live[slot] => Call::Realloc { slot, size },
+        Op::Realloc { size, delta: 0, .. } if is_live[slot] => Call::Realloc { slot, size },
         Op::Write { seed, length, .. } if is_live[slot] => Call::Write { slot, seed, length },
         Op::Verify { .. } if is_live[slot] => Call::Verify { slot },
         Op::Free { delta: 0, .. } if is_live[slot] => {
             is_live[slot] = false;
             Call::Dealloc { slot }
         }
+        Op::Realloc { delta: 1.., .. } => {
+            Call::None { why: "GlobalAlloc is never given a pointer that it did not hand out" }
+        }
+        Op::BootAlloc { .. } => Call::None { why: "it is about a time before the allocator is up" },
+        Op::ThreadExit { .. } => Call::None { why: "it is about a thread that ends" },
+        Op::WriteEnd { .. } => Call::None { why: "where the block ends is for its usable size to say" },
         Op::Realloc { .. } | Op::Write { .. } | Op::Verify { .. } => {
             Call::None { why: "the slot holds no block of the allocator's" }
         }

@@ -2,21 +2,26 @@
 //! beside blocks, and now and then a move of several ops.
 
 use super::moves::Move;
+use super::repeat::{MOST_OPS, Repeat};
 use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::header_free::{
-    Alignment, EDGES, HeaderFree, HeaderFreeContract, Kind, Libc, MincorePlan, Mode, Op, OpKind, Protection, SLOTS,
-    Setup, Side, Slot, Thread,
+    Alignment, BOOT_LIMIT_BYTES, EDGES, FaultPlan, HeaderFree, HeaderFreeContract, Kind, Libc, MAX_END_BYTES,
+    MincorePlan, Mode, Op, OpKind, PAGE_BYTES, Protection, SLAB_OFFSET_BYTES, SLOTS, Setup, Side, SlabOffset, Slot,
+    Thread,
 };
 use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
-const WEIGHTS: [u32; OpKind::ALL.len()] = [72, 20, 6, 28, 20, 80, 10, 2, 2, 1, 6, 4, 2];
+const WEIGHTS: [u32; OpKind::ALL.len()] = [72, 20, 8, 28, 20, 80, 10, 2, 2, 1, 6, 4, 2, 1, 3, 10];
 /// The relative weights of the allocator's kinds, likewise. A mapping costs two system calls.
 const KIND_WEIGHTS: [u32; 6] = [12, 4, 2, 1, 3, 4];
 /// Distances from a pointer that a careless check gets wrong.
-const DELTAS: [u64; 24] = [
+const DELTAS: [u64; 31] = [
+    12,
+    20,
+    24,
     1,
     2,
     4,
@@ -38,7 +43,11 @@ const DELTAS: [u64; 24] = [
     16_u64.wrapping_neg(),
     32_u64.wrapping_neg(),
     4096_u64.wrapping_neg(),
+    1 << 20,
+    1 << 21,
     1 << 31,
+    1 << 32,
+    (1_u64 << 32).wrapping_neg(),
     1 << 47,
     1 << 63,
 ];
@@ -74,7 +83,14 @@ pub struct HeaderFreeGenerator {
     move_one_in: u32,
     /// Whether most writes go to the block's end.
     fills: bool,
+    /// Whether ops that came later than version 1 are drawn.
+    has_later: bool,
+    /// How many ops from before the allocator is up are still to come.
+    opening: u32,
     pending: Move,
+    /// What is repeated next, and how many ops are still to be added to it.
+    repeat: Repeat,
+    to_repeat: u32,
 }
 
 impl Generator<HeaderFree> for HeaderFreeGenerator {
@@ -94,6 +110,9 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
             ),
             (&["seed"], "Below 1,024."),
             (&["delta", "thread"], Self::FREE),
+            (&["realloc", "usable_size"], Self::ASKED),
+            (&["write_end"], "`length` is 1 to 64."),
+            (&["boot_alloc"], "`size` is 1 to 512, in one of sixteen up to 3 beyond."),
             (&["beside"], "A slot with a block or with a foreign page, each half of the time."),
             (&["side", "protection"], "Each alike."),
             (
@@ -118,8 +137,16 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
             aside_one_in: 8,
             move_one_in: 16,
             fills: false,
+            has_later: false,
+            opening: 0,
             pending: Move::none(),
+            repeat: Repeat::default(),
+            to_repeat: 0,
         }
+    }
+
+    fn draws_later(&self) -> bool {
+        self.has_later
     }
 
     fn setup(&mut self, random: &mut Random) -> Setup {
@@ -130,12 +157,36 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
         self.begin_trace(setup, random);
     }
 
-    #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
     fn op(&mut self, random: &mut Random) -> Op {
-        if let Some(op) = self.pending.pop() {
-            self.note(&op);
-            return op;
+        let op = match self.next_of_move().or_else(|| self.repeat.next()) {
+            Some(op) => op,
+            None if self.opening != 0 => self.opening_op(random),
+            None => self.draw(random),
+        };
+        if self.to_repeat != 0 && self.opening == 0 {
+            self.to_repeat -= 1;
+            self.repeat.add(op.clone());
+            if self.to_repeat == 0 {
+                self.repeat.begin(200 + random.below(401));
+            }
         }
+        self.note(&op);
+        op
+    }
+}
+
+impl HeaderFreeGenerator {
+    /// The next op of a move, without those that the trace does not have.
+    fn next_of_move(&mut self) -> Option<Op> {
+        let mut op = self.pending.pop()?;
+        while op.is_later() && !self.has_later {
+            op = self.pending.pop()?;
+        }
+        Some(op)
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // random bits are cut to what is asked for
+    fn draw(&mut self, random: &mut Random) -> Op {
         // One draw serves the kind, the slot, the seed and a length.
         let bits = random.bits();
         if ((bits >> 8 & 0xffff) * u64::from(self.move_one_in)) >> 16 == 0 {
@@ -144,17 +195,27 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
             self.pending.draw([first, aside(1), aside(2)], random);
         }
         let draw = (bits >> 32) as u32;
-        let op = match self.useful_kind(self.kinds.at(bits.to_le_bytes()[0]), draw) {
+        match self.useful_kind(self.kinds.at(bits.to_le_bytes()[0]), draw) {
             OpKind::Alloc => {
                 let kind = self.owners.at(bits.to_le_bytes()[3]);
                 let (size, align) = (self.size(kind, random), draw_alignment(draw, random));
                 Op::Alloc { slot: self.slot(Belief::Empty, random), kind, size, align }
             }
             OpKind::Realloc => {
+                let (slot, delta) = self.asked(draw, random);
                 let kind = self.owners.at(bits.to_le_bytes()[3]);
-                Op::Realloc { slot: self.slot(Belief::Block, random), size: self.size(kind, random) }
+                Op::Realloc { slot, size: self.size(kind, random), delta }
             }
-            OpKind::UsableSize => Op::UsableSize { slot: self.slot(Belief::Block, random) },
+            OpKind::UsableSize => {
+                let (slot, delta) = self.asked(draw, random);
+                Op::UsableSize { slot, delta }
+            }
+            OpKind::BootAlloc => self.boot_alloc(random),
+            OpKind::ThreadExit => Op::ThreadExit { thread: Thread::new_folded(draw.to_le_bytes()[1]) },
+            OpKind::WriteEnd => {
+                let slot = self.slot(Belief::Block, random);
+                Op::WriteEnd { slot, seed: (bits >> 16) as u16 & 0x3ff, length: 1 + (draw >> 8) % MAX_END_BYTES }
+            }
             OpKind::Write => {
                 let length = if self.fills || draw & 7 == 0 { 0x1_0000 } else { draw >> 8 & 0x7f };
                 Op::Write { slot: self.slot(Belief::Block, random), seed: (bits >> 16) as u16 & 0x3ff, length }
@@ -184,16 +245,14 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
                 Op::RetireSuperslab { slot: self.slot(belief, random) }
             }
             OpKind::Stats => Op::Stats,
-        };
-        self.note(&op);
-        op
+        }
     }
-}
 
-impl HeaderFreeGenerator {
     /// Each weight, of kinds of ops and of kinds of blocks, is multiplied by 0, 1, 1, 2 or 4, drawn for each trace; but
     /// some ops allocate and some free. One op in 12, 24, 48 or 1,024 begins a move: a few ops that only mean something
-    /// together, such as a forged header before a pointer at the start of a page, and its free.
+    /// together, such as a forged header before a pointer at the start of a page, and its free. Every second trace has
+    /// ops that came later than version 1, and half of these begin with up to six ops from before the allocator is up.
+    /// One in 32 repeats two to four of its first ops 200 to 600 times, a slot further each time.
     #[told(SWARM)]
     fn begin_trace(&mut self, setup: &Setup, random: &mut Random) {
         self.edges = setup.edges();
@@ -206,9 +265,19 @@ impl HeaderFreeGenerator {
         self.move_one_in = random.choose(&[12, 24, 48, 1024]);
         self.fills = random.one_in(3);
         self.pending = Move::none();
+        self.has_later = random.one_in(2);
+        self.opening = if self.has_later && random.one_in(2) { 1 + random.below(6) } else { 0 };
+        self.repeat.begin_trace(self.slots);
+        let most = u32::try_from(MOST_OPS).unwrap_or(2);
+        self.to_repeat = if random.one_in(32) { 2 + random.below(most - 1) } else { 0 };
         let mut weights = WEIGHTS;
         for weight in &mut weights {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
+        }
+        if !self.has_later {
+            for kind in [OpKind::BootAlloc, OpKind::ThreadExit, OpKind::WriteEnd] {
+                weights[kind as usize] = 0;
+            }
         }
         // Without blocks there is nothing to free; without frees nothing is learnt.
         for kind in [OpKind::Alloc, OpKind::Free] {
@@ -228,8 +297,10 @@ impl HeaderFreeGenerator {
     #[inline]
     fn useful_kind(&self, kind: OpKind, draw: u32) -> OpKind {
         let allocates = matches!(kind, OpKind::Alloc | OpKind::LibcAlloc);
-        let needs_block =
-            matches!(kind, OpKind::Free | OpKind::Write | OpKind::Verify | OpKind::Realloc | OpKind::UsableSize);
+        let needs_block = matches!(
+            kind,
+            OpKind::Free | OpKind::Write | OpKind::WriteEnd | OpKind::Verify | OpKind::Realloc | OpKind::UsableSize
+        );
         if draw & 0x60 == 0 {
             kind
         } else if allocates && self.slots * 3 <= self.held * 4 {
@@ -273,10 +344,46 @@ impl HeaderFreeGenerator {
         Op::Free { slot, delta, thread }
     }
 
+    /// Of sixteen 13 are about a block, one each about a foreign page, a stale pointer and an empty slot. In a trace
+    /// with later ops one pointer in 8, 16, 32 or 128 lies beside what the slot holds.
+    #[told(ASKED)]
+    fn asked(&self, draw: u32, random: &mut Random) -> (Slot, u64) {
+        let belief = match draw & 15 {
+            0 => Belief::Empty,
+            1 => Belief::Foreign,
+            2 => Belief::Stale,
+            _ => Belief::Block,
+        };
+        let delta = if self.has_later && random.one_in(2 * self.aside_one_in) { random.choose(&DELTAS) } else { 0 };
+        (self.slot(belief, random), delta)
+    }
+
+    fn boot_alloc(&self, random: &mut Random) -> Op {
+        let limit = u32::try_from(BOOT_LIMIT_BYTES).unwrap_or(u32::MAX);
+        let size = if random.one_in(16) { limit + random.below(4) } else { 1 + random.below(limit) };
+        Op::BootAlloc { slot: self.slot(Belief::Empty, random), size: u64::from(size) }
+    }
+
+    /// An op from before the allocator is up, mostly a block.
+    fn opening_op(&mut self, random: &mut Random) -> Op {
+        self.opening -= 1;
+        let draw = random.below(16);
+        let slot = self.slot(Belief::Block, random);
+        match draw {
+            0 => Op::Free { slot, delta: 0, thread: slot.thread() },
+            1 => Op::UsableSize { slot, delta: 0 },
+            2 => Op::Write { slot, seed: 5, length: 0x1_0000 },
+            3 => Op::WriteEnd { slot, seed: 6, length: MAX_END_BYTES },
+            4 => Op::Realloc { slot, size: random.magnitude(12), delta: 0 },
+            _ => self.boot_alloc(random),
+        }
+    }
+
     /// Notes what a slot probably holds after an op.
     fn note(&mut self, op: &Op) {
         let (slot, belief) = match *op {
             Op::Alloc { slot, .. } | Op::LibcAlloc { slot, .. } => (slot, Belief::Block),
+            Op::BootAlloc { slot, .. } if self.opening != 0 => (slot, Belief::Block),
             Op::Free { slot, delta: 0, .. } if self.beliefs[slot.index()] == Belief::Block => (slot, Belief::Stale),
             Op::MapForeign { slot, .. } => (slot, Belief::Foreign),
             Op::Free { .. }
@@ -288,7 +395,10 @@ impl HeaderFreeGenerator {
             | Op::UnmapNeighbour { .. }
             | Op::Forge { .. }
             | Op::RetireSuperslab { .. }
-            | Op::Stats => return,
+            | Op::Stats
+            | Op::BootAlloc { .. }
+            | Op::ThreadExit { .. }
+            | Op::WriteEnd { .. } => return,
         };
         let is_held = |belief| u32::from(matches!(belief, Belief::Block | Belief::Foreign));
         let before = std::mem::replace(&mut self.beliefs[slot.index()], belief);
@@ -334,16 +444,37 @@ fn draw_alignment(draw: u32, random: &mut Random) -> Alignment {
 }
 
 /// Each mode, both sizes of SuperSlabs and both forms of tiny blocks alike; registries of 2 to 16 slots, mostly 4 or 8;
-/// in one setup of four `mincore` fails; the real libc in three of four where the contract has it, else the ledger.
+/// in one setup of four each `mincore`, `munmap` and `madvise` fail, and there are two arenas; in one of four blocks of
+/// a SuperSlab begin at its end, about its first MiB, or on any page; the real libc in three of four where the contract
+/// has it, else the ledger.
 #[told(SETUP)]
 fn draw_setup(contract: &HeaderFreeContract, random: &mut Random) -> Setup {
+    let superslab_log2 = random.choose(&[20, 21]);
+    let setup = Setup { superslab_log2, ..Setup::PRELOADED };
+    let mut plan =
+        || if random.one_in(4) { random.choose(&[FaultPlan::Always, FaultPlan::Sometimes]) } else { FaultPlan::None };
+    let (munmap, madvise) = (plan(), plan());
+    let slab_offset = if random.one_in(4) { draw_slab_offset(&setup, random) } else { SlabOffset::default() };
     let plans = [MincorePlan::Again, MincorePlan::SometimesAgain, MincorePlan::NotImplemented];
     Setup {
         mode: random.choose(&[Mode::LdPreload, Mode::Direct0, Mode::Direct1]),
-        superslab_log2: random.choose(&[20, 21]),
+        superslab_log2,
         registry_log2: random.choose(&[1, 2, 2, 3, 3, 4]),
         tiny_header: random.one_in(2),
         mincore: if random.one_in(4) { random.choose(&plans) } else { MincorePlan::None },
         libc: if contract.real_libc && !random.one_in(4) { Libc::Real } else { Libc::Ledger },
+        munmap,
+        madvise,
+        slab_offset,
+        two_arenas: random.one_in(4),
     }
+}
+
+fn draw_slab_offset(setup: &Setup, random: &mut Random) -> SlabOffset {
+    const FIRST_MIB: u64 = 1 << 20;
+    let last = setup.last_slab_offset();
+    let any = u64::from(random.below(u32::try_from((last - SLAB_OFFSET_BYTES) / PAGE_BYTES).unwrap_or(0) + 1));
+    let places =
+        [last, FIRST_MIB - PAGE_BYTES, FIRST_MIB, FIRST_MIB + SLAB_OFFSET_BYTES, SLAB_OFFSET_BYTES + any * PAGE_BYTES];
+    SlabOffset(random.choose(&places).min(last))
 }

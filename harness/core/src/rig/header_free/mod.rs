@@ -4,6 +4,7 @@ mod diagnosis;
 mod export;
 mod generate;
 mod moves;
+mod repeat;
 mod scene;
 mod simplify;
 mod small;

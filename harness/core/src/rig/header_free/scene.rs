@@ -3,7 +3,7 @@
 use super::diagnosis;
 use super::words;
 use crate::rig::{Explain, Incident, Scene};
-use memtwin_models::header_free::{HeaderFree, Kind, Op, Slot};
+use memtwin_models::header_free::{HeaderFree, Kind, Op, Slot, laws};
 
 /// Slots that are shown.
 const SHOWN_SLOTS: usize = 8;
@@ -43,6 +43,7 @@ impl Explain for HeaderFree {
         match (scene.view, field) {
             (_, "state") => format!("the byte at {place:#x} is not the one that the program put there"),
             (_, "books") => format!("by the books other {kind} blocks live than the program has"),
+            (_, "libc") if law == laws::BESIDE.name => format!("the byte at {place:#x} is libc's, and was written"),
             (Some(view), "libc") => format!("libc holds {} blocks", view.libc_blocks.unwrap_or(0)),
             (Some(view), "mappings") => {
                 format!("the kernel holds {} mappings for mmap blocks", view.mappings.unwrap_or(0))
@@ -68,10 +69,16 @@ pub(super) fn holders(ops: &[Op], succeeded: &[bool]) -> Vec<(Slot, String)> {
             Op::Alloc { kind, size, .. } => format!("a {} block of {}", kind.name(), words::number(size)),
             Op::LibcAlloc { size, .. } => format!("a block of libc's of {}", words::number(size)),
             Op::MapForeign { .. } => "a foreign page".to_owned(),
-            Op::Realloc { size, .. } => format!("a block reallocated to {}", words::number(size)),
+            Op::Realloc { size, delta: 0, .. } => format!("a block reallocated to {}", words::number(size)),
+            Op::BootAlloc { size, .. } => {
+                format!("a block of {} from before the allocator was up", words::number(size))
+            }
             Op::Free { delta: 0, .. } => "a stale pointer: what it held is freed".to_owned(),
             Op::Free { .. }
+            | Op::Realloc { .. }
             | Op::UsableSize { .. }
+            | Op::ThreadExit { .. }
+            | Op::WriteEnd { .. }
             | Op::Write { .. }
             | Op::Verify { .. }
             | Op::ProtectNeighbour { .. }

@@ -2,7 +2,7 @@
 
 use crate::rig::Simplify;
 use memtwin_models::header_free::{
-    Alignment, HeaderFree, Kind, MincorePlan, Mode, Op, Protection, Setup, Slot, Thread,
+    Alignment, FaultPlan, HeaderFree, Kind, MincorePlan, Mode, Op, Protection, Setup, SlabOffset, Slot, Thread,
 };
 
 /// Sizes that a person writes by hand, the plainest first.
@@ -31,6 +31,14 @@ impl Simplify for HeaderFree {
         if setup.superslab_log2 != 21 {
             simpler.push(Setup { superslab_log2: 21, ..setup.clone() });
         }
+        if setup.slab_offset != SlabOffset::default() {
+            simpler.push(Setup { slab_offset: SlabOffset::default(), ..setup.clone() });
+        }
+        if setup.two_arenas {
+            simpler.push(Setup { two_arenas: false, ..setup.clone() });
+        }
+        simpler.extend(simpler_plans(setup.munmap).iter().map(|&munmap| Setup { munmap, ..setup.clone() }));
+        simpler.extend(simpler_plans(setup.madvise).iter().map(|&madvise| Setup { madvise, ..setup.clone() }));
         if setup.libc != memtwin_models::header_free::Libc::Ledger {
             simpler.push(Setup { libc: memtwin_models::header_free::Libc::Ledger, ..setup.clone() });
         }
@@ -51,7 +59,22 @@ impl Simplify for HeaderFree {
                 let sizes = plainer(size, &PLAIN_SIZES).map(|size| Op::LibcAlloc { slot, size, align });
                 sizes.chain(alignments(align).map(|align| Op::LibcAlloc { slot, size, align })).collect()
             }
-            Op::Realloc { slot, size } => plainer(size, &PLAIN_SIZES).map(|size| Op::Realloc { slot, size }).collect(),
+            Op::Realloc { slot, size, delta } => {
+                let nearer = deltas(delta).map(|delta| Op::Realloc { slot, size, delta });
+                nearer.chain(plainer(size, &PLAIN_SIZES).map(|size| Op::Realloc { slot, size, delta })).collect()
+            }
+            Op::UsableSize { slot, delta } => deltas(delta).map(|delta| Op::UsableSize { slot, delta }).collect(),
+            Op::BootAlloc { slot, size } => {
+                plainer(size, &PLAIN_SIZES).map(|size| Op::BootAlloc { slot, size }).collect()
+            }
+            Op::ThreadExit { thread } => {
+                (0..thread.index()).map(|thread| Op::ThreadExit { thread: Thread::new_folded(thread) }).collect()
+            }
+            Op::WriteEnd { slot, seed, length } => {
+                let seeds = (seed != 0).then_some(Op::WriteEnd { slot, seed: 0, length });
+                let lengths = plainer(length.into(), &PLAIN_SIZES).filter_map(|length| u32::try_from(length).ok());
+                seeds.into_iter().chain(lengths.map(|length| Op::WriteEnd { slot, seed, length })).collect()
+            }
             Op::Write { slot, seed, length } => {
                 let seeds = (seed != 0).then_some(Op::Write { slot, seed: 0, length });
                 let lengths = plainer(length.into(), &PLAIN_SIZES).filter_map(|length| u32::try_from(length).ok());
@@ -71,8 +94,7 @@ impl Simplify for HeaderFree {
             Op::ProtectNeighbour { slot, side, protection } if protection != Protection::None => {
                 vec![Op::ProtectNeighbour { slot, side, protection: Protection::None }]
             }
-            Op::UsableSize { .. }
-            | Op::Verify { .. }
+            Op::Verify { .. }
             | Op::MapForeign { .. }
             | Op::ProtectNeighbour { .. }
             | Op::UnmapNeighbour { .. }
@@ -83,6 +105,14 @@ impl Simplify for HeaderFree {
 
     fn simpler_together(setup: &Setup, ops: &[Op]) -> Vec<(Setup, Vec<Op>)> {
         together(ops).into_iter().map(|ops| (setup.clone(), ops)).collect()
+    }
+}
+
+const fn simpler_plans(plan: FaultPlan) -> &'static [FaultPlan] {
+    match plan {
+        FaultPlan::None => &[],
+        FaultPlan::Always => &[FaultPlan::None],
+        FaultPlan::Sometimes => &[FaultPlan::None, FaultPlan::Always],
     }
 }
 
@@ -116,7 +146,10 @@ fn slots(op: &Op) -> impl Iterator<Item = Slot> + use<> {
         | Op::UnmapNeighbour { .. }
         | Op::Forge { .. }
         | Op::RetireSuperslab { .. }
-        | Op::Stats => None,
+        | Op::Stats
+        | Op::BootAlloc { .. }
+        | Op::ThreadExit { .. }
+        | Op::WriteEnd { .. } => None,
     };
     op.slot().into_iter().chain(beside)
 }

@@ -3,25 +3,21 @@
 
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::header_free::{
-    Alignment, HeaderFree, Kind, Libc, MincorePlan, Mode, Op, Protection, Setup, Side, Slot, Thread,
+    Alignment, FaultPlan, HeaderFree, Kind, MincorePlan, Mode, Op, Protection, Setup, Side, Slot, Thread,
 };
 
 impl SmallWorld for HeaderFree {
     fn small() -> Small<Self> {
-        let preloaded = Setup {
-            mode: Mode::LdPreload,
-            superslab_log2: 21,
-            registry_log2: 2,
-            tiny_header: false,
-            mincore: MincorePlan::None,
-            libc: Libc::Ledger,
-        };
+        let preloaded = Setup { registry_log2: 2, ..Setup::PRELOADED };
         let linked = Setup {
             mode: Mode::Direct1,
             superslab_log2: 20,
             registry_log2: 1,
             tiny_header: true,
             mincore: MincorePlan::SometimesAgain,
+            munmap: FaultPlan::Sometimes,
+            madvise: FaultPlan::Always,
+            two_arenas: true,
             ..preloaded.clone()
         };
         let start = |setup| Start { setup, opening: Vec::new() };
@@ -46,11 +42,16 @@ fn ops() -> Vec<Op> {
         alloc(a, Kind::Malloc, 64, 0),
         alloc(a, Kind::Tiny, u64::MAX, 0),
         alloc(b, Kind::Malloc, 1, 13),
-        Op::Realloc { slot: a, size: 24 },
-        Op::Realloc { slot: b, size: 0x3000 },
-        Op::Realloc { slot: a, size: u64::MAX },
-        Op::UsableSize { slot: a },
-        Op::UsableSize { slot: b },
+        Op::Realloc { slot: a, size: 24, delta: 0 },
+        Op::Realloc { slot: b, size: 0x3000, delta: 0 },
+        Op::Realloc { slot: a, size: u64::MAX, delta: 0 },
+        Op::UsableSize { slot: a, delta: 0 },
+        Op::UsableSize { slot: b, delta: 0 },
+        Op::UsableSize { slot: a, delta: 8 },
+        Op::Realloc { slot: b, size: 24, delta: 16 },
+        Op::BootAlloc { slot: a, size: 24 },
+        Op::ThreadExit { thread: Thread::new_folded(1) },
+        Op::WriteEnd { slot: b, seed: 3, length: 8 },
         Op::Write { slot: a, seed: 1, length: 64 },
         Op::Write { slot: b, seed: 2, length: 0x1_0000 },
         Op::Verify { slot: a },

@@ -2,7 +2,8 @@
 
 use crate::rig::Words;
 use memtwin_models::header_free::{
-    HeaderFree, Kind, Libc, MincorePlan, Mode, Op, Outcome, Protection, Route, Seen, Setup, Side, Slot, Thread,
+    FaultPlan, HeaderFree, Kind, Libc, MincorePlan, Mode, Op, Outcome, Protection, Route, Seen, Setup, Side,
+    SlabOffset, Slot, Thread,
 };
 use std::fmt::Write as _;
 
@@ -28,6 +29,19 @@ impl Words for HeaderFree {
         if setup.libc == Libc::Real {
             text.push_str("; libc is the process's own");
         }
+        for (call, plan, error) in [("munmap", setup.munmap, "ENOMEM"), ("madvise", setup.madvise, "EAGAIN")] {
+            let _ = match plan {
+                FaultPlan::None => Ok(()),
+                FaultPlan::Always => write!(text, "; {call} fails with {error}"),
+                FaultPlan::Sometimes => write!(text, "; every second {call} fails with {error}"),
+            };
+        }
+        if setup.slab_offset != SlabOffset::default() {
+            let _ = write!(text, "; blocks begin {:#x} into a SuperSlab", setup.slab_offset.0);
+        }
+        if setup.two_arenas {
+            text.push_str("; every second place for a block lies 4 GiB further");
+        }
         text
     }
 
@@ -37,8 +51,14 @@ impl Words for HeaderFree {
             Op::Alloc { kind, size, align, .. } => {
                 format!("slot {at} = alloc({}, {}, align {})", kind.name(), number(size), number(align.bytes()))
             }
-            Op::Realloc { size, .. } => format!("slot {at} = realloc(slot {at}, {})", number(size)),
-            Op::UsableSize { .. } => format!("usable_size(slot {at})"),
+            Op::Realloc { size, delta: 0, .. } => format!("slot {at} = realloc(slot {at}, {})", number(size)),
+            Op::Realloc { size, delta, .. } => format!("realloc({}, {})", pointer(at, delta), number(size)),
+            Op::UsableSize { delta, .. } => format!("usable_size({})", pointer(at, delta)),
+            Op::BootAlloc { size, .. } => format!("slot {at} = alloc({}) before the allocator is up", number(size)),
+            Op::ThreadExit { thread } => format!("thread {} ends", thread.index()),
+            Op::WriteEnd { seed, length, .. } => {
+                format!("copy {length} bytes of pattern {seed} to the end of slot {at}")
+            }
             Op::Write { seed, length, .. } => format!("copy {length} bytes of pattern {seed} to slot {at}"),
             Op::Verify { .. } => format!("look at slot {at}"),
             Op::Free { delta, thread, .. } => {
@@ -79,6 +99,7 @@ impl Words for HeaderFree {
             Seen::Usable(bytes) => format!("{bytes} bytes"),
             Seen::Freed(route) => format!("route: {}", self::route(route)),
             Seen::Kept => "kept".to_owned(),
+            Seen::Refused => "refused".to_owned(),
         };
         if 0 < seen.shown_bytes {
             const SHOWN_BYTES: usize = 8;
@@ -94,6 +115,9 @@ impl Words for HeaderFree {
                     let _ = write!(text, "; {}: {} allocated, {} freed", kind.name(), book.allocated, book.freed);
                 }
             }
+        }
+        if seen.munmap_failed {
+            text.push_str("; the kernel did not unmap it");
         }
         if !seen.errno_kept {
             text.push_str("; errno has changed");
@@ -129,6 +153,7 @@ pub(super) fn route(route: Route) -> String {
         Route::Fallback => "the fallback for unmapped pointers, which ignores what it does not know".to_owned(),
         Route::Refused => "refused".to_owned(),
         Route::Nothing => "nothing to free".to_owned(),
+        Route::Boot => "nothing to do for a block from before the allocator was up".to_owned(),
     }
 }
 

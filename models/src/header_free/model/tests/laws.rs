@@ -1,8 +1,8 @@
 //! The laws by hand: each with an outcome or a state that breaks it, and the place that the divergence names.
 
 use super::super::super::{
-    Alignment, HeaderFreeContract, Kind, Libc, MincorePlan, Mode, Op, Outcome, Protection, Route, Seen, Setup, Side,
-    Slot, Thread, View, laws,
+    Alignment, FaultPlan, HeaderFreeContract, Kind, Mode, Op, Outcome, Protection, Route, Seen, Setup, Side, Slot,
+    Thread, View, laws,
 };
 use super::super::HeaderFreeModel;
 use super::naive::Naive;
@@ -14,14 +14,7 @@ const B: Slot = Slot::new_folded(1);
 const FIRST: u64 = 0x21_0000;
 const SECOND: u64 = 0x41_0000;
 
-const SETUP: Setup = Setup {
-    mode: Mode::LdPreload,
-    superslab_log2: 21,
-    registry_log2: 1,
-    tiny_header: false,
-    mincore: MincorePlan::None,
-    libc: Libc::Ledger,
-};
+const SETUP: Setup = Setup { registry_log2: 1, ..Setup::PRELOADED };
 
 /// A model that has taken some agreed steps, beside the naive allocator.
 struct Bench {
@@ -36,7 +29,11 @@ impl Bench {
     }
 
     fn of(setup: &Setup, ops: &[Op]) -> Self {
-        let model = HeaderFreeModel::new(setup, &HeaderFreeContract::STRICT);
+        Self::claiming(&HeaderFreeContract::STRICT, setup, ops)
+    }
+
+    fn claiming(contract: &HeaderFreeContract, setup: &Setup, ops: &[Op]) -> Self {
+        let model = HeaderFreeModel::new(setup, contract);
         let mut bench = Bench { model, naive: Naive::new(setup), seen: Outcome::default() };
         for op in ops {
             assert_eq!(bench.verdict(op, |_| {}), Verdict::Agree, "{op:?}");
@@ -206,11 +203,11 @@ fn bytes_and_sizes() {
     Bench::after(&written).diverges(&verify, &laws::ANSWER, None, |seen| {
         seen.show(99);
     });
-    let grow = Op::Realloc { slot: A, size: 4000 };
+    let grow = Op::Realloc { slot: A, size: 4000, delta: 0 };
     Bench::after(&written).diverges(&grow, &laws::REALLOC, Some(0), |seen| seen.show(100)[0] ^= 1);
     Bench::after(&written).diverges(&grow, &laws::REFUSAL, None, |seen| seen.result = Seen::Null);
     Bench::after(&written).state_diverges(&laws::CONTENTS, Some(FIRST + 7), |view| view.bytes[7] ^= 1);
-    let usable = Op::UsableSize { slot: A };
+    let usable = Op::UsableSize { slot: A, delta: 0 };
     Bench::after(&written).diverges(&usable, &laws::USABLE, Some(599), |seen| seen.result = Seen::Usable(599));
     let two = [alloc(A, Kind::Mid, 600), alloc(B, Kind::Mid, 600)];
     Bench::after(&two).diverges(&usable, &laws::USABLE, Some(SECOND), |seen| {
@@ -239,4 +236,146 @@ fn books() {
     Bench::after(&held).state_diverges(&laws::LEAK, Some(2), |view| view.books.as_mut().unwrap()[2].allocated = 2);
     Bench::after(&held).state_diverges(&laws::LEAK, Some(3), |view| view.mappings = Some(1));
     Bench::after(&held).state_diverges(&laws::LEAK, Some(5), |view| view.libc_blocks = Some(1));
+}
+
+#[test]
+fn a_reallocation_keeps_what_was_granted() {
+    let ops =
+        [alloc(A, Kind::Mid, 100), Op::UsableSize { slot: A, delta: 0 }, Op::Write { slot: A, seed: 3, length: 200 }];
+    let grow = Op::Realloc { slot: A, size: 0x9000, delta: 0 };
+    let granted = |contract: &HeaderFreeContract| {
+        let mut bench = Bench::claiming(contract, &SETUP, &ops[..1]);
+        assert_eq!(bench.verdict(&ops[1], |seen| seen.result = Seen::Usable(4096)), Verdict::Agree);
+        assert_eq!(bench.verdict(&ops[2], |_| {}), Verdict::Agree);
+        bench
+    };
+    let payload = crate::Payload { seed: 3, length: 200 };
+    let show = |seen: &mut Outcome, length: u32| payload.fill(0, seen.show(length));
+    let strict = HeaderFreeContract::STRICT;
+    assert_eq!(granted(&strict).verdict(&grow, |seen| show(seen, 200)), Verdict::Agree);
+    granted(&strict).diverges(&grow, &laws::REALLOC, Some(150), |seen| {
+        show(seen, 200);
+        seen.show(200)[150] = 0;
+    });
+    granted(&strict).diverges(&grow, &laws::ANSWER, None, |seen| show(seen, 100));
+    let forgets = HeaderFreeContract { realloc_forgets_granted: true, ..strict };
+    assert_eq!(granted(&forgets).verdict(&grow, |seen| show(seen, 100)), Verdict::Agree);
+}
+
+#[test]
+fn what_is_nobodys_is_refused_by_all_that_take_a_pointer() {
+    let freed = [alloc(A, Kind::Mid, 64), free(A, 0)];
+    let foreign = [Op::MapForeign { slot: A, beside: A }];
+    let held = [alloc(A, Kind::Mid, 64)];
+    for (ops, delta) in [(&freed[..], 0), (&foreign[..], 0), (&held[..], 16), (&[][..], 8)] {
+        let (realloc, ask) = (Op::Realloc { slot: A, size: 9, delta }, Op::UsableSize { slot: A, delta });
+        let pointer = if ops.is_empty() { 8 } else { FIRST + delta };
+        for op in [&realloc, &ask] {
+            Bench::after(ops).diverges(op, &laws::ANSWER, None, |seen| seen.result = Seen::Idle);
+            Bench::after(ops).agrees(op, Seen::Refused);
+        }
+        Bench::after(ops).diverges(&realloc, &laws::INVALID, Some(pointer), |seen| seen.result = Seen::Block(SECOND));
+        Bench::after(ops).diverges(&ask, &laws::INVALID, Some(pointer), |seen| seen.result = Seen::Usable(1));
+        Bench::after(ops).agrees(&realloc, Seen::Null);
+        Bench::after(ops).agrees(&ask, Seen::Usable(0));
+    }
+}
+
+#[test]
+fn libc_answers_for_its_own_blocks() {
+    let held = [libc_alloc(A), Op::Write { slot: A, seed: 1, length: 9 }];
+    let (realloc, ask) = (Op::Realloc { slot: A, size: 30, delta: 0 }, Op::UsableSize { slot: A, delta: 0 });
+    for op in [&realloc, &ask] {
+        Bench::after(&held).diverges(op, &laws::ROUTE, Some(FIRST), |seen| seen.result = Seen::Refused);
+        let linked = Setup { mode: Mode::Direct1, ..SETUP };
+        Bench::of(&linked, &held).agrees(op, Seen::Refused).agrees(&free(A, 0), Seen::Freed(Route::Libc));
+    }
+    Bench::after(&held).diverges(&realloc, &laws::REALLOC, Some(8), |seen| seen.show(9)[8] ^= 1);
+    Bench::after(&held).diverges(&realloc, &laws::REFUSAL, None, |seen| seen.result = Seen::Null);
+    Bench::after(&held).diverges(&ask, &laws::USABLE, Some(63), |seen| seen.result = Seen::Usable(63));
+}
+
+#[test]
+fn blocks_from_before_stay_and_are_copied_out() {
+    let early = Op::BootAlloc { slot: A, size: 64 };
+    let held = [early.clone(), Op::Write { slot: A, seed: 1, length: 9 }];
+    for route in [Route::Refused, Route::Libc, Route::LibcRefused, Route::Owner(Kind::Tiny)] {
+        Bench::after(&held).diverges(&free(A, 0), &laws::BOOT, Some(FIRST), |seen| seen.result = Seen::Freed(route));
+    }
+    let (realloc, ask) = (Op::Realloc { slot: A, size: 30, delta: 0 }, Op::UsableSize { slot: A, delta: 0 });
+    for op in [&realloc, &ask] {
+        Bench::after(&held).diverges(op, &laws::BOOT, Some(FIRST), |seen| seen.result = Seen::Refused);
+    }
+    Bench::after(&held).diverges(&realloc, &laws::REALLOC, Some(8), |seen| seen.show(9)[8] ^= 1);
+    Bench::after(&[early.clone(), free(A, 0)]).agrees(&free(A, 0), Seen::Freed(Route::Boot));
+    Bench::after(&[early.clone(), realloc, free(A, 0)]).diverges(&early, &laws::ANSWER, None, |seen| {
+        seen.result = Seen::Block(FIRST);
+    });
+    // Rooms of the pool are never used again.
+    let used: Vec<Op> = (0..8).flat_map(|_| [early.clone(), free(A, 0)]).collect();
+    Bench::after(&used[..14]).diverges(&early, &laws::REFUSAL, None, |seen| seen.result = Seen::Null);
+    Bench::after(&used).agrees(&early, Seen::Null);
+    let large = Op::BootAlloc { slot: A, size: 513 };
+    Bench::after(&[]).diverges(&large, &laws::REFUSAL, None, |seen| seen.result = Seen::Block(FIRST));
+}
+
+#[test]
+fn what_a_thread_left_serves_on() {
+    let exit = Op::ThreadExit { thread: Thread::default() };
+    let ops = [alloc(A, Kind::Tiny, 1024), Op::Write { slot: A, seed: 1, length: 64 }, exit.clone()];
+    Bench::after(&ops).diverges(&alloc(B, Kind::Tiny, 1024), &laws::ORPHANS, None, |seen| seen.result = Seen::Null);
+    Bench::after(&ops).diverges(&Op::Verify { slot: A }, &laws::CONTENTS, Some(0), |seen| seen.show(64)[0] ^= 1);
+    Bench::after(&ops).diverges(&exit, &laws::ANSWER, None, |seen| seen.result = Seen::Idle);
+}
+
+#[test]
+fn a_call_that_succeeds_leaves_errno_as_it_was() {
+    let mid = alloc(A, Kind::Mid, 64);
+    let held = [mid.clone()];
+    let calls = [(&[][..], &mid), (&held[..], &Op::Realloc { slot: A, size: 65, delta: 0 })];
+    let more = [alloc(A, Kind::Tiny, 64), free(A, 0)];
+    let calls = calls.into_iter().chain([(&more[..], &Op::RetireSuperslab { slot: A })]);
+    let ask = Op::UsableSize { slot: A, delta: 0 };
+    let lenient = HeaderFreeContract { errno_of_success: true, ..HeaderFreeContract::STRICT };
+    for (ops, op) in calls.chain([(&held[..], &ask)]) {
+        Bench::after(ops).diverges(op, &laws::ERRNO, None, |seen| seen.errno_kept = false);
+        let mut bench = Bench::claiming(&lenient, &SETUP, ops);
+        assert_eq!(bench.verdict(op, |seen| seen.errno_kept = false), Verdict::Agree, "{op:?}");
+    }
+    let bench = Bench::claiming(&lenient, &SETUP, &held);
+    bench.diverges(&free(A, 0), &laws::ERRNO, None, |seen| seen.errno_kept = false);
+}
+
+#[test]
+fn what_the_kernel_does_not_take_stays() {
+    let refuses = Setup { munmap: FaultPlan::Always, ..SETUP };
+    let tiny = [alloc(A, Kind::Tiny, 64), free(A, 0)];
+    let retire = Op::RetireSuperslab { slot: A };
+    let mut bench = Bench::of(&refuses, &tiny);
+    let kept = |seen: &mut Outcome| (seen.result, seen.munmap_failed) = (Seen::Kept, true);
+    assert_eq!(bench.verdict(&retire, kept), Verdict::Agree);
+    bench.diverges(&retire, &laws::RETIRE, Some(0x20_0000), |seen| seen.result = Seen::Kept);
+    let mut bench = Bench::of(&refuses, &[alloc(A, Kind::Mmap, 64)]);
+    assert_eq!(bench.verdict(&free(A, 0), |seen| seen.munmap_failed = true), Verdict::Agree);
+    let mut view = View { mappings: Some(1), ..View::default() };
+    assert_eq!(bench.model.audit(&view), Verdict::Agree);
+    view.mappings = Some(2);
+    expect(bench.model.audit(&view), &laws::LEAK, Some(3));
+}
+
+#[test]
+fn ends_are_looked_at_as_starts_are() {
+    let written = [alloc(A, Kind::Mid, 600), Op::WriteEnd { slot: A, seed: 3, length: 16 }];
+    let verify = Op::Verify { slot: A };
+    Bench::after(&written).diverges(&verify, &laws::CONTENTS, Some(599), |seen| seen.show(16)[15] ^= 1);
+    Bench::after(&written).state_diverges(&laws::CONTENTS, Some(FIRST + 584), |view| view.bytes[0] ^= 1);
+    let both = [&written[..], &[Op::Write { slot: A, seed: 1, length: 8 }]].concat();
+    let shrink = Op::Realloc { slot: A, size: 590, delta: 0 };
+    Bench::after(&both).diverges(&shrink, &laws::REALLOC, Some(584), |seen| seen.show(14)[8] ^= 1);
+    Bench::after(&both).state_diverges(&laws::CONTENTS, Some(FIRST + 599), |view| view.bytes[23] ^= 1);
+}
+
+#[test]
+fn nobody_writes_beside_blocks_of_libc() {
+    Bench::after(&[libc_alloc(A)]).state_diverges(&laws::BESIDE, Some(7), |view| view.libc_damage = Some(7));
 }

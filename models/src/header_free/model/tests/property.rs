@@ -1,8 +1,8 @@
 //! Random traces: the model agrees with the naive allocator, and resets to what it was when new.
 
 use super::super::super::{
-    Alignment, HeaderFree, HeaderFreeContract, Kind, Libc, MincorePlan, Mode, Op, OpKind, Outcome, Protection, Setup,
-    Side, Slot, Thread, View,
+    Alignment, HeaderFree, HeaderFreeContract, Kind, Mode, Op, OpKind, Outcome, Protection, Setup, Side, Slot, Thread,
+    View,
 };
 use super::super::HeaderFreeModel;
 use super::naive::Naive;
@@ -27,11 +27,9 @@ fn setups() -> impl Strategy<Value = Setup> {
     let modes = prop_oneof![Just(Mode::LdPreload), Just(Mode::Direct0), Just(Mode::Direct1)];
     (modes, any::<bool>()).prop_map(|(mode, tiny_header)| Setup {
         mode,
-        superslab_log2: 21,
         registry_log2: 2,
         tiny_header,
-        mincore: MincorePlan::None,
-        libc: Libc::Ledger,
+        ..Setup::PRELOADED
     })
 }
 
@@ -54,10 +52,13 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         let side = if short & 1 == 0 { Side::Before } else { Side::After };
         let protection = [Protection::None, Protection::Read, Protection::ReadWrite][usize::from(short % 3)];
         let owner = Kind::ALL[usize::from(exponent % 6)];
-        match kind % 20 {
+        match kind % 24 {
+            20 | 21 => Op::BootAlloc { slot, size },
+            22 => Op::WriteEnd { slot, seed, length: (wild >> 57) as u32 },
+            23 => Op::ThreadExit { thread: Thread::new_folded(exponent) },
             0..=4 => Op::Alloc { slot, kind: owner, size, align },
-            5 => Op::Realloc { slot, size },
-            6 => Op::UsableSize { slot },
+            5 => Op::Realloc { slot, size, delta },
+            6 => Op::UsableSize { slot, delta },
             7 | 8 => Op::Write { slot, seed, length: (wild >> 50) as u32 },
             9 => Op::Verify { slot },
             10..=12 => Op::Free { slot, delta, thread: Thread::new_folded(exponent) },
