@@ -6,6 +6,7 @@
 
 mod brk_heap;
 mod guest_memory;
+mod header_free;
 mod page_walk;
 mod temp_map;
 
@@ -17,6 +18,8 @@ memtwin::main!(
         .with_all(brk_heap::defects::ROWS)
         .with_all(guest_memory::equivalents::ROWS)
         .with_all(guest_memory::defects::ROWS)
+        .with_all(header_free::equivalents::ROWS)
+        .with_all(header_free::defects::ROWS)
         .with_all(page_walk::equivalents::ROWS)
         .with_all(page_walk::claims::ROWS)
         .with_all(page_walk::defects::ROWS)

@@ -13,8 +13,8 @@ mod words;
 
 use super::laws::{ALIGNED, ANSWER, BALANCE, CONTENTS, DISJOINT, ERRNO, ORPHANS, REFUSAL, RETIRE};
 use super::{
-    Alignment, BLOCKS, BOOT_BLOCKS, BOOT_LIMIT_BYTES, CELLS, HeaderFree, HeaderFreeContract, Kind, MAX_END_BYTES,
-    MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES, Protection, Seen, Setup, Slot, View, forged_header,
+    Alignment, BLOCKS, BOOT_BLOCKS, BOOT_LIMIT_BYTES, CELLS, FaultPlan, HeaderFree, HeaderFreeContract, Kind,
+    MAX_END_BYTES, MAX_SHOWN_BYTES, Op, Outcome, PAGE_BYTES, Protection, Seen, Setup, Slot, View, forged_header,
 };
 use crate::picture::{ByteRows, Picture};
 use crate::vocabulary::DescribedHere;
@@ -315,7 +315,9 @@ impl HeaderFreeModel {
                 self.setup.tiny_class(size, align).is_some_and(|class| self.superslabs.may_refuse(&self.setup, class))
             }
             Kind::Malloc => self.is_libc_full(),
-            Kind::Mid | Kind::L25 | Kind::Mmap | Kind::BigCache => BLOCKS[kind as usize] <= self.taken(kind),
+            // What the kernel did not take back may take up room.
+            Kind::Mmap => BLOCKS[kind as usize] <= self.taken(kind) + self.kept_mappings,
+            Kind::Mid | Kind::L25 | Kind::BigCache => BLOCKS[kind as usize] <= self.taken(kind),
         }
     }
 
@@ -372,6 +374,9 @@ impl HeaderFreeModel {
         let Some(base) = self.retirable(slot) else { return expect(Seen::Idle, seen) };
         let is_empty = self.superslabs.live_blocks(base) == Some(0);
         match (seen.result, is_empty) {
+            (Seen::Done, true) if self.setup.munmap == FaultPlan::Always => {
+                Err(Verdict::diverge_at(&RETIRE, "result", base))
+            }
             (Seen::Done, true) => {
                 self.superslabs.retire(base);
                 self.retired += 1;

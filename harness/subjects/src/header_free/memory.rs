@@ -252,7 +252,7 @@ impl Memory {
     }
 
     /// Whether every byte of a range can be read.
-    pub(super) fn is_readable(&self, address: u64, length: u64) -> bool {
+    pub fn is_readable(&self, address: u64, length: u64) -> bool {
         self.map.is_readable(address, length)
     }
 
@@ -305,7 +305,7 @@ impl Memory {
     }
 
     /// A number of four bytes, wherever it is.
-    pub(super) fn load_u32(&self, address: u64) -> u32 {
+    pub fn load_u32(&self, address: u64) -> u32 {
         let mut bytes = [0; 4];
         self.load(address, &mut bytes);
         u32::from_le_bytes(bytes)

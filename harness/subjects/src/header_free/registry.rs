@@ -67,14 +67,23 @@ impl Registry {
     pub(super) fn insert(&mut self, base: u64, index: usize) -> Result<(), Full> {
         let mut probe = self.probe(base);
         let slot = probe.find(|slot| !matches!(self.entries[*slot], Entry::Used { .. })).ok_or(Full)?;
-        self.entries[slot] = Entry::Used { base, index };
+        self.put(slot, Entry::Used { base, index });
         Ok(())
     }
 
+    /// The slot that a SuperSlab has.
+    pub fn slot_of(&self, base: u64) -> Option<usize> {
+        self.entries.iter().position(|entry| matches!(entry, Entry::Used { base: known, .. } if *known == base))
+    }
+
+    /// Fills a slot.
+    pub fn put(&mut self, slot: usize, entry: Entry) {
+        self.entries[slot] = entry;
+    }
+
     pub(super) fn remove(&mut self, base: u64) {
-        let is_it = |entry: &Entry| matches!(entry, Entry::Used { base: known, .. } if *known == base);
-        if let Some(entry) = self.entries.iter_mut().find(|entry| is_it(entry)) {
-            *entry = Entry::Tombstone;
+        if let Some(slot) = self.slot_of(base) {
+            self.put(slot, Entry::Tombstone);
         }
     }
 

@@ -23,6 +23,12 @@ pub mod hf_17_trusts_the_registry;
 pub mod hf_18_probe_stops_at_tombstone;
 pub mod hf_19_cached_block_unregistered;
 pub mod hf_20_full_registry_drops;
+pub mod hf_21_realloc_reads_header;
+pub mod hf_22_size_of_early_blocks;
+pub mod hf_23_realloc_forgets_granted;
+pub mod hf_24_realloc_loses_errno;
+pub mod hf_25_exit_forgets_others_frees;
+pub mod hf_26_key_of_32_bits;
 
 pub(super) use hf_03_unaligned_mincore::ask;
 pub(super) use hf_04_silent_leak::ignoring_fallback;
@@ -53,4 +59,10 @@ pub static ROWS: &[Row<HeaderFree>] = &[
     Row::of::<Program<hf_18_probe_stops_at_tombstone::Hf18>>(),
     Row::of::<Program<hf_19_cached_block_unregistered::Hf19>>(),
     Row::of::<Program<hf_20_full_registry_drops::Hf20>>(),
+    Row::of::<Program<hf_21_realloc_reads_header::Hf21>>(),
+    Row::of::<Program<hf_22_size_of_early_blocks::Hf22>>(),
+    Row::of::<Program<hf_23_realloc_forgets_granted::Hf23>>(),
+    Row::of::<Program<hf_24_realloc_loses_errno::Hf24>>(),
+    Row::of::<Program<hf_25_exit_forgets_others_frees::Hf25>>(),
+    Row::of::<Program<hf_26_key_of_32_bits::Hf26>>(),
 ];

@@ -354,11 +354,23 @@ fn what_the_kernel_does_not_take_stays() {
     let mut bench = Bench::of(&refuses, &tiny);
     let kept = |seen: &mut Outcome| (seen.result, seen.munmap_failed) = (Seen::Kept, true);
     assert_eq!(bench.verdict(&retire, kept), Verdict::Agree);
+    Bench::of(&refuses, &tiny).diverges(&retire, &laws::RETIRE, Some(0x20_0000), |seen| {
+        (seen.result, seen.munmap_failed) = (Seen::Done, true);
+    });
     bench.diverges(&retire, &laws::RETIRE, Some(0x20_0000), |seen| seen.result = Seen::Kept);
     let mut bench = Bench::of(&refuses, &[alloc(A, Kind::Mmap, 64)]);
     assert_eq!(bench.verdict(&free(A, 0), |seen| seen.munmap_failed = true), Verdict::Agree);
     let mut view = View { mappings: Some(1), ..View::default() };
     assert_eq!(bench.model.audit(&view), Verdict::Agree);
+    // It may take up room, too.
+    let slots = || (1..8).map(Slot::new_folded);
+    for slot in slots() {
+        assert_eq!(bench.verdict(&alloc(slot, Kind::Mmap, 64), |_| {}), Verdict::Agree);
+    }
+    let mut bench = bench.agrees(&alloc(A, Kind::Mmap, 64), Seen::Null);
+    for slot in slots() {
+        assert_eq!(bench.verdict(&free(slot, 0), |_| {}), Verdict::Agree);
+    }
     view.mappings = Some(2);
     expect(bench.model.audit(&view), &laws::LEAK, Some(3));
 }
