@@ -12,5 +12,6 @@ use memtwin::models::page_walk::PageWalk;
 memtwin::main!(
     Registry::new()
         .with(Row::<GuestMemory>::of::<vm_memory::Mapped>())
+        .with(Row::<GuestMemory>::of::<vm_memory::InParts>())
         .with(Row::<PageWalk>::of::<x86_64_mapper::Mapped>())
 );

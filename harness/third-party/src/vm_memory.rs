@@ -1,7 +1,9 @@
 //! vm-memory's `GuestMemoryMmap`, a region for each range of RAM. Scalars are its byte-wise copies of so many bytes,
 //! not its atomics.
 
-use memtwin::models::guest_memory::{Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup};
+use memtwin::models::guest_memory::{
+    Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup, TransferLength,
+};
 use memtwin::models::{Contract as _, Health, Payload, Subject, Unsupported};
 use vm_memory::{Bytes as _, GuestAddress, GuestMemoryBackend as _, GuestMemoryMmap};
 
@@ -31,11 +33,16 @@ impl Mapped {
 
     fn write(&mut self, address: u64, source: &[u8]) -> Result<(), Error> {
         let start = self.check(address, source.len())?;
-        if !source.is_empty() {
-            let (low, high) = self.written;
-            self.written = (low.min(address), high.max(address + source.len() as u64));
-        }
+        self.note(address, source.len());
         self.memory.write_slice(source, start).map_err(|_| Error::InvalidAddress)
+    }
+
+    /// So many bytes may be other than zeros.
+    fn note(&mut self, address: u64, count: usize) {
+        if count != 0 {
+            let (low, high) = self.written;
+            self.written = (low.min(address), high.max(address + count as u64));
+        }
     }
 
     fn read_scalar(&self, address: u64, size: u8) -> Result<u64, Error> {
@@ -65,6 +72,8 @@ impl Subject<GuestMemory> for Mapped {
         no_strict_alignment: true,
         no_reservations: true,
         no_dump: true,
+        // A region of no bytes cannot be mapped.
+        smallest_memory_bytes: 1,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
         ..GuestMemoryContract::STRICT
     };
@@ -72,17 +81,13 @@ impl Subject<GuestMemory> for Mapped {
     fn new(setup: &Setup) -> Result<Self, Unsupported> {
         let size = |bytes| usize::try_from(bytes).map_err(|_| Unsupported("the memory is too large"));
         let mut ranges = Vec::new();
-        if setup.is_flat() && setup.memory_size != 0 {
+        if setup.is_flat() {
             ranges.push((GuestAddress(0), size(setup.memory_size)?));
         }
         for range in &setup.ram {
             ranges.push((GuestAddress(range.base), size(range.bytes)?));
         }
-        let memory = if ranges.is_empty() {
-            GuestMemoryMmap::new()
-        } else {
-            GuestMemoryMmap::from_ranges(&ranges).map_err(|_| Unsupported("it cannot be mapped"))?
-        };
+        let memory = GuestMemoryMmap::from_ranges(&ranges).map_err(|_| Unsupported("it cannot be mapped"))?;
         Ok(Mapped { memory, setup: setup.clone(), written: (u64::MAX, 0) })
     }
 
@@ -120,5 +125,48 @@ impl Subject<GuestMemory> for Mapped {
             | Op::UnmapDevice { .. } => Ok(Seen::Skipped),
         };
         seen.result = answer.unwrap_or_else(Seen::Error);
+    }
+}
+
+/// The subject `vm_memory_in_parts`: transfers as `Bytes::read` and `Bytes::write` make them, which move what fits and
+/// say how much.
+pub(crate) struct InParts(Mapped);
+
+/// What a transfer of so many bytes answered.
+fn moved(answer: Result<usize, vm_memory::GuestMemoryError>, length: TransferLength) -> Seen {
+    match answer.map(u32::try_from) {
+        Ok(Ok(count)) if count == length.bytes() => Seen::Done,
+        Ok(Ok(count)) => Seen::Moved(count),
+        Ok(Err(_)) | Err(_) => Seen::Error(Error::InvalidAddress),
+    }
+}
+
+impl Subject<GuestMemory> for InParts {
+    const NAME: &'static str = "vm_memory_in_parts";
+    const HEALTH: Health = Health::Sound;
+    // "The number of bytes can be less than the length of the buffer if there isn't enough" room (`Bytes`).
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { partial_bulk: true, ..Mapped::CONTRACT };
+
+    fn new(setup: &Setup) -> Result<Self, Unsupported> {
+        Mapped::new(setup).map(InParts)
+    }
+
+    fn reset(&mut self, setup: &Setup) -> bool {
+        self.0.reset(setup)
+    }
+
+    fn apply(&mut self, op: &Op, seen: &mut Outcome) {
+        if let Op::ReadBulk { address, length, .. } = *op {
+            seen.result = moved(self.0.memory.read(seen.buffer(length), GuestAddress(address.0)), length);
+        } else if let Op::WriteBulk { address, seed, length, .. } = *op {
+            let pattern = Payload { seed, length: length.bytes() };
+            let answer = self.0.memory.write(pattern.bytes().unwrap_or_default(), GuestAddress(address.0));
+            if let Ok(count) = answer {
+                self.0.note(address.0, count);
+            }
+            seen.result = moved(answer, length);
+        } else {
+            self.0.apply(op, seen);
+        }
     }
 }

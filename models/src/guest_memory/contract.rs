@@ -9,6 +9,10 @@ freedoms! {
     GuestMemoryContract;
     zero_length_anywhere: bool = false,
         "A bulk transfer of no bytes may succeed at any address; strictly it fails beyond the end of memory.";
+    partial_bulk: bool = false,
+        "A bulk transfer that is refused may have moved some of what fits, which begins at its first byte and ends \
+         where memory does: it says how many bytes, or fails, and then each byte that fits is written or not, as the \
+         next look at it shows; strictly it moves nothing.";
     range_error_is_page_fault: bool = false,
         "An access out of range may be reported as a page fault; strictly it is an invalid address.";
     torn_bulk: bool = false,
@@ -40,6 +44,8 @@ freedoms! {
         "Dump and restore are skipped.";
     flat_ram: bool = false,
         "RAM is one range from address 0 on: setups whose RAM lies in other ranges are not served.";
+    smallest_memory_bytes: u64 = 0,
+        "Smaller memories are not served.";
     largest_memory_bytes: u64 = u64::MAX,
         "Larger memories are not served.";
 }
@@ -49,6 +55,9 @@ impl GuestMemoryContract {
     pub(super) fn serves(&self, setup: &Setup) -> Result<(), Unsupported> {
         if self.largest_memory_bytes < setup.memory_size {
             return Err(Unsupported("the memory is larger than this implementation serves"));
+        }
+        if setup.memory_size < self.smallest_memory_bytes {
+            return Err(Unsupported("the memory is smaller than this implementation serves"));
         }
         if self.flat_ram && !setup.is_flat() {
             return Err(Unsupported("this implementation has one range of RAM, from address 0 on"));

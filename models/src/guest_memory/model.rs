@@ -4,6 +4,7 @@ mod accept;
 mod access;
 mod answer;
 mod audit;
+mod bulk;
 mod device_places;
 mod device_twins;
 mod expect;
@@ -17,6 +18,7 @@ mod reserved;
 #[cfg(test)]
 #[allow(clippy::cast_possible_truncation)] // the memories of tests are small
 mod tests;
+mod unsettled;
 mod words;
 
 pub use answer::Answer;
@@ -30,13 +32,11 @@ use crate::vocabulary::DescribedHere;
 use crate::{Depth, Divergence, Model, Payload, StateMap, Verdict};
 use access::{Layout, Refusal, Route};
 use device_twins::DeviceTwins;
-use expect::{
-    Form, Judged, expect_calls, expect_done, expect_form, expect_nothing_beyond, expect_untouched, expect_value,
-    expect_within_dump_limit,
-};
+use expect::{Form, Judged, expect_calls, expect_done, expect_form, expect_value, expect_within_dump_limit};
 use features::{History, ReservationEvent};
 use flat_memory::{FlatMemory, mask};
 use reservations::{Lines, Reservations};
+use unsettled::Unsettled;
 
 /// The reference model: a flat sparse array of bytes, where RAM lies, a set of reservations, copies of the devices.
 ///
@@ -47,6 +47,8 @@ use reservations::{Lines, Reservations};
 ///   An end at 2^64 is an overflow. An overflow is reported as an address out of range is.
 /// - A mixed access, one on reserved devices (load-reserved, store-conditional) and a failing device give an error of
 ///   any class: the published interface has none for them. Only the failing device has seen calls.
+/// - Where a refused transfer may have moved a part, what fits is memory from its first byte on, up to the first byte
+///   that is none or a device's. Each byte that it may have written or not is judged by the first look at it.
 /// - A transfer of no bytes touches no device and kills no reservation; it succeeds in RAM and at an end of it.
 /// - Where RAM lies in ranges, those that meet are one to every access; a dump has the bytes of all, in the order of
 ///   their addresses, and memory's size is their sum.
@@ -67,6 +69,8 @@ pub struct GuestMemoryModel {
     layout: Layout,
     memory: FlatMemory,
     reservations: Reservations,
+    /// What refused transfers may have written.
+    unsettled: Unsettled,
     devices: DeviceTwins,
     history: History,
     /// Whether a step that nobody saw may have stored or not.
@@ -79,6 +83,7 @@ impl Model<GuestMemory> for GuestMemoryModel {
             layout: Layout::new(setup, contract),
             memory: FlatMemory::new(setup.memory_size),
             reservations: Reservations::default(),
+            unsettled: Unsettled::default(),
             devices: DeviceTwins::new(&setup.devices),
             history: History::EMPTY,
             is_left_open: false,
@@ -89,6 +94,7 @@ impl Model<GuestMemory> for GuestMemoryModel {
         self.layout.reset(setup);
         self.memory.reset(setup.memory_size);
         self.reservations.kill_all();
+        self.unsettled.clear();
         self.devices.reset(&setup.devices);
         self.history = History::EMPTY;
         self.is_left_open = false;
@@ -141,7 +147,12 @@ impl Model<GuestMemory> for GuestMemoryModel {
     }
 
     fn audit(&self, view: &View) -> Verdict {
-        audit::audit(&self.layout, &self.memory, view)
+        if self.unsettled.is_none() {
+            return audit::audit(&self.layout, &self.memory, view);
+        }
+        let mut settled = self.clone();
+        settled.settle_state(view);
+        audit::audit(&self.layout, &settled.memory, view)
     }
 
     fn features(&self, op: &Op, _seen: &Outcome, sink: &mut StateMap<'_>) {
@@ -154,7 +165,7 @@ impl GuestMemoryModel {
     /// the outcome, and has changed nothing.
     #[inline]
     fn agrees_at_once(&mut self, op: &Op, seen: &Outcome) -> bool {
-        if !seen.device_calls.is_empty() {
+        if !seen.device_calls.is_empty() || !self.unsettled.is_none() {
             return false;
         }
         if let Op::Read { address, size, .. } = *op
@@ -179,6 +190,9 @@ impl GuestMemoryModel {
     #[inline(never)]
     fn judge_in_full(&mut self, op: &Op, seen: &Outcome) -> Verdict {
         self.history.begin(op.kind(), seen.result);
+        if !self.unsettled.is_none() {
+            self.settle(op, seen);
+        }
         match self.step(op, seen) {
             Ok(()) => Verdict::Agree,
             Err(divergence) => divergence,
@@ -195,13 +209,8 @@ impl GuestMemoryModel {
                 self.store_conditional(owner, address.0, value, size, seen)
             }
             Op::InvalidateReservation { owner, address, size } => self.invalidate(owner, address.0, size, seen),
-            Op::ReadBulk { address, length, .. } => {
-                self.read_bulk(address.0, length, seen).map_err(|verdict| of_transfer(length, verdict))
-            }
-            Op::WriteBulk { owner, address, seed, length } => {
-                let judged = self.write_bulk(owner, address.0, payload_of(seed, length), seen);
-                judged.map_err(|verdict| of_transfer(length, verdict))
-            }
+            Op::ReadBulk { address, length, .. } => self.read_bulk(address.0, length, seen),
+            Op::WriteBulk { owner, address, seed, length } => self.write_bulk(owner, address.0, seed, length, seen),
             Op::MemorySize { .. } => self.memory_size(seen),
             Op::Dump { .. } => self.dump(seen),
             Op::Restore { owner, payload } => self.restore(owner, Some(payload), seen),
@@ -263,68 +272,6 @@ impl GuestMemoryModel {
         }
     }
 
-    fn read_bulk(&mut self, address: u64, length: TransferLength, seen: &Outcome) -> Judged {
-        match self.layout.bulk(address, length.bytes()) {
-            Route::Memory => {
-                expect_done(seen.result)?;
-                expect_calls(&[], seen)?;
-                let bytes = &seen.buffer_bytes()[..length.bytes() as usize];
-                if let Some(first_wrong) = self.first_difference(address, bytes) {
-                    return Err(Verdict::diverge_at(&FLAT_MEMORY, "buffer", first_wrong));
-                }
-            }
-            Route::Device { index, offset } => self.read_bulk_device(index, offset, length, seen)?,
-            Route::Open => self.expect_open(seen)?,
-            Route::Refused(refusal) => {
-                self.refuse(refusal, Form::Done, seen)?;
-                expect_untouched(length, seen)?;
-            }
-        }
-        expect_nothing_beyond(length, seen)
-    }
-
-    fn read_bulk_device(&mut self, index: u8, offset: u64, length: TransferLength, seen: &Outcome) -> Judged {
-        if self.devices.read_bytes(index, offset, length.bytes()) {
-            self.expect_refusal(Refusal::DeviceFault, Form::Done, seen.result)?;
-            expect_calls(self.devices.calls(), seen)?;
-            return expect_untouched(length, seen);
-        }
-        expect_done(seen.result)?;
-        let calls = self.devices.calls();
-        expect_calls(calls, seen)?;
-        match calls.iter().zip(seen.buffer_bytes()).position(|(call, &byte)| call.value != u64::from(byte)) {
-            None => Ok(()),
-            Some(position) => {
-                let address = self.layout.devices[usize::from(index)].base + offset + position as u64;
-                Err(Verdict::diverge_at(&DEVICE_CALLS, "buffer", address))
-            }
-        }
-    }
-
-    fn write_bulk(&mut self, owner: Owner, address: u64, bytes: &[u8], seen: &Outcome) -> Judged {
-        let length = bytes.len() as u64;
-        // A transfer's length came from 32 bits.
-        match self.layout.bulk(address, u32::try_from(length).expect("a transfer is at most 65536 bytes")) {
-            Route::Memory => {
-                expect_done(seen.result)?;
-                expect_calls(&[], seen)?;
-                self.memory.store_bytes(self.layout.offset(address), bytes);
-                self.kill(owner, Lines::touched(address, length));
-                Ok(())
-            }
-            Route::Device { index, offset } => {
-                if self.devices.write_bytes(index, offset, bytes) {
-                    self.expect_refusal(Refusal::DeviceFault, Form::Done, seen.result)?;
-                } else {
-                    expect_done(seen.result)?;
-                }
-                expect_calls(self.devices.calls(), seen)
-            }
-            Route::Open => self.expect_open(seen),
-            Route::Refused(refusal) => self.refuse(refusal, Form::Done, seen),
-        }
-    }
-
     fn memory_size(&self, seen: &Outcome) -> Judged {
         expect_form(Form::Value, seen.result)?;
         expect_calls(&[], seen)?;
@@ -362,12 +309,15 @@ impl GuestMemoryModel {
             Seen::Done if restores => {}
             Seen::Error(_) if !restores => {}
             Seen::Done | Seen::Error(_) => return Err(Verdict::diverge(&RESTORE, "result")),
-            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) => return Err(Verdict::diverge(&ANSWER, "result")),
+            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) | Seen::Moved(_) => {
+                return Err(Verdict::diverge(&ANSWER, "result"));
+            }
         }
         expect_calls(&[], seen)?;
         if restores {
             if let Some(payload) = payload {
                 self.memory.store_everywhere(payload);
+                self.unsettled.clear();
             }
             let killed = self.reservations.kill_all();
             self.history.meet(ReservationEvent::of_kill(owner, killed, self.reservations.live()));
@@ -388,7 +338,9 @@ impl GuestMemoryModel {
 
     #[inline]
     fn store(&mut self, owner: Owner, address: u64, value: u64, size: u8) {
-        self.memory.store(self.layout.offset(address), value, size);
+        let offset = self.layout.offset(address);
+        self.memory.store(offset, value, size);
+        self.unsettled.forget(offset, size.into());
         self.kill(owner, Lines::touched(address, u64::from(size)));
     }
 
@@ -417,30 +369,11 @@ impl GuestMemoryModel {
         match result {
             Seen::Error(error) if self.layout.admits(refusal, error) => Ok(()),
             Seen::Error(_) => Err(Verdict::diverge(&ERROR_CLASS, "error")),
-            Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) => {
+            Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) | Seen::Moved(_) => {
                 expect_form(form, result)?;
                 Err(Verdict::diverge(&BOUNDS, "result"))
             }
         }
-    }
-
-    /// Judges a transfer of no bytes that may succeed or fail as the contract claims.
-    fn expect_open(&self, seen: &Outcome) -> Judged {
-        if seen.result != Seen::Done {
-            self.expect_refusal(Refusal::Range, Form::Done, seen.result)?;
-        }
-        expect_calls(&[], seen)
-    }
-}
-
-/// A transfer of no bytes has a field of its own: what implementations do with it says nothing about others.
-#[cold]
-fn of_transfer(length: TransferLength, verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Diverge(divergence) if length.bytes() == 0 && divergence.field == "result" => {
-            Verdict::Diverge(Divergence { field: "empty", ..divergence })
-        }
-        Verdict::Diverge(_) | Verdict::Agree | Verdict::Moot(_) => verdict,
     }
 }
 

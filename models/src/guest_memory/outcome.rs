@@ -26,6 +26,8 @@ pub enum Seen {
     Done,
     /// A store-conditional's answer.
     Stored(bool),
+    /// Of a bulk transfer that cannot be done whole, so many bytes were moved, from the first on: at least one.
+    Moved(u32),
     /// The call failed.
     Error(Error),
 }
@@ -97,6 +99,7 @@ pub(super) const CLASSES: &[OutcomeClass] = &[
     OutcomeClass { name: "invalid_address", effect: Effect::Failure },
     OutcomeClass { name: "other_error", effect: Effect::Failure },
     OutcomeClass { name: "skipped", effect: Effect::Skipped },
+    OutcomeClass { name: "moved_in_part", effect: Effect::Failure },
 ];
 
 const DONE: usize = 0;
@@ -105,6 +108,7 @@ const ALIGNMENT_FAULT: usize = 2;
 const INVALID_ADDRESS: usize = 3;
 const OTHER_ERROR: usize = 4;
 const SKIPPED: usize = 5;
+const MOVED_IN_PART: usize = 6;
 
 impl Seen {
     /// The index of the class in the component's outcome classes.
@@ -118,6 +122,7 @@ impl Seen {
             Seen::Error(Error::InvalidAddress | Error::PageFault) => INVALID_ADDRESS,
             Seen::Error(Error::Other) => OTHER_ERROR,
             Seen::Skipped => SKIPPED,
+            Seen::Moved(_) => MOVED_IN_PART,
         }
     }
 }
@@ -163,6 +168,7 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
             | OpKind::WriteBulk,
             OTHER_ERROR,
         ) => !contract.no_devices,
+        (OpKind::ReadBulk | OpKind::WriteBulk, MOVED_IN_PART) => contract.partial_bulk,
         (OpKind::Restore | OpKind::MapDevice | OpKind::UnmapDevice, OTHER_ERROR) => true,
         _ => false,
     }

@@ -20,6 +20,8 @@ pub(crate) static ROWS: &[Row<GuestMemory>] = &[
     Row::of::<Adapter<Deviating<MovesEndReservations>>>(),
     Row::of::<Adapter<Deviating<SpuriousFailure>>>(),
     Row::of::<Adapter<Deviating<EmptyAnywhere>>>(),
+    Row::of::<Adapter<Deviating<WritesWhatFits>>>(),
+    Row::of::<Adapter<Deviating<ReadsWhatFits>>>(),
     Row::of::<Adapter<Deviating<PageFaults>>>(),
     Row::of::<Adapter<SoftMmu<WrongRegions<RegionsByByte>>>>(),
     Row::of::<Adapter<SoftMmu<WrongRegions<ScalarsInBulk>>>>(),
@@ -184,6 +186,51 @@ impl Deviation for EmptyAnywhere {
 
     fn write_bulk(mmu: &mut SoftMmu, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
         if bytes.is_empty() { Ok(()) } else { mmu.write_bulk(pa, bytes) }
+    }
+}
+
+/// How many bytes from an address on are memory, where there are no devices.
+fn fitting(mmu: &SoftMmu, pa: GuestPhysAddr, length: usize) -> usize {
+    usize::try_from(mmu.memory_size().saturating_sub(pa.get())).map_or(length, |left| left.min(length))
+}
+
+/// A refused write has written what fits.
+#[derive(Debug)]
+pub(crate) struct WritesWhatFits;
+
+impl Deviation for WritesWhatFits {
+    const NAME: &'static str = "writes_what_fits";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { partial_bulk: true, ..ALONE };
+
+    fn write_bulk(mmu: &mut SoftMmu, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
+        let answer = mmu.write_bulk(pa, bytes);
+        let fitting = fitting(mmu, pa, bytes.len());
+        if answer.is_err() && fitting != 0 {
+            mmu.write_bulk(pa, &bytes[..fitting])?;
+        }
+        answer
+    }
+}
+
+/// A refused read has read every other byte of what fits.
+#[derive(Debug)]
+pub(crate) struct ReadsWhatFits;
+
+impl Deviation for ReadsWhatFits {
+    const NAME: &'static str = "reads_what_fits";
+    const HEALTH: Health = Health::Sound;
+    const CONTRACT: GuestMemoryContract = GuestMemoryContract { partial_bulk: true, ..ALONE };
+
+    fn read_bulk(mmu: &SoftMmu, pa: GuestPhysAddr, buffer: &mut [u8]) -> Result<(), VmError> {
+        let answer = mmu.read_bulk(pa, buffer);
+        if answer.is_err() {
+            let fitting = fitting(mmu, pa, buffer.len());
+            for (distance, byte) in buffer[..fitting].iter_mut().enumerate().step_by(2) {
+                *byte = mmu.memory().load(at(pa, distance), AccessSize::Byte)?.to_le_bytes()[0];
+            }
+        }
+        answer
     }
 }
 

@@ -164,6 +164,15 @@ impl Layout {
         self.range(address, end)
     }
 
+    /// How many bytes of a transfer fit, from its first on: up to the first that is no memory, or a device's.
+    pub(super) fn fitting(&self, address: u64, length: u32) -> u32 {
+        let Some(run) = self.ram.run_from_below(address) else { return 0 };
+        let end = run.end().min(address.saturating_add(length.into()));
+        let devices = self.devices.iter().filter(|device| address < device.end() && device.base < end);
+        let end = devices.map(|device| device.base).fold(end, u64::min);
+        u32::try_from(end.saturating_sub(address)).unwrap_or(0)
+    }
+
     /// Whether a bulk read must fail. Unlike writes, it changes no register, so the setup alone decides.
     #[inline]
     pub(super) fn bulk_read_fails(&self, route: Route, length: u32) -> bool {

@@ -71,8 +71,7 @@ impl GuestMemoryModel {
             },
             Op::WriteBulk { owner, address, seed, length } => match self.layout.bulk(address.0, length.bytes()) {
                 Route::Memory => {
-                    self.memory.store_bytes(self.layout.offset(address.0), payload_of(seed, length));
-                    self.kill(owner, Lines::touched(address.0, length.bytes().into()));
+                    self.store_bytes(owner, address.0, payload_of(seed, length));
                     Answer::Done
                 }
                 Route::Refused(_) => Answer::Refused,

@@ -20,7 +20,9 @@ impl GuestMemoryModel {
             Seen::Done if succeeds => {}
             Seen::Error(_) if !succeeds => {}
             Seen::Done | Seen::Error(_) => return Err(Verdict::diverge(&DEVICE_MAP, "result")),
-            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) => return Err(Verdict::diverge(&ANSWER, "result")),
+            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) | Seen::Moved(_) => {
+                return Err(Verdict::diverge(&ANSWER, "result"));
+            }
         }
         expect_calls(&[], seen)?;
         if succeeds {

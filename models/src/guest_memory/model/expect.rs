@@ -33,6 +33,8 @@ pub(super) fn expect_done(result: Seen) -> Judged {
 pub(super) fn unexpected(result: Seen) -> Verdict {
     match result {
         Seen::Error(_) => Verdict::diverge(&BOUNDS, "result"),
+        // It moved less than what fits.
+        Seen::Moved(_) => Verdict::diverge(&BOUNDS, "result"),
         Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) => Verdict::diverge(&ANSWER, "result"),
     }
 }
@@ -43,7 +45,7 @@ pub(super) fn expect_form(form: Form, result: Seen) -> Judged {
         Seen::Value(_) => matches!(form, Form::Value),
         Seen::Done => matches!(form, Form::Done),
         Seen::Stored(_) => matches!(form, Form::Stored),
-        Seen::Skipped | Seen::Error(_) => false,
+        Seen::Skipped | Seen::Error(_) | Seen::Moved(_) => false,
     };
     if fits { Ok(()) } else { Err(Verdict::diverge(&ANSWER, "result")) }
 }

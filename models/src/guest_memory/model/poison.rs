@@ -40,6 +40,12 @@ pub(super) fn changed_in_buffer(seen: &Outcome, length: TransferLength) -> Optio
     changed(&seen.buffer_bytes()[..length.bytes() as usize])
 }
 
+/// The same, leaving out the first `count` bytes.
+pub(super) fn changed_from(seen: &Outcome, count: u32, length: TransferLength) -> Option<u64> {
+    let rest = &seen.buffer_bytes()[..length.bytes() as usize][count as usize..];
+    changed(rest).map(|offset| u64::from(count) + offset)
+}
+
 /// The offset, from the start of the buffer, of the first byte after it that lost its poison.
 #[inline]
 pub(super) fn changed_beyond_buffer(seen: &Outcome, length: TransferLength) -> Option<u64> {

@@ -122,6 +122,11 @@ impl Reservations {
         self.live.0 &= !bit(owner);
     }
 
+    /// Reservations of any of these lines may be over.
+    pub(super) fn doubt_touching(&mut self, lines: Option<Lines>) {
+        self.unsure.0 |= self.touching(lines).0;
+    }
+
     /// Any reservation may be over.
     pub(super) fn doubt_all(&mut self) {
         self.unsure = self.live;

@@ -45,7 +45,9 @@ impl GuestMemoryModel {
         let stored = match seen.result {
             Seen::Stored(stored) if stored && answers.may_store || !stored && answers.may_fail => stored,
             Seen::Stored(_) => return Err(Verdict::diverge(&RESERVATION, "result")),
-            result @ (Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Error(_)) => return Err(unexpected(result)),
+            result @ (Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Error(_) | Seen::Moved(_)) => {
+                return Err(unexpected(result));
+            }
         };
         expect_calls(&[], seen)?;
         let event = ReservationEvent::of_store_conditional(&self.reservations, owner, address, size);

@@ -128,7 +128,18 @@ fn read_bulk(model: &GuestMemoryModel, address: u64, length: u32) -> String {
             device_bytes(model, "read", index, offset, length, &answers)
         }
         Route::Open => format!("Ok, or {}", refused(model, Refusal::Range, address, 0)),
-        Route::Refused(refusal) => refused(model, refusal, address, length.into()),
+        Route::Refused(refusal) => refused_transfer(model, refusal, address, length),
+    }
+}
+
+/// A refused transfer, and what of it may have been moved.
+fn refused_transfer(model: &GuestMemoryModel, refusal: Refusal, address: u64, length: u32) -> String {
+    let text = refused(model, refusal, address, length.into());
+    match model.layout.fitting(address, length) {
+        fitting if fitting != 0 && model.layout.contract.partial_bulk => {
+            format!("{text}; of what fits, {}, any may have been moved", count(fitting.into()))
+        }
+        _ => text,
     }
 }
 
@@ -139,7 +150,7 @@ fn write_bulk(model: &GuestMemoryModel, address: u64, bytes: &[u8]) -> String {
         Route::Memory => format!("Ok: stores {} at {address:#x}{}", count(length.into()), beginning(shown)),
         Route::Device { index, offset } => device_bytes(model, "write", index, offset, length, shown),
         Route::Open => format!("Ok, or {}", refused(model, Refusal::Range, address, 0)),
-        Route::Refused(refusal) => refused(model, refusal, address, length.into()),
+        Route::Refused(refusal) => refused_transfer(model, refusal, address, length),
     }
 }
 

@@ -381,11 +381,11 @@ fn draw_device_near(ram: &[RamRange], memory_size: u64, random: &mut Random) -> 
 
 /// Five memories in sixteen have 64 KiB, two some twenty bytes more or less, two one to four pages or up to two bytes
 /// less, two 1 MiB or a little less, one as many bits as chance says up to 30, one a power of two from 1 MiB to 64 GiB,
-/// and three are smaller than a page, down to nothing. None is larger than the contract serves. One setup in three is
-/// strict about alignment. In one of three, if the contract serves it, RAM lies in one to four ranges of up to 64 KiB,
-/// from 0 on or not, at 2 and 4 GiB or the end of the address space, which meet or have holes between them. Half have
-/// devices, one to three; a device lies in memory, at its end, behind it, at the end
-/// of the address space, or at 0x1000, and one in three has a register that answers with an error.
+/// and three are smaller than a page, down to nothing. None is larger or smaller than the contract serves. One setup in
+/// three is strict about alignment. In one of three, if the contract serves it, RAM lies in one to four ranges of up to
+/// 64 KiB, from 0 on or not, at 2 and 4 GiB or the end of the address space, which meet or have holes between them.
+/// Half have devices, one to three; a device lies in memory, at its end, behind it, at the end of the address space, or
+/// at 0x1000, and one in three has a register that answers with an error.
 #[told(SETUP)]
 fn draw_setup(contract: &GuestMemoryContract, random: &mut Random) -> Setup {
     let memory_size = match random.below(16) {
@@ -400,9 +400,12 @@ fn draw_setup(contract: &GuestMemoryContract, random: &mut Random) -> Setup {
         14 => random.magnitude(30),
         _ => 1 << (20 + random.below(17)),
     };
+    let memory_size = memory_size.max(contract.smallest_memory_bytes);
     let memory_size = memory_size.min(MAX_MEMORY_BYTES).min(contract.largest_memory_bytes);
     let strict_alignment = !contract.no_strict_alignment && random.one_in(3);
     let ram = if contract.flat_ram || !random.one_in(3) { Vec::new() } else { draw_ram(contract, random) };
+    let is_large_enough = contract.smallest_memory_bytes <= ram.iter().map(|range| range.bytes).sum();
+    let ram = if is_large_enough { ram } else { Vec::new() };
     let device_count = if contract.no_devices || random.one_in(2) { 0 } else { 1 + random.below(3) };
     let mut devices: Vec<_> = (0..device_count).map(|_| draw_device_near(&ram, memory_size, random)).collect();
     if let [first, second, ..] = devices.as_mut_slice()

@@ -153,7 +153,7 @@ fn seen_by_op(scene: &Scene<'_, GuestMemory>) -> Option<(u64, Vec<u8>)> {
             let size = usize::try_from(size).ok()?.min(8);
             Some((address, value.to_le_bytes()[..size].to_vec()))
         }
-        (_, Seen::Skipped | Seen::Done | Seen::Stored(_) | Seen::Error(_)) => None,
+        (_, Seen::Skipped | Seen::Done | Seen::Stored(_) | Seen::Moved(_) | Seen::Error(_)) => None,
     }
 }
 

@@ -64,6 +64,7 @@ impl Words for GuestMemory {
             Seen::Skipped => "skipped".to_owned(),
             Seen::Value(value) => format!("Ok({value:#x})"),
             Seen::Stored(stored) => format!("Ok({stored})"),
+            Seen::Moved(count) => format!("{} were moved and no more", byte_count(count)),
             Seen::Error(Error::Alignment) => "Err(AlignmentFault)".to_owned(),
             Seen::Error(Error::InvalidAddress) => "Err(InvalidAddress)".to_owned(),
             Seen::Error(Error::PageFault) => "Err(PageFault)".to_owned(),

@@ -169,7 +169,7 @@ fn every_permitted_class_of_every_kind_occurs() {
         return; // too few cases to meet them all
     }
     let contract = GuestMemoryContract::STRICT;
-    let counts = std::cell::RefCell::new([[0_u32; 6]; OpKind::ALL.len()]);
+    let counts = std::cell::RefCell::new([[0_u32; 7]; OpKind::ALL.len()]);
     check(2000, &traces(), |trace| {
         let mut naive = Naive::new(&trace.setup, &contract);
         let mut seen = Outcome::default();
@@ -232,7 +232,7 @@ fn alter(op: &Op, number: u32, model: &GuestMemoryModel, seen: &mut Outcome) -> 
                 seen.result = Seen::Stored(!stored);
                 Some(&["reservation"])
             }
-            Seen::Stored(_) | Seen::Skipped | Seen::Done | Seen::Error(_) => None,
+            Seen::Stored(_) | Seen::Skipped | Seen::Done | Seen::Moved(_) | Seen::Error(_) => None,
         },
         3 => {
             let stray =
