@@ -89,10 +89,12 @@ fn wire(source: &mut dyn TraceSource, index: u64) -> Vec<u8> {
 
 /// Small memories, and no ops on the whole memory.
 fn is_cheap(trace: &Trace<GuestMemory>) -> bool {
-    // What maps a device makes one.
-    let is_whole =
-        |op: &Op| matches!(op, Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. }) || op.is_later();
-    trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops().iter().any(is_whole)
+    let is_costly = |op: &Op| {
+        // What maps a device makes one.
+        let maps = matches!(op, Op::MapDevice { .. } | Op::UnmapDevice { .. });
+        maps || matches!(op, Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. })
+    };
+    trace.setup.memory_size <= LARGEST_MEMORY_BYTES && !trace.ops().iter().any(is_costly)
 }
 
 /// No ops on other threads, which are begun anew in each trace, and no cycles that a new thread frees for each of their

@@ -113,6 +113,8 @@ impl<B: Bound> Subject<GuestMemory> for OwnMemory<B> {
         no_devices: true,
         no_strict_alignment: true,
         no_reservations: true,
+        no_atomics: true,
+        no_dirty_log: true,
         no_dump: true,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
         ..GuestMemoryContract::STRICT

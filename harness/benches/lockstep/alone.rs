@@ -61,8 +61,14 @@ impl Alone {
                 | Op::Restore { .. }
                 | Op::RestoreDump { .. }
                 | Op::MapDevice { .. }
-                | Op::UnmapDevice { .. } => {
-                    unreachable!("the mixes have no ops on the whole memory")
+                | Op::UnmapDevice { .. }
+                | Op::AtomicLoad { .. }
+                | Op::AtomicStore { .. }
+                | Op::CompareExchange { .. }
+                | Op::DirtyLog { .. }
+                | Op::TakeDirtyLog { .. }
+                | Op::DumpDirty { .. } => {
+                    unreachable!("the mixes have none of these")
                 }
             }
         }

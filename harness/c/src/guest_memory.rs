@@ -43,8 +43,13 @@ impl GuestMemoryLibrary {
     /// In words, where its contract cannot be read.
     pub fn row(&self, origin: Origin) -> Result<Row<GuestMemory>, String> {
         let own = contract_text(&self.path)?;
-        // The table has no function that moves a device.
-        let mut contract = GuestMemoryContract { fixed_devices: true, ..GuestMemoryContract::STRICT };
+        // The table has no function that moves a device, none for atomic accesses, and no log of written pages.
+        let mut contract = GuestMemoryContract {
+            fixed_devices: true,
+            no_atomics: true,
+            no_dirty_log: true,
+            ..GuestMemoryContract::STRICT
+        };
         for claim in own.split(',').chain(self.claims.split(',')).map(str::trim).filter(|claim| !claim.is_empty()) {
             contract = contract.claim(claim).map_err(|why| format!("{}: {why}", self.path.display()))?;
         }
@@ -234,7 +239,14 @@ impl Memory {
             // SAFETY: the memory lives.
             Op::MemorySize { .. } => Seen::Value(unsafe { functions.memory_bytes?(memory, owner) }),
             Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } if !self.has_dump() => return None,
-            Op::MapDevice { .. } | Op::UnmapDevice { .. } => return None,
+            Op::MapDevice { .. }
+            | Op::UnmapDevice { .. }
+            | Op::AtomicLoad { .. }
+            | Op::AtomicStore { .. }
+            | Op::CompareExchange { .. }
+            | Op::DirtyLog { .. }
+            | Op::TakeDirtyLog { .. }
+            | Op::DumpDirty { .. } => return None,
             Op::Dump { .. } => {
                 let answer = self.dump(owner)?;
                 outcome.dump.clone_from(&self.room);

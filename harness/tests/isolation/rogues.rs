@@ -192,6 +192,8 @@ impl Misdeed for Narrow {
     const CONTRACT: GuestMemoryContract = GuestMemoryContract {
         no_devices: true,
         no_reservations: true,
+        no_atomics: true,
+        no_dirty_log: true,
         largest_memory_bytes: 4096,
         flat_ram: true,
         ..GuestMemoryContract::STRICT

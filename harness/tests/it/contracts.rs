@@ -145,11 +145,11 @@ fn some_of_what_others_draw_is_not() {
     let excluding: BTreeSet<_> = ALONE.iter().filter(is_narrow).flat_map(|target| target.claimed()).collect();
     // Two of header_free's do because they come without the real libc.
     let expected = "calls errno_of_success fixed_devices flat_ram largest_align largest_bytes \
-                    largest_memory_bytes largest_size no_bounds no_devices no_dump no_large_pages no_map \
-                    no_memory no_new_alignment no_processes no_range_walk no_raw_brk no_reservations no_reuse \
-                    no_strict_alignment own_entries own_memory range_unchecked realloc_forgets_granted \
-                    region_align smallest_bytes smallest_extend smallest_memory_bytes top_page_excluded \
-                    trusts_tables";
+                    largest_memory_bytes largest_size no_atomics no_bounds no_compare_exchange no_devices \
+                    no_dirty_log no_dump no_large_pages no_map no_memory no_new_alignment no_processes \
+                    no_range_walk no_raw_brk no_reservations no_reuse no_strict_alignment own_entries own_memory \
+                    range_unchecked realloc_forgets_granted region_align smallest_bytes smallest_extend \
+                    smallest_memory_bytes top_page_excluded trusts_tables";
     assert_eq!(excluding.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 

@@ -65,6 +65,25 @@ impl Flat {
         if stores { self.write(owner, address, value, size)?; }
         Ok(stores)
     }
+    fn aligned(&mut self, owner: usize, address: u64, size: u8) -> Result<u64, ()> {
+        let value = self.read(owner, address, size)?;
+        if address % u64::from(size) == 0 { Ok(value) } else { Err(()) }
+    }
+    fn atomic_load(&mut self, owner: usize, address: u64, size: u8) -> Result<u64, ()> {
+        self.aligned(owner, address, size)
+    }
+    fn atomic_store(&mut self, owner: usize, address: u64, value: u64, size: u8) -> Result<(), ()> {
+        self.aligned(owner, address, size)?;
+        self.write(owner, address, value, size)
+    }
+    fn compare_exchange(
+        &mut self, owner: usize, address: u64, expected: u64, value: u64, size: u8,
+    ) -> Result<(u64, bool), ()> {
+        let before = self.aligned(owner, address, size)?;
+        let stores = before.to_le_bytes()[..size.into()] == expected.to_le_bytes()[..size.into()];
+        if stores { self.write(owner, address, value, size)?; }
+        Ok((before, stores))
+    }
     fn invalidate_reservation(&mut self, _owner: usize, address: u64, size: u8) { self.kill(address, size.into()); }
     fn read_bulk(&mut self, _owner: usize, address: u64, buffer: &mut [u8]) -> Result<(), ()> {
         let range = self.range(address, buffer.len() as u64)?;

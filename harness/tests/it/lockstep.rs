@@ -144,6 +144,8 @@ const WRONG: &[(&dyn Target, &str)] = &[
     (&Row::<GuestMemory>::of::<Wrong<Overrun>>(), "buffer_bounds"),
     (&Row::<GuestMemory>::of::<Wrong<Repeating>>(), "device_calls"),
     (&Row::<GuestMemory>::of::<Wrong<NeverStoring>>(), "reservation"),
+    (&Row::<GuestMemory>::of::<Wrong<WrongExchange>>(), "atomic"),
+    (&Row::<GuestMemory>::of::<Wrong<LostPage>>(), "dirty"),
     (&Row::<GuestMemory>::of::<Wrong<ShortDump>>(), "dump"),
     (&Row::<GuestMemory>::of::<Wrong<RefusedRestore>>(), "restore"),
     (&Row::<GuestMemory>::of::<Wrong<Size>>(), "memory_size"),
@@ -230,6 +232,16 @@ mistakes! {
     NeverStoring |_, seen| {
         if let Seen::Stored(true) = seen.result {
             seen.result = Seen::Stored(false);
+        }
+    }
+    WrongExchange |_, seen| {
+        if let Seen::Exchanged { before, stored } = seen.result {
+            seen.result = Seen::Exchanged { before, stored: !stored };
+        }
+    }
+    LostPage |op, seen| {
+        if let Op::DirtyLog { .. } = op {
+            seen.pages.pop();
         }
     }
     ShortDump |op, seen| {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 
 /// Types that need no sentence.
-const PLAIN: [&str; 9] = ["bool", "i32", "u8", "u16", "u32", "u64", "usize", "String", "Vec<u8>"];
+const PLAIN: [&str; 10] = ["bool", "i32", "u8", "u16", "u32", "u64", "usize", "String", "Vec<u8>", "Vec<u16>"];
 
 #[test]
 fn each_op_and_each_operand_has_a_sentence() {

@@ -1,11 +1,12 @@
-//! vm-memory's `GuestMemoryMmap`, a region for each range of RAM. Scalars are its byte-wise copies of so many bytes,
-//! not its atomics.
+//! vm-memory's `GuestMemoryMmap`, a region for each range of RAM. Scalars are its byte-wise copies of so many bytes;
+//! atomic loads and stores are its own.
 
 use memtwin::models::guest_memory::{
     Error, GuestMemory, GuestMemoryContract, Op, Outcome, Seen, Setup, TransferLength,
 };
 use memtwin::models::{Contract as _, Health, Payload, Subject, Unsupported};
-use vm_memory::{Bytes as _, GuestAddress, GuestMemoryBackend as _, GuestMemoryMmap};
+use std::sync::atomic::Ordering;
+use vm_memory::{Bytes as _, GuestAddress, GuestMemoryBackend as _, GuestMemoryError, GuestMemoryMmap};
 
 /// The largest memory that is served, in bytes: what a worker may touch within a trace.
 const LARGEST_MEMORY_BYTES: u64 = 64 << 20;
@@ -45,10 +46,45 @@ impl Mapped {
         }
     }
 
+    fn atomic_load(&self, address: GuestAddress, size: u8) -> Result<u64, Error> {
+        let order = Ordering::SeqCst;
+        let value = match size {
+            1 => self.memory.load::<u8>(address, order).map(u64::from),
+            2 => self.memory.load::<u16>(address, order).map(u64::from),
+            4 => self.memory.load::<u32>(address, order).map(u64::from),
+            8 => self.memory.load(address, order),
+            _ => return Err(Error::Alignment),
+        };
+        value.map_err(|error| atomic_error(&error))
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // a value is cut to the size of its store
+    fn atomic_store(&mut self, address: GuestAddress, value: u64, size: u8) -> Result<(), Error> {
+        let order = Ordering::SeqCst;
+        let stored = match size {
+            1 => self.memory.store(value as u8, address, order),
+            2 => self.memory.store(value as u16, address, order),
+            4 => self.memory.store(value as u32, address, order),
+            8 => self.memory.store(value, address, order),
+            _ => return Err(Error::Alignment),
+        };
+        stored.map_err(|error| atomic_error(&error))?;
+        self.note(address.0, size.into());
+        Ok(())
+    }
+
     fn read_scalar(&self, address: u64, size: u8) -> Result<u64, Error> {
         let mut bytes = [0; 8];
         self.read(address, &mut bytes[..scalar_length(size)?])?;
         Ok(u64::from_le_bytes(bytes))
+    }
+}
+
+/// Why an atomic access failed: vm-memory says no more of a misaligned one, or one over two regions.
+fn atomic_error(error: &GuestMemoryError) -> Error {
+    match error {
+        GuestMemoryError::InvalidBackendAddress => Error::Alignment,
+        _ => Error::InvalidAddress,
     }
 }
 
@@ -71,7 +107,12 @@ impl Subject<GuestMemory> for Mapped {
         no_devices: true,
         no_strict_alignment: true,
         no_reservations: true,
+        // `Bytes` has no such call.
+        no_compare_exchange: true,
+        // `Bytes::load` and `store` ask whether the host's address is aligned and one region has the bytes.
+        host_alignment: true,
         no_dump: true,
+        no_dirty_log: true,
         // A region of no bytes cannot be mapped.
         smallest_memory_bytes: 1,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
@@ -114,6 +155,10 @@ impl Subject<GuestMemory> for Mapped {
                 self.write(address.0, pattern.bytes().unwrap_or_default()).map(|()| Seen::Done)
             }
             Op::MemorySize { .. } => Ok(Seen::Value(self.setup.memory_size)),
+            Op::AtomicLoad { address, size, .. } => self.atomic_load(GuestAddress(address.0), size).map(Seen::Value),
+            Op::AtomicStore { address, value, size, .. } => {
+                self.atomic_store(GuestAddress(address.0), value, size).map(|()| Seen::Done)
+            }
             // What the contract says is missing is skipped.
             Op::LoadReserved { .. }
             | Op::StoreConditional { .. }
@@ -122,7 +167,11 @@ impl Subject<GuestMemory> for Mapped {
             | Op::Restore { .. }
             | Op::RestoreDump { .. }
             | Op::MapDevice { .. }
-            | Op::UnmapDevice { .. } => Ok(Seen::Skipped),
+            | Op::UnmapDevice { .. }
+            | Op::CompareExchange { .. }
+            | Op::DirtyLog { .. }
+            | Op::TakeDirtyLog { .. }
+            | Op::DumpDirty { .. } => Ok(Seen::Skipped),
         };
         seen.result = answer.unwrap_or_else(Seen::Error);
     }
@@ -133,7 +182,7 @@ impl Subject<GuestMemory> for Mapped {
 pub(crate) struct InParts(Mapped);
 
 /// What a transfer of so many bytes answered.
-fn moved(answer: Result<usize, vm_memory::GuestMemoryError>, length: TransferLength) -> Seen {
+fn moved(answer: Result<usize, GuestMemoryError>, length: TransferLength) -> Seen {
     match answer.map(u32::try_from) {
         Ok(Ok(count)) if count == length.bytes() => Seen::Done,
         Ok(Ok(count)) => Seen::Moved(count),

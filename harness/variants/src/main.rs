@@ -17,6 +17,7 @@ memtwin::main!(
         .with_all(brk_heap::equivalents::ROWS)
         .with_all(brk_heap::defects::ROWS)
         .with_all(guest_memory::equivalents::ROWS)
+        .with_all(guest_memory::logs::ROWS)
         .with_all(guest_memory::defects::ROWS)
         .with_all(header_free::equivalents::ROWS)
         .with_all(header_free::defects::ROWS)

@@ -40,8 +40,21 @@ freedoms! {
     own_store_keeps: bool = false,
         "A store by the owner of a reservation may leave it live; strictly each store to its lines ends it, whoever \
          stores.";
+    no_atomics: bool = false,
+        "Atomic loads and stores and compare-exchange are skipped.";
+    no_compare_exchange: bool = false,
+        "Compare-exchange is skipped.";
+    host_alignment: bool = false,
+        "An atomic access may be an alignment fault where its address in the host is misaligned or two ranges of RAM \
+         meet within it, and may succeed where only its guest address is misaligned; strictly the guest address alone \
+         decides.";
     no_dump: bool = false,
         "Dump and restore are skipped.";
+    no_dirty_log: bool = false,
+        "No log of written pages: setups with one are not served.";
+    dirty_extra: bool = false,
+        "The dirty log may hold pages that nobody wrote, as logs of larger pages do; strictly only those that a store \
+         named, if only one that was refused.";
     flat_ram: bool = false,
         "RAM is one range from address 0 on: setups whose RAM lies in other ranges are not served.";
     smallest_memory_bytes: u64 = 0,
@@ -61,6 +74,9 @@ impl GuestMemoryContract {
         }
         if self.flat_ram && !setup.is_flat() {
             return Err(Unsupported("this implementation has one range of RAM, from address 0 on"));
+        }
+        if self.no_dirty_log && setup.dirty_log.is_some() {
+            return Err(Unsupported("this implementation has no dirty log"));
         }
         if self.no_devices && !setup.devices.is_empty() {
             return Err(Unsupported("this implementation has no devices"));

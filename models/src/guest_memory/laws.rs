@@ -39,6 +39,11 @@ pub const DEVICE_MAP: Law = Law::new(
     "mapping a device succeeds exactly when all its bytes have addresses and no other mapped device has one of them, \
      unmapping exactly when it is mapped; what is refused changes nothing",
 );
+/// Atomic accesses.
+pub const ATOMIC: Law = Law::new(
+    "atomic",
+    "a compare-exchange answers what memory held, and stores exactly when that is what was expected",
+);
 /// Load-reserved and store-conditional.
 pub const RESERVATION: Law = Law::new(
     "reservation",
@@ -46,7 +51,20 @@ pub const RESERVATION: Law = Law::new(
      its lines and no other store-conditional of its owner since",
 );
 /// Dump and restore.
-pub const DUMP: Law = Law::new("dump", "a dump is the whole memory, byte for byte");
+pub const DUMP: Law = Law::new(
+    "dump",
+    "a dump is the whole memory, and each page of a dump of written pages what memory holds there, byte for byte",
+);
+/// The dirty log.
+pub const DIRTY: Law = Law::new(
+    "dirty",
+    "a page that was written since the log was cleared is in the log, and one that no store named is not; an image to \
+     which all dumps of the log were applied that succeeded is memory, whatever failed in between",
+)
+.hint(
+    "One way to store does not mark its pages, marks some of them, or a dump that failed has cleared the log: clear \
+     it when all of its pages are safe, and not before.",
+);
 /// Restore.
 pub const RESTORE: Law = Law::new(
     "restore",
@@ -67,8 +85,10 @@ pub const ALL: &[Law] = &[
     BUFFER_BOUNDS,
     DEVICE_CALLS,
     DEVICE_MAP,
+    ATOMIC,
     RESERVATION,
     DUMP,
+    DIRTY,
     RESTORE,
     MEMORY_SIZE,
     ANSWER,

@@ -15,10 +15,10 @@ mod setup;
 pub use contract::GuestMemoryContract;
 pub use device::{DeviceCall, DeviceFault, Direction, RegisterFile};
 pub use op::{DeviceIndex, GuestAddress, MAX_TRANSFER_BYTES, OWNERS, Op, OpKind, Owner, TransferLength};
-pub use outcome::{Error, Outcome, POISON, Seen, View};
+pub use outcome::{Error, Outcome, POISON, PageWrite, Seen, View};
 pub use setup::{
-    DUMP_LIMIT_BYTES, DeviceSetup, EDGES, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES, MAX_RAM_RANGES, RamRange,
-    SHARDS, Setup,
+    DIRTY_PAGE_BYTES, DUMP_LIMIT_BYTES, DeviceSetup, DirtyLogSetup, EDGES, MAX_DEVICE_BYTES, MAX_DEVICES,
+    MAX_MEMORY_BYTES, MAX_RAM_RANGES, MAX_REFUSED_PAGES, RamRange, SHARDS, Setup,
 };
 
 use crate::vocabulary::Vocabulary;

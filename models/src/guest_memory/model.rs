@@ -3,10 +3,12 @@
 mod accept;
 mod access;
 mod answer;
+mod atomics;
 mod audit;
 mod bulk;
 mod device_places;
 mod device_twins;
+mod dirty;
 mod expect;
 mod features;
 mod flat_memory;
@@ -32,21 +34,26 @@ use crate::vocabulary::DescribedHere;
 use crate::{Depth, Divergence, Model, Payload, StateMap, Verdict};
 use access::{Layout, Refusal, Route};
 use device_twins::DeviceTwins;
+use dirty::DirtyPages;
 use expect::{Form, Judged, expect_calls, expect_done, expect_form, expect_value, expect_within_dump_limit};
 use features::{History, ReservationEvent};
 use flat_memory::{FlatMemory, mask};
 use reservations::{Lines, Reservations};
 use unsettled::Unsettled;
 
-/// The reference model: a flat sparse array of bytes, where RAM lies, a set of reservations, copies of the devices.
+/// The reference model: a flat sparse array of bytes, where RAM lies, a set of reservations, the pages of the dirty log
+/// and their image, copies of the devices.
 ///
 /// It judges outcomes and refuses to predict what the contract leaves open. What the contract fixes beyond the
 /// sentences of its [laws](super::laws):
 ///
 /// - Checks come in the order size, overflow, alignment, mixed, device, range. Size and alignment concern scalars only.
 ///   An end at 2^64 is an overflow. An overflow is reported as an address out of range is.
-/// - A mixed access, one on reserved devices (load-reserved, store-conditional) and a failing device give an error of
-///   any class: the published interface has none for them. Only the failing device has seen calls.
+/// - Atomic accesses need an address that is a multiple of their size, whatever the setup says of others: so do
+///   processors, and vm-memory's `Bytes::load` and `Bytes::store`. They are checked like scalars where alignment is
+///   strict. A compare-exchange that does not store is no store.
+/// - A mixed access, one of a device that needs memory (load-reserved, store-conditional, atomic) and a failing device
+///   give an error of any class: the published interface has none for them. Only the failing device has seen calls.
 /// - Where a refused transfer may have moved a part, what fits is memory from its first byte on, up to the first byte
 ///   that is none or a device's. Each byte that it may have written or not is judged by the first look at it.
 /// - A transfer of no bytes touches no device and kills no reservation; it succeeds in RAM and at an end of it.
@@ -58,6 +65,10 @@ use unsettled::Unsettled;
 ///   may end it or not. A write that a device takes is no store. Restoring stores every byte.
 /// - A device that is mapped elsewhere keeps its registers. Mapping and unmapping change no memory, and may end
 ///   reservations or not.
+/// - The dirty log begins empty and fresh memory is zeros. A page counts as written wherever a byte of its RAM was
+///   stored, the same byte or another; restoring stores all. What a device takes is no store to RAM. Each page that a
+///   store names may be in the log, also where that was refused or stored nothing. A dump that fails leaves the log as
+///   it was: what it had written to the image is thrown away.
 /// - Dump and restore concern memory, also beneath devices. Above the dump limit they are skipped.
 ///
 /// An outcome is judged in this order: answer, device calls, values and bytes, bytes beyond the buffer. The place of a
@@ -71,6 +82,7 @@ pub struct GuestMemoryModel {
     reservations: Reservations,
     /// What refused transfers may have written.
     unsettled: Unsettled,
+    dirty: DirtyPages,
     devices: DeviceTwins,
     history: History,
     /// Whether a step that nobody saw may have stored or not.
@@ -79,8 +91,10 @@ pub struct GuestMemoryModel {
 
 impl Model<GuestMemory> for GuestMemoryModel {
     fn new(setup: &Setup, contract: &GuestMemoryContract) -> Self {
+        let layout = Layout::new(setup, contract);
         GuestMemoryModel {
-            layout: Layout::new(setup, contract),
+            dirty: DirtyPages::new(setup, &layout.ram),
+            layout,
             memory: FlatMemory::new(setup.memory_size),
             reservations: Reservations::default(),
             unsettled: Unsettled::default(),
@@ -95,6 +109,7 @@ impl Model<GuestMemory> for GuestMemoryModel {
         self.memory.reset(setup.memory_size);
         self.reservations.kill_all();
         self.unsettled.clear();
+        self.dirty.reset(setup, &self.layout.ram);
         self.devices.reset(&setup.devices);
         self.history = History::EMPTY;
         self.is_left_open = false;
@@ -112,8 +127,10 @@ impl Model<GuestMemory> for GuestMemoryModel {
             } else {
                 poison::poison_parts(seen, length);
             }
-        } else if let Op::Dump { .. } = op {
+        } else if let Op::Dump { .. } | Op::DirtyLog { .. } | Op::TakeDirtyLog { .. } | Op::DumpDirty { .. } = op {
             seen.dump.clear();
+            seen.pages.clear();
+            seen.page_writes.clear();
         }
     }
 
@@ -155,8 +172,9 @@ impl Model<GuestMemory> for GuestMemoryModel {
         audit::audit(&self.layout, &settled.memory, view)
     }
 
-    fn features(&self, op: &Op, _seen: &Outcome, sink: &mut StateMap<'_>) {
+    fn features(&self, op: &Op, seen: &Outcome, sink: &mut StateMap<'_>) {
         features::note(op, &self.layout, &self.history, &self.reservations, sink);
+        features::note_log(op, seen, sink);
     }
 }
 
@@ -165,7 +183,7 @@ impl GuestMemoryModel {
     /// the outcome, and has changed nothing.
     #[inline]
     fn agrees_at_once(&mut self, op: &Op, seen: &Outcome) -> bool {
-        if !seen.device_calls.is_empty() || !self.unsettled.is_none() {
+        if !seen.device_calls.is_empty() || !self.unsettled.is_none() || self.dirty.is_on() {
             return false;
         }
         if let Op::Read { address, size, .. } = *op
@@ -193,10 +211,13 @@ impl GuestMemoryModel {
         if !self.unsettled.is_none() {
             self.settle(op, seen);
         }
-        match self.step(op, seen) {
-            Ok(()) => Verdict::Agree,
-            Err(divergence) => divergence,
+        if let Err(divergence) = self.step(op, seen) {
+            return divergence;
         }
+        if self.dirty.is_on() {
+            self.name_pages(op);
+        }
+        Verdict::Agree
     }
 
     fn step(&mut self, op: &Op, seen: &Outcome) -> Judged {
@@ -217,6 +238,14 @@ impl GuestMemoryModel {
             Op::RestoreDump { owner } => self.restore(owner, None, seen),
             Op::MapDevice { device, base, .. } => self.place_device(device, Some(base.0), seen),
             Op::UnmapDevice { device, .. } => self.place_device(device, None, seen),
+            Op::AtomicLoad { address, size, .. } => self.atomic_load(address.0, size, seen),
+            Op::AtomicStore { owner, address, value, size } => self.atomic_store(owner, address.0, value, size, seen),
+            Op::CompareExchange { owner, address, expected, value, size } => {
+                self.compare_exchange(owner, address.0, (expected, value), size, seen)
+            }
+            Op::DirtyLog { .. } => self.dirty_log(false, seen),
+            Op::TakeDirtyLog { .. } => self.dirty_log(true, seen),
+            Op::DumpDirty { .. } => self.dump_dirty(seen),
         }
     }
 
@@ -309,7 +338,7 @@ impl GuestMemoryModel {
             Seen::Done if restores => {}
             Seen::Error(_) if !restores => {}
             Seen::Done | Seen::Error(_) => return Err(Verdict::diverge(&RESTORE, "result")),
-            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) | Seen::Moved(_) => {
+            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) | Seen::Moved(_) | Seen::Exchanged { .. } => {
                 return Err(Verdict::diverge(&ANSWER, "result"));
             }
         }
@@ -319,6 +348,7 @@ impl GuestMemoryModel {
                 self.memory.store_everywhere(payload);
                 self.unsettled.clear();
             }
+            self.dirty.write_all();
             let killed = self.reservations.kill_all();
             self.history.meet(ReservationEvent::of_kill(owner, killed, self.reservations.live()));
         }
@@ -341,6 +371,7 @@ impl GuestMemoryModel {
         let offset = self.layout.offset(address);
         self.memory.store(offset, value, size);
         self.unsettled.forget(offset, size.into());
+        self.dirty.write(address, size.into());
         self.kill(owner, Lines::touched(address, u64::from(size)));
     }
 
@@ -369,7 +400,7 @@ impl GuestMemoryModel {
         match result {
             Seen::Error(error) if self.layout.admits(refusal, error) => Ok(()),
             Seen::Error(_) => Err(Verdict::diverge(&ERROR_CLASS, "error")),
-            Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) | Seen::Moved(_) => {
+            Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) | Seen::Moved(_) | Seen::Exchanged { .. } => {
                 expect_form(form, result)?;
                 Err(Verdict::diverge(&BOUNDS, "result"))
             }

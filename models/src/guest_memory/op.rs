@@ -81,6 +81,33 @@ pub enum Op {
     MapDevice { owner: Owner, device: DeviceIndex, base: GuestAddress },
     /// `unmap_mmio(device)`: a device of the setup answers nowhere.
     UnmapDevice { owner: Owner, device: DeviceIndex },
+    /// `atomic_load(address, size)`: a scalar whose address must be a multiple of its size.
+    AtomicLoad { owner: Owner, address: GuestAddress, size: u8 },
+    /// `atomic_store(address, value, size)`, likewise.
+    AtomicStore {
+        owner: Owner,
+        address: GuestAddress,
+        #[serde(with = "crate::hex")]
+        value: u64,
+        size: u8,
+    },
+    /// `compare_exchange(address, expected, value, size)`, likewise: stores where memory holds what is expected there,
+    /// and answers what it held before.
+    CompareExchange {
+        owner: Owner,
+        address: GuestAddress,
+        #[serde(with = "crate::hex")]
+        expected: u64,
+        #[serde(with = "crate::hex")]
+        value: u64,
+        size: u8,
+    },
+    /// `dirty_log()`: which pages were written since the log was cleared.
+    DirtyLog { owner: Owner },
+    /// `take_dirty_log()`: the same, and clears it. Whoever takes the log sees to its pages.
+    TakeDirtyLog { owner: Owner },
+    /// `dump_dirty(image)`: writes the bytes of the log's pages to an image, and clears the log if all were written.
+    DumpDirty { owner: Owner },
 }
 
 impl Op {
@@ -92,7 +119,10 @@ impl Op {
             | Op::Write { address, size, .. }
             | Op::LoadReserved { address, size, .. }
             | Op::StoreConditional { address, size, .. }
-            | Op::InvalidateReservation { address, size, .. } => Some((address.0, u64::from(size))),
+            | Op::InvalidateReservation { address, size, .. }
+            | Op::AtomicLoad { address, size, .. }
+            | Op::AtomicStore { address, size, .. }
+            | Op::CompareExchange { address, size, .. } => Some((address.0, u64::from(size))),
             Op::FetchInstruction { address, .. } => Some((address.0, 4)),
             Op::ReadBulk { address, length, .. } | Op::WriteBulk { address, length, .. } => {
                 Some((address.0, u64::from(length.0)))
@@ -102,7 +132,10 @@ impl Op {
             | Op::Restore { .. }
             | Op::RestoreDump { .. }
             | Op::MapDevice { .. }
-            | Op::UnmapDevice { .. } => None,
+            | Op::UnmapDevice { .. }
+            | Op::DirtyLog { .. }
+            | Op::TakeDirtyLog { .. }
+            | Op::DumpDirty { .. } => None,
         }
     }
 
@@ -110,7 +143,17 @@ impl Op {
     #[inline]
     #[must_use]
     pub const fn is_later(&self) -> bool {
-        matches!(self, Op::MapDevice { .. } | Op::UnmapDevice { .. })
+        matches!(
+            self,
+            Op::MapDevice { .. }
+                | Op::UnmapDevice { .. }
+                | Op::AtomicLoad { .. }
+                | Op::AtomicStore { .. }
+                | Op::CompareExchange { .. }
+                | Op::DirtyLog { .. }
+                | Op::TakeDirtyLog { .. }
+                | Op::DumpDirty { .. }
+        )
     }
 
     /// The owner whose handle carries out the op.
@@ -131,7 +174,13 @@ impl Op {
             | Op::Restore { owner, .. }
             | Op::RestoreDump { owner }
             | Op::MapDevice { owner, .. }
-            | Op::UnmapDevice { owner, .. } => owner,
+            | Op::UnmapDevice { owner, .. }
+            | Op::AtomicLoad { owner, .. }
+            | Op::AtomicStore { owner, .. }
+            | Op::CompareExchange { owner, .. }
+            | Op::DirtyLog { owner }
+            | Op::TakeDirtyLog { owner }
+            | Op::DumpDirty { owner } => owner,
         }
     }
 }

@@ -3,12 +3,16 @@
 use super::contract::GuestMemoryContract;
 use super::device::DeviceCall;
 use super::op::{MAX_TRANSFER_BYTES, OpKind, TransferLength};
-use super::setup::MAX_DEVICE_BYTES;
+use super::setup::{DIRTY_PAGE_BYTES, DUMP_LIMIT_BYTES, MAX_DEVICE_BYTES, MAX_RAM_RANGES};
 use crate::vocabulary::DescribedHere;
 use crate::{Effect, OutcomeClass};
 
 /// Bytes beyond a read buffer that show an overrun.
 pub(crate) const REDZONE_BYTES: usize = 64;
+
+/// Room for the pages of the largest memory that has a dirty log, and for those that ranges share.
+#[allow(clippy::cast_possible_truncation)] // 264
+const LOGGED_PAGES: usize = (DUMP_LIMIT_BYTES / DIRTY_PAGE_BYTES) as usize + 2 * MAX_RAM_RANGES;
 
 crate::numbers! {
     /// What a caller's buffer holds before a bulk read, wholly or in part: a byte that memory seldom holds.
@@ -20,12 +24,20 @@ crate::numbers! {
 pub enum Seen {
     /// The subject cannot do such an op.
     Skipped,
-    /// A scalar: read, fetch, load-reserved, memory size.
+    /// A scalar: read, fetch, load-reserved, atomic load, memory size.
     Value(u64),
-    /// `Ok(())`: write, bulk, invalidate, dump, restore. Bulk data is in the buffer, a dump in [`Outcome::dump`].
+    /// `Ok(())`: write, atomic store, bulk, invalidate, dump, restore, and what asks for the dirty log. Bulk data is in
+    /// the buffer, a dump in [`Outcome::dump`], the log in [`Outcome::pages`].
     Done,
     /// A store-conditional's answer.
     Stored(bool),
+    /// What a compare-exchange found, and whether it stored.
+    Exchanged {
+        /// What memory held before.
+        before: u64,
+        /// Whether it was what was expected, so that the value was stored.
+        stored: bool,
+    },
     /// Of a bulk transfer that cannot be done whole, so many bytes were moved, from the first on: at least one.
     Moved(u32),
     /// The call failed.
@@ -41,8 +53,19 @@ pub enum Error {
     InvalidAddress,
     /// Out of range, reported as a page fault.
     PageFault,
-    /// Anything else: a device's error, a mixed access, a restore of the wrong length.
+    /// Anything else: a device's error, a mixed access, a restore of the wrong length, an image that cannot be written.
     Other,
+}
+
+/// Bytes that were written to an image, or would have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, DescribedHere)]
+pub struct PageWrite {
+    /// The guest physical address of the first byte.
+    pub address: u64,
+    /// How many bytes in a row.
+    pub length: u32,
+    /// Whether the image refused them, as the setup says.
+    pub refused: bool,
 }
 
 /// The outcome of one call.
@@ -52,8 +75,12 @@ pub struct Outcome {
     pub result: Seen,
     /// What the devices saw during the call.
     pub device_calls: Vec<DeviceCall>,
-    /// The bytes of a dump.
+    /// The bytes of a dump, or of all writes to an image, one after the other.
     pub dump: Vec<u8>,
+    /// The pages of the dirty log, in any order: the address of the first byte of each.
+    pub pages: Vec<u64>,
+    /// What was written to an image, in the order of the writes.
+    pub page_writes: Vec<PageWrite>,
     buffer: Box<[u8]>,
 }
 
@@ -66,6 +93,8 @@ impl Default for Outcome {
             // Twice what a right access needs, so that a wrong one seldom makes it grow.
             device_calls: Vec::with_capacity(2 * longest_device_transfer),
             dump: Vec::new(),
+            pages: Vec::with_capacity(LOGGED_PAGES),
+            page_writes: Vec::with_capacity(LOGGED_PAGES),
             buffer: vec![0; MAX_TRANSFER_BYTES as usize + REDZONE_BYTES].into(),
         }
     }
@@ -116,8 +145,8 @@ impl Seen {
     #[must_use]
     pub const fn class(&self) -> usize {
         match self {
-            Seen::Value(_) | Seen::Done | Seen::Stored(true) => DONE,
-            Seen::Stored(false) => NOT_STORED,
+            Seen::Value(_) | Seen::Done | Seen::Stored(true) | Seen::Exchanged { stored: true, .. } => DONE,
+            Seen::Stored(false) | Seen::Exchanged { stored: false, .. } => NOT_STORED,
             Seen::Error(Error::Alignment) => ALIGNMENT_FAULT,
             Seen::Error(Error::InvalidAddress | Error::PageFault) => INVALID_ADDRESS,
             Seen::Error(Error::Other) => OTHER_ERROR,
@@ -132,6 +161,9 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
     let skipped = match kind {
         OpKind::LoadReserved | OpKind::StoreConditional | OpKind::InvalidateReservation => contract.no_reservations,
         OpKind::Dump | OpKind::Restore | OpKind::RestoreDump => contract.no_dump,
+        OpKind::AtomicLoad | OpKind::AtomicStore => contract.no_atomics,
+        OpKind::CompareExchange => contract.no_atomics || contract.no_compare_exchange,
+        OpKind::DirtyLog | OpKind::TakeDirtyLog | OpKind::DumpDirty => contract.no_dirty_log,
         OpKind::MapDevice | OpKind::UnmapDevice => contract.fixed_devices || contract.no_devices,
         OpKind::Read
         | OpKind::Write
@@ -145,8 +177,17 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
     }
     match (kind, class) {
         (_, DONE) => true,
-        (OpKind::StoreConditional, NOT_STORED) => true,
-        (OpKind::Read | OpKind::Write | OpKind::LoadReserved | OpKind::StoreConditional, ALIGNMENT_FAULT) => true,
+        (OpKind::StoreConditional | OpKind::CompareExchange, NOT_STORED) => true,
+        (
+            OpKind::Read
+            | OpKind::Write
+            | OpKind::LoadReserved
+            | OpKind::StoreConditional
+            | OpKind::AtomicLoad
+            | OpKind::AtomicStore
+            | OpKind::CompareExchange,
+            ALIGNMENT_FAULT,
+        ) => true,
         (OpKind::FetchInstruction, ALIGNMENT_FAULT) => !contract.no_strict_alignment,
         (
             OpKind::Read
@@ -154,6 +195,9 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
             | OpKind::FetchInstruction
             | OpKind::LoadReserved
             | OpKind::StoreConditional
+            | OpKind::AtomicLoad
+            | OpKind::AtomicStore
+            | OpKind::CompareExchange
             | OpKind::ReadBulk
             | OpKind::WriteBulk,
             INVALID_ADDRESS,
@@ -164,12 +208,15 @@ pub(super) const fn permits(contract: &GuestMemoryContract, kind: OpKind, class:
             | OpKind::FetchInstruction
             | OpKind::LoadReserved
             | OpKind::StoreConditional
+            | OpKind::AtomicLoad
+            | OpKind::AtomicStore
+            | OpKind::CompareExchange
             | OpKind::ReadBulk
             | OpKind::WriteBulk,
             OTHER_ERROR,
         ) => !contract.no_devices,
         (OpKind::ReadBulk | OpKind::WriteBulk, MOVED_IN_PART) => contract.partial_bulk,
-        (OpKind::Restore | OpKind::MapDevice | OpKind::UnmapDevice, OTHER_ERROR) => true,
+        (OpKind::Restore | OpKind::MapDevice | OpKind::UnmapDevice | OpKind::DumpDirty, OTHER_ERROR) => true,
         _ => false,
     }
 }

@@ -12,6 +12,10 @@ crate::numbers! {
     pub const DUMP_LIMIT_BYTES: u64 = 1 << 20;
     /// The most ranges of RAM of a setup.
     pub const MAX_RAM_RANGES: usize = 4;
+    /// The bytes of a page of the dirty log. Pages begin at its multiples, wherever RAM does.
+    pub const DIRTY_PAGE_BYTES: u64 = 4096;
+    /// The most pages whose writing to an image fails.
+    pub const MAX_REFUSED_PAGES: usize = 4;
     /// The most device regions of a setup.
     pub const MAX_DEVICES: usize = 3;
     /// The largest device region, in bytes.
@@ -37,6 +41,19 @@ pub struct Setup {
     /// Device regions: sorted by base, disjoint, at most [`MAX_DEVICES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceSetup>,
+    /// A log of the pages that were written. Memories above [`DUMP_LIMIT_BYTES`] have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dirty_log: Option<DirtyLogSetup>,
+}
+
+/// The log of written pages, and what becomes of the images that its pages are dumped to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, DescribedHere)]
+#[serde(deny_unknown_fields)]
+pub struct DirtyLogSetup {
+    /// Which writes to an image fail, by their number, counted from 0 over all dumps of the trace: ascending, at most
+    /// [`MAX_REFUSED_PAGES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<u16>,
 }
 
 /// A range of RAM.
@@ -96,7 +113,7 @@ impl Setup {
     /// Memory only, from address 0 on.
     #[must_use]
     pub const fn flat(memory_size: u64) -> Self {
-        Setup { memory_size, ram: Vec::new(), strict_alignment: false, devices: Vec::new() }
+        Setup { memory_size, ram: Vec::new(), strict_alignment: false, devices: Vec::new(), dirty_log: None }
     }
 
     /// Memory only, in these ranges, which are sorted by base.
@@ -141,6 +158,13 @@ impl Setup {
         if self.devices.windows(2).any(|pair| pair[1].base < pair[0].end()) {
             return Err("devices overlap or are not sorted by base");
         }
+        let Some(log) = &self.dirty_log else { return Ok(()) };
+        if DUMP_LIMIT_BYTES < self.memory_size {
+            return Err("a memory above 1 MiB has no dirty log");
+        }
+        if MAX_REFUSED_PAGES < log.refused.len() || log.refused.windows(2).any(|pair| pair[1] <= pair[0]) {
+            return Err("more than 4 writes of pages are refused, or they are not in ascending order");
+        }
         Ok(())
     }
 
@@ -174,6 +198,12 @@ impl Setup {
             fits
         });
         self.devices.truncate(MAX_DEVICES);
+        if let Some(log) = &mut self.dirty_log {
+            log.refused.sort_unstable();
+            log.refused.dedup();
+            log.refused.truncate(MAX_REFUSED_PAGES);
+        }
+        self.dirty_log = self.dirty_log.filter(|_| self.memory_size <= DUMP_LIMIT_BYTES);
         self
     }
 
@@ -247,6 +277,18 @@ mod tests {
         let setup = setup.normalised();
         assert_eq!(setup.check(), Ok(()));
         assert_eq!(setup.devices, [device(0x1000, 16), device(0x2000, 64)]);
+    }
+
+    #[test]
+    fn a_normalised_log_is_of_a_small_memory_and_in_order() {
+        let log = |refused: &[u16]| Some(DirtyLogSetup { refused: refused.to_vec() });
+        let setup = Setup { dirty_log: log(&[9, 2, 9, 4, 1, 3]), ..Setup::flat(DUMP_LIMIT_BYTES) };
+        assert!(setup.check().is_err());
+        let setup = setup.normalised();
+        assert_eq!((setup.check(), &setup.dirty_log), (Ok(()), &log(&[1, 2, 3, 4])));
+        let large = Setup { memory_size: DUMP_LIMIT_BYTES + 1, ..setup };
+        assert!(large.check().is_err());
+        assert_eq!(large.normalised().dirty_log, None);
     }
 
     #[test]

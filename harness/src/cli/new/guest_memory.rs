@@ -78,6 +78,8 @@ impl Subject<GuestMemory> for OwnMemory {
         no_devices: true,
         no_strict_alignment: true,
         no_reservations: true,
+        no_atomics: true,
+        no_dirty_log: true,
         no_dump: true,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
         ..GuestMemoryContract::STRICT

@@ -3,7 +3,8 @@
 //! Does not combine defects: a subject has one. Every method that a deviation does not name is the hardened one.
 
 use crate::guest_memory::hardened::{
-    GuestPhysAddr, MemoryAccess, MmioDevice, PhysicalMemory, RegionError, SoftMmu, VmError,
+    Atomics, DumpError, Exchanged, GuestPhysAddr, MemoryAccess, MmioDevice, PageImage, PhysicalMemory, RegionError,
+    SoftMmu, VmError, WriteLog,
 };
 use crate::guest_memory::recorded_devices::RecordedDevices;
 use crate::guest_memory::sound;
@@ -26,7 +27,7 @@ pub trait Deviation: 'static {
 
     /// The memory behind the handles.
     fn memory(setup: &Setup) -> Result<Arc<PhysicalMemory>, Unsupported> {
-        sound::lazy_memory(setup.memory_size)
+        sound::lazy_memory(setup, setup.memory_size)
     }
 
     /// [`MemoryAccess::read`]
@@ -51,6 +52,37 @@ pub trait Deviation: 'static {
     #[inline]
     fn store_conditional(mmu: &mut SoftMmu, pa: GuestPhysAddr, value: u64, size: u8) -> Result<bool, VmError> {
         mmu.store_conditional(pa, value, size)
+    }
+
+    /// [`Atomics::atomic_store`]
+    fn atomic_store(mmu: &mut SoftMmu, pa: GuestPhysAddr, value: u64, size: u8) -> Result<(), VmError> {
+        mmu.atomic_store(pa, value, size)
+    }
+
+    /// [`Atomics::compare_exchange`]
+    fn compare_exchange(
+        mmu: &mut SoftMmu,
+        pa: GuestPhysAddr,
+        expected: u64,
+        value: u64,
+        size: u8,
+    ) -> Result<Exchanged, VmError> {
+        mmu.compare_exchange(pa, expected, value, size)
+    }
+
+    /// [`WriteLog::dirty_log`]
+    fn dirty_log(mmu: &SoftMmu, visit: &mut dyn FnMut(GuestPhysAddr)) {
+        mmu.dirty_log(visit);
+    }
+
+    /// [`WriteLog::take_dirty_log`]
+    fn take_dirty_log(mmu: &mut SoftMmu, visit: &mut dyn FnMut(GuestPhysAddr)) {
+        mmu.take_dirty_log(visit);
+    }
+
+    /// [`WriteLog::dump_dirty`]
+    fn dump_dirty(mmu: &mut SoftMmu, image: &mut dyn PageImage) -> Result<(), DumpError> {
+        mmu.dump_dirty(image)
     }
 
     /// [`SoftMmu::move_mmio`]
@@ -109,6 +141,14 @@ impl<D: Deviation> Vcpu for Deviating<D> {
         Some(self)
     }
 
+    fn atomics(&mut self) -> Option<&mut dyn Atomics> {
+        Some(self)
+    }
+
+    fn write_log(&mut self) -> Option<&mut dyn WriteLog> {
+        Some(self)
+    }
+
     fn build(setup: &Setup, devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
         let ram = D::memory(setup)?;
         let mmu = sound::soft_mmu(setup, devices, Arc::clone(&ram))?;
@@ -128,6 +168,40 @@ impl<D: Deviation> DeviceMap for Deviating<D> {
 
     fn unmap_mmio(&mut self, base: GuestPhysAddr) -> Result<(), RegionError> {
         D::unmap_mmio(&mut self.mmu, base)
+    }
+}
+
+impl<D: Deviation> Atomics for Deviating<D> {
+    fn atomic_load(&self, pa: GuestPhysAddr, size: u8) -> Result<u64, VmError> {
+        self.mmu.atomic_load(pa, size)
+    }
+
+    fn atomic_store(&mut self, pa: GuestPhysAddr, value: u64, size: u8) -> Result<(), VmError> {
+        D::atomic_store(&mut self.mmu, pa, value, size)
+    }
+
+    fn compare_exchange(
+        &mut self,
+        pa: GuestPhysAddr,
+        expected: u64,
+        value: u64,
+        size: u8,
+    ) -> Result<Exchanged, VmError> {
+        D::compare_exchange(&mut self.mmu, pa, expected, value, size)
+    }
+}
+
+impl<D: Deviation> WriteLog for Deviating<D> {
+    fn dirty_log(&self, visit: &mut dyn FnMut(GuestPhysAddr)) {
+        D::dirty_log(&self.mmu, visit);
+    }
+
+    fn take_dirty_log(&mut self, visit: &mut dyn FnMut(GuestPhysAddr)) {
+        D::take_dirty_log(&mut self.mmu, visit);
+    }
+
+    fn dump_dirty(&mut self, image: &mut dyn PageImage) -> Result<(), DumpError> {
+        D::dump_dirty(&mut self.mmu, image)
     }
 }
 

@@ -4,7 +4,7 @@
 //! Does not combine defects, like [`super::deviation`]. Every method that a deviation does not name is the hardened
 //! one.
 
-use super::hardened::{AccessSize, GuestPhysAddr, Memory, OwnerIndex, RegionMemory, VmError};
+use super::hardened::{AccessSize, DirtyLog, Exchanged, GuestPhysAddr, Memory, OwnerIndex, RegionMemory, VmError};
 use super::sound;
 use super::subject::Behind;
 use memtwin_models::guest_memory::{GuestMemoryContract, Setup};
@@ -66,6 +66,16 @@ impl<D: RegionDeviation> Memory for WrongRegions<D> {
         self.memory.store_conditional(owner, pa, value, size)
     }
 
+    fn compare_exchange(
+        &self,
+        pa: GuestPhysAddr,
+        expected: u64,
+        value: u64,
+        size: AccessSize,
+    ) -> Result<Exchanged, VmError> {
+        self.memory.compare_exchange(pa, expected, value, size)
+    }
+
     fn invalidate_reservation(&self, pa: GuestPhysAddr, size: u8) {
         self.memory.invalidate_reservation(pa, size);
     }
@@ -88,6 +98,10 @@ impl<D: RegionDeviation> Memory for WrongRegions<D> {
 
     fn restore(&self, source: &[u8]) -> Result<(), String> {
         self.memory.restore(source)
+    }
+
+    fn dirty_log(&self) -> Option<&DirtyLog> {
+        self.memory.dirty_log()
     }
 }
 

@@ -196,6 +196,8 @@ impl<B: BulkPath> Vcpu for ReportedMmu<B> {
         failed_sc_keeps: true,
         flat_ram: true,
         fixed_devices: true,
+        no_atomics: true,
+        no_dirty_log: true,
         torn_bulk: true,
         largest_memory_bytes: LARGEST_MEMORY_BYTES,
         ..GuestMemoryContract::STRICT

@@ -4,8 +4,8 @@
 //! that memory alone has no devices.
 
 use super::hardened::{
-    Alignment, GuestPhysAddr, LayoutError, MmioDevice, OwnerIndex, PhysicalHandle, PhysicalMemory, RegionError,
-    RegionMemory, SoftMmu,
+    Alignment, Atomics, GuestPhysAddr, LayoutError, MmioDevice, OwnerIndex, PhysicalHandle, PhysicalMemory,
+    RegionError, RegionMemory, SoftMmu, WriteLog,
 };
 use super::recorded_devices::RecordedDevices;
 use super::subject::{Behind, DeviceMap, Machine, Vcpu};
@@ -25,8 +25,16 @@ impl Vcpu for PhysicalHandle {
     const REUSABLE: bool = true;
     type Ram = Arc<PhysicalMemory>;
 
+    fn atomics(&mut self) -> Option<&mut dyn Atomics> {
+        Some(self)
+    }
+
+    fn write_log(&mut self) -> Option<&mut dyn WriteLog> {
+        Some(self)
+    }
+
     fn build(setup: &Setup, _devices: &Arc<RecordedDevices>) -> Result<Machine<Self>, Unsupported> {
-        let ram = lazy_memory(setup.memory_size)?;
+        let ram = lazy_memory(setup, setup.memory_size)?;
         let handles = owners().map(|owner| PhysicalHandle::new(Arc::clone(&ram), owner));
         Ok(Machine { handles, ram })
     }
@@ -40,6 +48,14 @@ impl<M: Behind> Vcpu for SoftMmu<M> {
     type Ram = M::Ram;
 
     fn device_map(&mut self) -> Option<&mut dyn DeviceMap> {
+        Some(self)
+    }
+
+    fn atomics(&mut self) -> Option<&mut dyn Atomics> {
+        Some(self)
+    }
+
+    fn write_log(&mut self) -> Option<&mut dyn WriteLog> {
         Some(self)
     }
 
@@ -71,7 +87,7 @@ impl Behind for PhysicalMemory {
     type Ram = Arc<PhysicalMemory>;
 
     fn build(setup: &Setup) -> Result<(Arc<Self>, Self::Ram), Unsupported> {
-        let ram = lazy_memory(setup.memory_size)?;
+        let ram = lazy_memory(setup, setup.memory_size)?;
         Ok((Arc::clone(&ram), ram))
     }
 }
@@ -99,7 +115,7 @@ pub(crate) fn region_memory(setup: &Setup) -> Result<Arc<RegionMemory>, Unsuppor
             LayoutError::Refused(_) => "the host refuses the address space for a memory of this size",
         })
     })?;
-    Ok(Arc::new(memory))
+    Ok(Arc::new(if setup.dirty_log.is_some() { memory.with_dirty_log() } else { memory }))
 }
 
 /// The owners of a setup's handles.
@@ -111,10 +127,15 @@ pub(crate) fn owners() -> [OwnerIndex; OWNERS as usize] {
     })
 }
 
-/// Hardened memory of `size_bytes` bytes.
-pub(crate) fn lazy_memory(size_bytes: u64) -> Result<Arc<PhysicalMemory>, Unsupported> {
+/// Hardened memory of `size_bytes` bytes, with a log if the setup has one.
+pub(crate) fn lazy_memory(setup: &Setup, size_bytes: u64) -> Result<Arc<PhysicalMemory>, Unsupported> {
     let refused = |_| Unsupported("the host refuses the address space for a memory of this size");
-    PhysicalMemory::new(size_bytes).map(Arc::new).map_err(refused)
+    PhysicalMemory::new(size_bytes).map(|memory| logged(setup, memory)).map_err(refused)
+}
+
+/// The memory with a log if the setup has one.
+pub(crate) fn logged(setup: &Setup, memory: PhysicalMemory) -> Arc<PhysicalMemory> {
+    Arc::new(if setup.dirty_log.is_some() { memory.with_dirty_log() } else { memory })
 }
 
 /// The hardened view of the first owner, with the setup's devices.

@@ -6,13 +6,13 @@
 
 use super::footprint::Footprint;
 use super::hardened::{
-    Fault, GuestPhysAddr, GuestRange, Memory, MemoryAccess, MemoryError, MmioDevice, PhysicalMemory, RegionError,
-    RegionMemory, VmError,
+    Atomics, Fault, GuestPhysAddr, GuestRange, ImageError, Memory, MemoryAccess, MemoryError, MmioDevice, PageImage,
+    PhysicalMemory, RegionError, RegionMemory, VmError, WriteLog,
 };
 use super::recorded_devices::RecordedDevices;
 use memtwin_models::guest_memory::{
-    DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, MAX_DEVICES, OWNERS, Op, Outcome, Owner, Seen, Setup,
-    View,
+    DUMP_LIMIT_BYTES, Error, GuestMemory, GuestMemoryContract, MAX_DEVICES, OWNERS, Op, Outcome, Owner, PageWrite,
+    Seen, Setup, View,
 };
 use memtwin_models::{Health, Payload, Subject, Unsupported};
 use std::fmt::Debug;
@@ -33,6 +33,16 @@ pub trait Vcpu: MemoryAccess + Sized {
 
     /// Where devices can be moved; nothing where they stay.
     fn device_map(&mut self) -> Option<&mut dyn DeviceMap> {
+        None
+    }
+
+    /// The atomic accesses; nothing where there are none.
+    fn atomics(&mut self) -> Option<&mut dyn Atomics> {
+        None
+    }
+
+    /// The log of written pages; nothing where there is none.
+    fn write_log(&mut self) -> Option<&mut dyn WriteLog> {
         None
     }
 
@@ -91,6 +101,8 @@ pub trait Ram {
     /// Makes the bytes of the ranges, each an address and a length in bytes, zero and kills the reservations there;
     /// bytes beyond the end are left out.
     fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError>;
+    /// Empties the log of written pages, where there is one.
+    fn forget_writes(&self) {}
 }
 
 impl Ram for Arc<PhysicalMemory> {
@@ -105,6 +117,12 @@ impl Ram for Arc<PhysicalMemory> {
     fn clear(&self, ranges: &[(u64, u32)]) -> Result<(), VmError> {
         let range = |&(start, length): &(u64, u32)| GuestRange::between(start, start.saturating_add(u64::from(length)));
         PhysicalMemory::clear(self, ranges.iter().map(range))
+    }
+
+    fn forget_writes(&self) {
+        if let Some(log) = self.dirty_log() {
+            log.take(&mut |_page| ());
+        }
     }
 }
 
@@ -136,6 +154,12 @@ impl Ram for Arc<RegionMemory> {
         let range = |&(start, length): &(u64, u32)| GuestRange::between(start, start.saturating_add(u64::from(length)));
         RegionMemory::clear(self, ranges.iter().map(range))
     }
+
+    fn forget_writes(&self) {
+        if let Some(log) = self.dirty_log() {
+            log.take(&mut |_page| ());
+        }
+    }
 }
 
 /// The subject made of a machine of `V`s.
@@ -151,6 +175,26 @@ pub struct Adapter<V: Vcpu> {
     footprint: Footprint,
     /// Where the bytes of a restore are put together when they are more than one slice of the pattern; grows once.
     restored: Vec<u8>,
+    /// How many pages were written to images.
+    page_writes: u64,
+}
+
+/// The image of a setup: all that is written to it is in the outcome, and the setup says what it refuses.
+struct RecordedImage<'a> {
+    seen: &'a mut Outcome,
+    refused: &'a [u16],
+    page_writes: &'a mut u64,
+}
+
+impl PageImage for RecordedImage<'_> {
+    fn write(&mut self, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), ImageError> {
+        let refused = self.refused.iter().any(|number| u64::from(*number) == *self.page_writes);
+        *self.page_writes += 1;
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.seen.page_writes.push(PageWrite { address: pa.get(), length, refused });
+        self.seen.dump.extend_from_slice(bytes);
+        if refused { Err(ImageError) } else { Ok(()) }
+    }
 }
 
 impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
@@ -169,6 +213,7 @@ impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
             setup: setup.clone(),
             footprint: Footprint::new(),
             restored: Vec::new(),
+            page_writes: 0,
         })
     }
 
@@ -176,6 +221,8 @@ impl<V: Vcpu> Subject<GuestMemory> for Adapter<V> {
         if !V::REUSABLE || self.setup != *setup || !self.footprint.scrub(&self.machine.ram) {
             return false;
         }
+        self.machine.ram.forget_writes();
+        self.page_writes = 0;
         self.devices.reset();
         !self.moved || self.put_back()
     }
@@ -271,6 +318,46 @@ impl<V: Vcpu> Adapter<V> {
             Op::Dump { .. } | Op::Restore { .. } | Op::RestoreDump { .. } => Seen::Skipped,
             Op::MapDevice { device, base, .. } => self.place(device.index(), Some(GuestPhysAddr::new(base.0))),
             Op::UnmapDevice { device, .. } => self.place(device.index(), None),
+            Op::DirtyLog { .. } | Op::TakeDirtyLog { .. } | Op::DumpDirty { .. } => self.call_log(op, seen),
+            Op::AtomicLoad { .. } | Op::AtomicStore { .. } | Op::CompareExchange { .. } => self.call_atomic(op),
+        }
+    }
+
+    #[cold]
+    fn call_log(&mut self, op: &Op, seen: &mut Outcome) -> Seen {
+        let handle = self.machine.handles[op.owner().index()].write_log();
+        let (Some(log), Some(handle)) = (&self.setup.dirty_log, handle) else { return Seen::Skipped };
+        if let Op::DirtyLog { .. } = op {
+            handle.dirty_log(&mut |page| seen.pages.push(page.get()));
+            return Seen::Done;
+        }
+        if let Op::TakeDirtyLog { .. } = op {
+            handle.take_dirty_log(&mut |page| seen.pages.push(page.get()));
+            return Seen::Done;
+        }
+        let mut image = RecordedImage { seen, refused: &log.refused, page_writes: &mut self.page_writes };
+        if handle.dump_dirty(&mut image).is_ok() { Seen::Done } else { Seen::Error(Error::Other) }
+    }
+
+    #[cold]
+    fn call_atomic(&mut self, op: &Op) -> Seen {
+        let Some(handle) = self.machine.handles[op.owner().index()].atomics() else { return Seen::Skipped };
+        if let Op::AtomicLoad { address, size, .. } = *op {
+            return value(handle.atomic_load(GuestPhysAddr::new(address.0), size));
+        }
+        let Some((address, size)) = op.range() else { return Seen::Skipped };
+        self.footprint.note(address, u32::try_from(size).unwrap_or(u32::MAX));
+        let pa = GuestPhysAddr::new(address);
+        if let Op::AtomicStore { value, size, .. } = *op {
+            done(handle.atomic_store(pa, value, size))
+        } else if let Op::CompareExchange { expected, value, size, .. } = *op {
+            match handle.compare_exchange(pa, expected, value, size) {
+                Ok(Ok(before)) => Seen::Exchanged { before, stored: true },
+                Ok(Err(before)) => Seen::Exchanged { before, stored: false },
+                Err(error) => Seen::Error(class(error)),
+            }
+        } else {
+            Seen::Skipped
         }
     }
 

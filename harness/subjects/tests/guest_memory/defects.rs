@@ -1,7 +1,7 @@
 //! Each broken subject agrees with the hardened one up to its trigger, and differs there.
 
 use super::*;
-use memtwin_models::guest_memory::Error;
+use memtwin_models::guest_memory::{DirtyLogSetup, Error};
 use memtwin_models::{Component as _, Payload};
 use memtwin_subjects::guest_memory::defects::*;
 use memtwin_subjects::guest_memory::{Original, PhysicalMemorySubject, PublishedFix};
@@ -21,7 +21,7 @@ fn agrees<S: Subject<GuestMemory>>(setup: &Setup, ops: &[Op]) {
 
 #[test]
 fn names_are_ids() {
-    let expected = (1..=16).chain(18..=28).map(|number| format!("GM-{number:02}"));
+    let expected = (1..=16).chain(18..=36).map(|number| format!("GM-{number:02}"));
     assert!(expected.eq(ROWS.iter().map(|row| row.name.to_owned())));
     assert!(ROWS.iter().all(|row| row.health.id() == row.name));
 }
@@ -234,4 +234,38 @@ fn reported_code_serves_up_to_64_mebibytes() {
     assert!(serves(PublishedFix::CONTRACT, Setup::flat(64 << 20)));
     assert!(PublishedFix::new(&Setup::flat(64 << 20)).is_ok());
     assert!(!serves(PhysicalMemorySubject::CONTRACT, with_device(4096, 0, 16)));
+}
+
+#[test]
+fn gm_29_to_32_leave_pages_out_of_the_log() {
+    let owner = Owner::new_folded(0);
+    let setup = Setup { dirty_log: Some(DirtyLogSetup { refused: vec![1] }), ..Setup::flat(0x4000) };
+    let (log, dump) = (Op::DirtyLog { owner }, Op::DumpDirty { owner });
+    let load = Op::LoadReserved { owner, address: GuestAddress(8), size: 8 };
+    let store = Op::StoreConditional { owner, address: GuestAddress(8), value: 1, size: 8 };
+    differs_after::<Broken<gm_29_store_conditional_is_not_logged::Gm29>>(2, &setup, &[load, store, log.clone()]);
+    let bulk = write_bulk(0xff0, 1, 0x20);
+    differs_after::<Broken<gm_30_bulk_marks_first_page::Gm30>>(1, &setup, &[bulk.clone(), log.clone()]);
+    agrees::<Broken<gm_30_bulk_marks_first_page::Gm30>>(&setup, &[write_bulk(0xff0, 1, 0x10), log.clone()]);
+    differs_after::<Broken<gm_31_failed_dump_empties_log::Gm31>>(2, &setup, &[bulk, dump.clone(), log.clone()]);
+    agrees::<Broken<gm_31_failed_dump_empties_log::Gm31>>(&setup, &[write_bulk(0, 1, 1), dump, log.clone()]);
+    let restore = Op::Restore { owner, payload: Payload { seed: 1, length: 0x4000 } };
+    differs_after::<Broken<gm_32_restore_is_not_logged::Gm32>>(1, &setup, &[restore, log]);
+}
+
+#[test]
+fn gm_33_to_36_exchange_and_reserve_too_much_or_too_little() {
+    let owner = Owner::new_folded(0);
+    let setup = Setup::flat(0x4000);
+    let exchange = |expected, size| Op::CompareExchange { owner, address: GuestAddress(8), expected, value: 7, size };
+    let load = |size| Op::LoadReserved { owner, address: GuestAddress(8), size };
+    let store = |address, size| Op::StoreConditional { owner, address: GuestAddress(address), value: 1, size };
+    differs_after::<Broken<gm_33_failed_exchange_kills::Gm33>>(2, &setup, &[load(8), exchange(1, 8), store(8, 8)]);
+    agrees::<Broken<gm_33_failed_exchange_kills::Gm33>>(&setup, &[load(8), exchange(0, 8), store(8, 8)]);
+    differs_after::<Broken<gm_34_exchange_compares_all_bits::Gm34>>(0, &setup, &[exchange(1 << 32, 4)]);
+    agrees::<Broken<gm_34_exchange_compares_all_bits::Gm34>>(&setup, &[exchange(0, 4), exchange(1 << 32, 8)]);
+    differs_after::<Broken<gm_35_reservation_ignores_size::Gm35>>(1, &setup, &[load(4), store(8, 8)]);
+    agrees::<Broken<gm_35_reservation_ignores_size::Gm35>>(&setup, &[load(4), store(12, 4)]);
+    differs_after::<Broken<gm_36_reservation_is_a_line::Gm36>>(1, &setup, &[load(4), store(12, 4)]);
+    agrees::<Broken<gm_36_reservation_is_a_line::Gm36>>(&setup, &[load(4), store(64, 4)]);
 }

@@ -4,13 +4,14 @@
 mod concurrency;
 mod defects;
 mod devices;
+mod dirty_log;
 mod flat_memory;
 mod reset;
 mod wild_accesses;
 
 use memtwin_models::Subject;
 use memtwin_models::guest_memory::{
-    DeviceCall, DeviceSetup, GuestAddress, GuestMemory, Op, Outcome, Owner, Seen, Setup, TransferLength,
+    DeviceCall, DeviceSetup, GuestAddress, GuestMemory, Op, Outcome, Owner, PageWrite, Seen, Setup, TransferLength,
 };
 use memtwin_subjects::guest_memory::SoftMmuSubject;
 use memtwin_subjects::guest_memory::deviation::Deviating;
@@ -26,6 +27,8 @@ struct Step {
     device_calls: Vec<DeviceCall>,
     buffer: Vec<u8>,
     dump: Vec<u8>,
+    pages: Vec<u64>,
+    page_writes: Vec<PageWrite>,
 }
 
 /// What the caller's buffer holds before a bulk read.
@@ -47,10 +50,13 @@ fn step_with<S: Subject<GuestMemory>>(subject: &mut S, op: &Op, seen: &mut Outco
         seen.buffer(transfer).fill(POISON);
         length = transfer.bytes() as usize;
     }
+    seen.pages.clear();
+    seen.page_writes.clear();
     subject.apply(op, seen);
     let buffer = seen.buffer_bytes()[..length].to_vec();
     let dump = std::mem::take(&mut seen.dump);
-    Step { result: seen.result, device_calls: seen.device_calls.clone(), buffer, dump }
+    let (pages, page_writes) = (seen.pages.clone(), seen.page_writes.clone());
+    Step { result: seen.result, device_calls: seen.device_calls.clone(), buffer, dump, pages, page_writes }
 }
 
 fn build<S: Subject<GuestMemory>>(setup: &Setup) -> S {

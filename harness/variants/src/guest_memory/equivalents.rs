@@ -27,7 +27,7 @@ pub(crate) static ROWS: &[Row<GuestMemory>] = &[
     Row::of::<Adapter<SoftMmu<WrongRegions<ScalarsInBulk>>>>(),
 ];
 
-const FLAT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
+pub(super) const FLAT: GuestMemoryContract = GuestMemoryContract { flat_ram: true, ..GuestMemoryContract::STRICT };
 const ALONE: GuestMemoryContract = GuestMemoryContract { no_devices: true, ..FLAT };
 /// Dumps and restores move this many bytes at a time.
 const PIECE_BYTES: usize = 1000;

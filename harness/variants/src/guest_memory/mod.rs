@@ -4,3 +4,4 @@
 
 pub(crate) mod defects;
 pub(crate) mod equivalents;
+pub(crate) mod logs;

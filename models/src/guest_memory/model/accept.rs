@@ -18,15 +18,21 @@ pub(super) fn changes_nothing(layout: &Layout, op: &Op, seen: &Outcome, divergen
         Op::ReadBulk { address, length, .. } => (layout.bulk(address.0, length.bytes()), true),
         Op::Write { address, size, .. } => (layout.scalar(address.0, size), false),
         Op::WriteBulk { address, length, .. } => (layout.bulk(address.0, length.bytes()), length.bytes() == 0),
+        Op::AtomicLoad { address, size, .. } => (layout.atomic_in_host(address.0, size), true),
+        Op::AtomicStore { address, size, .. } | Op::CompareExchange { address, size, .. } => {
+            (layout.atomic_in_host(address.0, size), false)
+        }
         Op::LoadReserved { address, size, .. } | Op::StoreConditional { address, size, .. } => {
             return divergence.law == ERROR_CLASS.name && !meets_device(layout.reserved(address.0, size));
         }
-        Op::MemorySize { .. } | Op::Dump { .. } => return true,
+        Op::MemorySize { .. } | Op::Dump { .. } | Op::DirtyLog { .. } => return true,
         Op::InvalidateReservation { .. }
         | Op::Restore { .. }
         | Op::RestoreDump { .. }
         | Op::MapDevice { .. }
-        | Op::UnmapDevice { .. } => return false,
+        | Op::UnmapDevice { .. }
+        | Op::TakeDirtyLog { .. }
+        | Op::DumpDirty { .. } => return false,
     };
     let is_beyond = route == Route::Refused(Refusal::Range)
         && (matches!(*op, Op::Write { address, .. } | Op::WriteBulk { address, .. } if layout.ram.runs().all(|run| run.end() <= address.0)));

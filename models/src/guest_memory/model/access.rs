@@ -27,11 +27,11 @@ pub(super) enum Refusal {
     Size,
     /// The end is beyond the address space.
     Overflow,
-    /// The address is not a multiple of the size, and alignment is strict.
+    /// The address is not a multiple of the size, and alignment is strict or the access atomic.
     Misaligned,
     /// It touches the device at this index and a byte outside of it.
     Mixed(u8),
-    /// Devices know no reservations; this is the index of the one touched.
+    /// Devices know neither reservations nor atomic accesses; this is the index of the one touched.
     ReservedDevice(u8),
     /// The device answered with an error.
     DeviceFault,
@@ -149,6 +149,26 @@ impl Layout {
     #[inline]
     pub(super) fn reserved(&self, address: u64, size: u8) -> Route {
         match self.scalar(address, size) {
+            Route::Device { index, offset: _ } => Route::Refused(Refusal::ReservedDevice(index)),
+            route @ (Route::Memory | Route::Refused(_) | Route::Open) => route,
+        }
+    }
+
+    /// The route of an atomic access.
+    pub(super) fn atomic(&self, address: u64, size: u8) -> Route {
+        let is_sized = matches!(size, 1 | 2 | 4 | 8) && address.checked_add(size.into()).is_some();
+        if is_sized && address & (u64::from(size) - 1) != 0 {
+            return Route::Refused(Refusal::Misaligned);
+        }
+        self.reserved(address, size)
+    }
+
+    /// The same where the host's addresses are what must be aligned: alignment is another's to judge.
+    pub(super) fn atomic_in_host(&self, address: u64, size: u8) -> Route {
+        if !matches!(size, 1 | 2 | 4 | 8) {
+            return Route::Refused(Refusal::Size);
+        }
+        match self.bulk(address, size.into()) {
             Route::Device { index, offset: _ } => Route::Refused(Refusal::ReservedDevice(index)),
             route @ (Route::Memory | Route::Refused(_) | Route::Open) => route,
         }

@@ -4,6 +4,7 @@
 use super::super::op::Op;
 use super::super::setup::DUMP_LIMIT_BYTES;
 use super::access::Route;
+use super::flat_memory::mask;
 use super::reservations::Lines;
 use super::{GuestMemoryModel, payload_of};
 
@@ -18,6 +19,13 @@ pub enum Answer {
     Done,
     /// Whether a store-conditional stores.
     Stored(bool),
+    /// What a compare-exchange finds, and whether it stores.
+    Exchanged {
+        /// What memory held before.
+        before: u64,
+        /// Whether the value is stored.
+        stored: bool,
+    },
     /// An error.
     Refused,
 }
@@ -98,6 +106,33 @@ impl GuestMemoryModel {
                 self.reservations.kill_all();
                 Answer::Done
             }
+            Op::AtomicLoad { address, size, .. } => self.value(self.layout.atomic(address.0, size), address.0, size)?,
+            Op::AtomicStore { owner, address, value, size } => match self.layout.atomic(address.0, size) {
+                Route::Memory => {
+                    self.store(owner, address.0, value, size);
+                    Answer::Done
+                }
+                Route::Refused(_) => Answer::Refused,
+                Route::Device { .. } | Route::Open => return None,
+            },
+            Op::CompareExchange { owner, address, expected, value, size } => {
+                match self.value(self.layout.atomic(address.0, size), address.0, size)? {
+                    Answer::Value(before) => {
+                        let stored = before == expected & mask(size);
+                        if stored {
+                            self.store(owner, address.0, value, size);
+                        }
+                        Answer::Exchanged { before, stored }
+                    }
+                    Answer::Bytes(..)
+                    | Answer::Done
+                    | Answer::Stored(_)
+                    | Answer::Exchanged { .. }
+                    | Answer::Refused => Answer::Refused,
+                }
+            }
+            // They change the log alone.
+            Op::DirtyLog { .. } | Op::TakeDirtyLog { .. } | Op::DumpDirty { .. } => return None,
             Op::MapDevice { .. } | Op::UnmapDevice { .. } => {
                 self.is_left_open = true;
                 return None;

@@ -69,7 +69,13 @@ impl GuestMemoryModel {
                 self.expect_bytes(address, count, seen)?;
                 count
             }
-            Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) | Seen::Moved(_) | Seen::Error(_) => {
+            Seen::Skipped
+            | Seen::Value(_)
+            | Seen::Done
+            | Seen::Stored(_)
+            | Seen::Exchanged { .. }
+            | Seen::Moved(_)
+            | Seen::Error(_) => {
                 self.refuse(refusal, Form::Done, seen)?;
                 // Where nothing fits, the address may be the last of all.
                 let start = self.layout.offset(address);
@@ -141,9 +147,15 @@ impl GuestMemoryModel {
                 expect_calls(&[], seen)?;
                 self.store_bytes(owner, address, &bytes[..count as usize]);
             }
-            Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) | Seen::Moved(_) | Seen::Error(_) => {
+            Seen::Skipped
+            | Seen::Value(_)
+            | Seen::Done
+            | Seen::Stored(_)
+            | Seen::Exchanged { .. }
+            | Seen::Moved(_)
+            | Seen::Error(_) => {
                 self.refuse(refusal, Form::Done, seen)?;
-                self.unsettled.add(self.layout.offset(address), &bytes[..fitting as usize]);
+                self.unsettled.add(self.layout.offset(address), &bytes[..fitting as usize], self.dirty.clears());
                 self.reservations.doubt_touching(Lines::touched(address, fitting.into()));
             }
         }
@@ -155,6 +167,7 @@ impl GuestMemoryModel {
         let offset = self.layout.offset(address);
         self.memory.store_bytes(offset, bytes);
         self.unsettled.forget(offset, bytes.len() as u64);
+        self.dirty.write(address, bytes.len() as u64);
         self.kill(owner, Lines::touched(address, bytes.len() as u64));
     }
 

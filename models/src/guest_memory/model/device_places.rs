@@ -20,7 +20,7 @@ impl GuestMemoryModel {
             Seen::Done if succeeds => {}
             Seen::Error(_) if !succeeds => {}
             Seen::Done | Seen::Error(_) => return Err(Verdict::diverge(&DEVICE_MAP, "result")),
-            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) | Seen::Moved(_) => {
+            Seen::Skipped | Seen::Value(_) | Seen::Stored(_) | Seen::Moved(_) | Seen::Exchanged { .. } => {
                 return Err(Verdict::diverge(&ANSWER, "result"));
             }
         }

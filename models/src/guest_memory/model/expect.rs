@@ -16,6 +16,7 @@ pub(super) enum Form {
     Value,
     Done,
     Stored,
+    Exchanged,
 }
 
 #[inline]
@@ -35,7 +36,9 @@ pub(super) fn unexpected(result: Seen) -> Verdict {
         Seen::Error(_) => Verdict::diverge(&BOUNDS, "result"),
         // It moved less than what fits.
         Seen::Moved(_) => Verdict::diverge(&BOUNDS, "result"),
-        Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) => Verdict::diverge(&ANSWER, "result"),
+        Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Stored(_) | Seen::Exchanged { .. } => {
+            Verdict::diverge(&ANSWER, "result")
+        }
     }
 }
 
@@ -45,6 +48,7 @@ pub(super) fn expect_form(form: Form, result: Seen) -> Judged {
         Seen::Value(_) => matches!(form, Form::Value),
         Seen::Done => matches!(form, Form::Done),
         Seen::Stored(_) => matches!(form, Form::Stored),
+        Seen::Exchanged { .. } => matches!(form, Form::Exchanged),
         Seen::Skipped | Seen::Error(_) | Seen::Moved(_) => false,
     };
     if fits { Ok(()) } else { Err(Verdict::diverge(&ANSWER, "result")) }

@@ -4,14 +4,14 @@
 //!
 //! | numbers | what they tell apart | made of |
 //! |---|---|---|
-//! | 0 to 4095 | ops | kind (4 bits), outcome class (3), size class (3), [`Position`] (4), folded to 12 bits |
-//! | 4096 to 6143 | orders of ops | kind and class of the op before (7 bits) and of this one (7), folded to 11 bits |
-//! | 6144 to 8191 | reservations | kind (4 bits), live reservations after the op (3), [`ReservationEvent`] (4) |
+//! | 0 to 4095 | ops | kind (5 bits), outcome class (3), size class (3), [`Position`] (4), folded to 12 bits |
+//! | 4096 to 6143 | orders of ops | kind and class of the op before (8 bits) and of this one (8), folded to 11 bits |
+//! | 6144 to 8191 | reservations | kind (5 bits), live ones after the op (3), [`ReservationEvent`] (4), likewise |
 //!
 //! The first op of a trace follows a kind of its own. The third part is hit only by ops that met reservations.
 
 use super::super::op::{Op, OpKind, Owner};
-use super::super::outcome::Seen;
+use super::super::outcome::{Outcome, Seen};
 use super::access::Layout;
 use super::reservations::{Lines, Owners, Reservations};
 use crate::StateMap;
@@ -93,7 +93,7 @@ impl ReservationEvent {
     }
 }
 
-/// What the model remembers of the ops for features: this one and the one before. A step is a kind and a class in 7
+/// What the model remembers of the ops for features: this one and the one before. A step is a kind and a class in 8
 /// bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct History {
@@ -103,8 +103,8 @@ pub(super) struct History {
 }
 
 /// Stands for the time before the first op: a kind that no op has.
-const NO_STEP: u8 = 15 << 3;
-const _: () = assert!(OpKind::ALL.len() <= 15 && Seen::Done.class() == 0);
+const NO_STEP: u8 = 31 << 3;
+const _: () = assert!(OpKind::ALL.len() <= 31 && Seen::Done.class() == 0);
 
 impl History {
     pub(super) const EMPTY: History = History { before: NO_STEP, now: NO_STEP, event: ReservationEvent::Untouched };
@@ -179,10 +179,20 @@ pub(super) fn note(op: &Op, layout: &Layout, history: &History, reservations: &R
         None => (Position::Everywhere, 0),
     };
     sink.hit(folded(step << 7 | size_class << 4 | place as usize, 12));
-    sink.hit(ORDERS + folded(usize::from(history.before) << 7 | step, 11));
+    sink.hit(ORDERS + folded(usize::from(history.before) << 8 | step, 11));
     if history.event != ReservationEvent::Untouched {
         let kind = step >> 3;
-        sink.hit(RESERVATIONS + (kind << 7 | reservations.live().count() << 4 | history.event as usize));
+        sink.hit(RESERVATIONS + folded(kind << 7 | reservations.live().count() << 4 | history.event as usize, 11));
+    }
+}
+
+/// Notes how many pages the log showed, and whether an image refused one.
+#[inline]
+pub(super) fn note_log(op: &Op, seen: &Outcome, sink: &mut StateMap<'_>) {
+    if let Op::DirtyLog { .. } | Op::TakeDirtyLog { .. } | Op::DumpDirty { .. } = op {
+        let count = size_class((seen.pages.len() + seen.page_writes.len()) as u64);
+        let is_refused = seen.page_writes.iter().any(|write| write.refused);
+        sink.hit(RESERVATIONS + folded((op.kind() as usize) << 7 | count << 4 | usize::from(is_refused), 11));
     }
 }
 
@@ -286,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_three_parts_do_not_overlap() {
-        assert!((0..1 << 14).all(|number| folded(number, 12) < ORDERS));
-        assert!((0..1 << 14).all(|number| ORDERS + folded(number, 11) < RESERVATIONS));
+        assert!((0..1 << 15).all(|number| folded(number, 12) < ORDERS));
+        assert!((0..1 << 16).all(|number| ORDERS + folded(number, 11) < RESERVATIONS));
     }
 }

@@ -117,6 +117,32 @@ impl FlatMemory {
         })
     }
 
+    /// The address of the first of so many bytes from `address` on in which two memories differ.
+    pub(super) fn first_difference_from(&self, other: &FlatMemory, address: u64, length: u64) -> Option<u64> {
+        let (mut low, end) = (address, address + length);
+        while low < end {
+            let offset = page_offset(low);
+            let count = as_index((end - low).min((PAGE_BYTES - offset) as u64));
+            let difference = other.first_difference(low, &self.page(low)[offset..offset + count]);
+            if difference.is_some() {
+                return difference;
+            }
+            low += count as u64;
+        }
+        None
+    }
+
+    /// Copies so many bytes from `address` on from another memory.
+    pub(super) fn copy_from(&mut self, other: &FlatMemory, address: u64, length: u64) {
+        let (mut low, end) = (address, address + length);
+        while low < end {
+            let offset = page_offset(low);
+            let count = as_index((end - low).min((PAGE_BYTES - offset) as u64));
+            self.store_bytes(low, &other.page(low)[offset..offset + count]);
+            low += count as u64;
+        }
+    }
+
     /// Copies the memory from `address` on into `target`.
     pub(super) fn copy_to(&self, address: u64, target: &mut [u8]) {
         for (index, byte) in (address..).zip(target) {

@@ -11,19 +11,41 @@ use crate::picture::{ByteRows, Layers, Mark, Panel, Picture, Row, Tone};
 
 /// Bytes in a row of the table of bytes.
 const ROW_BYTES: u64 = 16;
+/// Pages of the dirty log that are shown.
+const LOG_ROWS: usize = 8;
 /// Rows of the table of bytes.
 const BYTE_ROWS: u64 = 4;
 
 /// The state before an op.
 pub(super) fn picture(model: &GuestMemoryModel, op: Option<&Op>) -> Picture {
     let memory = if model.layout.is_flat { memory(model, op) } else { runs(model, op) };
-    Picture { panels: vec![memory, reservations(model, op), bytes(model, op)] }
+    let mut panels = vec![memory, reservations(model, op), bytes(model, op)];
+    panels.extend(model.dirty.is_on().then(|| dirty_pages(model)));
+    Picture { panels }
+}
+
+/// The dirty log.
+fn dirty_pages(model: &GuestMemoryModel) -> Panel {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut left = 0;
+    for (address, is_written) in model.dirty.in_log() {
+        let (tone, state) = if is_written { (Tone::Live, "written") } else { (Tone::Plain, "named by a store") };
+        if rows.len() < LOG_ROWS {
+            rows.push(Row::new(tone, [format!("{address:#x}"), state.to_owned()]));
+        } else {
+            left += 1;
+        }
+    }
+    if left != 0 {
+        rows.push(Row::new(Tone::Plain, [format!("and {left} pages more"), String::new()]));
+    }
+    Panel::table("the dirty log, by the model", &["page", "since the log was cleared"], rows)
 }
 
 /// The bytes that an op shows.
 pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Option<ByteRows> {
     let scalar = |route: Route, address: u64, size: u8| {
-        let Seen::Value(value) = seen.result else { return None };
+        let (Seen::Value(value) | Seen::Exchanged { before: value, .. }) = seen.result else { return None };
         if !matches!(route, Route::Memory | Route::Open) {
             return None;
         }
@@ -34,6 +56,9 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
         Op::Read { address, size, .. } => scalar(model.layout.scalar(address.0, size), address.0, size),
         Op::FetchInstruction { address, .. } => scalar(model.layout.scalar(address.0, 4), address.0, 4),
         Op::LoadReserved { address, size, .. } => scalar(model.layout.reserved(address.0, size), address.0, size),
+        Op::AtomicLoad { address, size, .. } | Op::CompareExchange { address, size, .. } => {
+            scalar(model.layout.atomic(address.0, size), address.0, size)
+        }
         Op::ReadBulk { address, length, .. } => {
             let answer = seen.result;
             let seen = seen.buffer_bytes()[..length.bytes() as usize].to_vec();
@@ -68,7 +93,11 @@ pub(super) fn byte_rows(model: &GuestMemoryModel, op: &Op, seen: &Outcome) -> Op
         | Op::Restore { .. }
         | Op::RestoreDump { .. }
         | Op::MapDevice { .. }
-        | Op::UnmapDevice { .. } => None,
+        | Op::UnmapDevice { .. }
+        | Op::AtomicStore { .. }
+        | Op::DirtyLog { .. }
+        | Op::TakeDirtyLog { .. }
+        | Op::DumpDirty { .. } => None,
     }
 }
 

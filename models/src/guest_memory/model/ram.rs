@@ -80,6 +80,17 @@ impl Ram {
         run.base + (offset - run.offset)
     }
 
+    /// Calls `visit` with (address, offset of memory, length) of each piece of RAM from an address to another, which is
+    /// the last.
+    pub(super) fn visit_between(&self, first: u64, last: u64, mut visit: impl FnMut(u64, u64, u64)) {
+        for run in self.runs().filter(|run| run.bytes != 0) {
+            let (low, high) = (first.max(run.base), last.min(run.end() - 1));
+            if low <= high {
+                visit(low, run.offset + (low - run.base), high - low + 1);
+            }
+        }
+    }
+
     /// Calls `visit` with (address, length) of each piece of RAM that the bytes from `offset` on are.
     pub(super) fn visit(&self, offset: u64, length: u64, mut visit: impl FnMut(u64, u64)) {
         for run in self.runs() {

@@ -45,7 +45,12 @@ impl GuestMemoryModel {
         let stored = match seen.result {
             Seen::Stored(stored) if stored && answers.may_store || !stored && answers.may_fail => stored,
             Seen::Stored(_) => return Err(Verdict::diverge(&RESERVATION, "result")),
-            result @ (Seen::Skipped | Seen::Value(_) | Seen::Done | Seen::Error(_) | Seen::Moved(_)) => {
+            result @ (Seen::Skipped
+            | Seen::Value(_)
+            | Seen::Done
+            | Seen::Error(_)
+            | Seen::Moved(_)
+            | Seen::Exchanged { .. }) => {
                 return Err(unexpected(result));
             }
         };

@@ -11,6 +11,8 @@ use super::flat_memory::FlatMemory;
 struct Part {
     start: u64,
     bytes: &'static [u8],
+    /// How often the dirty log was cleared before.
+    clears: u64,
 }
 
 impl Part {
@@ -28,7 +30,7 @@ impl Part {
         let (low, high) = (low.max(self.start), high.min(self.end()));
         let place = |offset: u64| usize::try_from(offset - self.start).ok();
         let bytes = if low < high { self.bytes.get(place(low)?..place(high)?)? } else { return None };
-        Some(Part { start: low, bytes })
+        Some(Part { start: low, bytes, ..self })
     }
 }
 
@@ -48,16 +50,20 @@ impl Unsettled {
         self.parts.clear();
     }
 
-    /// These may have been written.
-    pub(super) fn add(&mut self, start: u64, bytes: &'static [u8]) {
+    /// These may have been written, after so many clearings of the dirty log.
+    pub(super) fn add(&mut self, start: u64, bytes: &'static [u8], clears: u64) {
         if !bytes.is_empty() {
-            self.parts.push(Part { start, bytes });
+            self.parts.push(Part { start, bytes, clears });
         }
     }
 
     /// Whether a byte may have been written there.
     pub(super) fn may_be(&self, offset: u64, byte: u8) -> bool {
-        self.parts.iter().any(|part| part.byte(offset) == Some(byte))
+        self.first_with(offset, byte).is_some()
+    }
+
+    fn first_with(&self, offset: u64, byte: u8) -> Option<Part> {
+        self.parts.iter().copied().find(|part| part.byte(offset) == Some(byte))
     }
 
     /// What is there is known.
@@ -87,11 +93,15 @@ impl Unsettled {
         }
     }
 
-    /// Memory was seen to hold these bytes: what one of them says was written, memory takes.
-    fn settle(&mut self, memory: &mut FlatMemory, start: u64, shown: &[u8]) {
+    /// Memory was seen to hold these bytes: what one of them says was written, memory takes, and `written` hears
+    /// of it, and of how often the dirty log had been cleared before.
+    fn settle(&mut self, memory: &mut FlatMemory, start: u64, shown: &[u8], mut written: impl FnMut(u64, u8, u64)) {
         for (offset, &byte) in (start..).zip(shown) {
-            if memory.load(offset, 1) != u64::from(byte) && self.may_be(offset, byte) {
+            if memory.load(offset, 1) != u64::from(byte)
+                && let Some(part) = self.first_with(offset, byte)
+            {
                 memory.store(offset, byte.into(), 1);
+                written(offset, byte, part.clears);
             }
         }
         self.forget(start, shown.len() as u64);
@@ -99,6 +109,13 @@ impl Unsettled {
 }
 
 impl GuestMemoryModel {
+    fn settle_bytes(&mut self, start: u64, shown: &[u8]) {
+        let (ram, dirty) = (&self.layout.ram, &mut self.dirty);
+        self.unsettled.settle(&mut self.memory, start, shown, |offset, byte, clears| {
+            dirty.settle(ram.address(offset), offset, byte, clears);
+        });
+    }
+
     /// Takes from an outcome what it shows of unsettled bytes.
     #[cold]
     pub(super) fn settle(&mut self, op: &Op, seen: &Outcome) {
@@ -106,9 +123,12 @@ impl GuestMemoryModel {
             Op::Read { address, size, .. } => self.layout.scalar(address.0, size),
             Op::FetchInstruction { address, .. } => self.layout.scalar(address.0, 4),
             Op::LoadReserved { address, size, .. } => self.layout.reserved(address.0, size),
+            Op::AtomicLoad { address, size, .. } | Op::CompareExchange { address, size, .. } => {
+                self.layout.atomic_in_host(address.0, size)
+            }
             Op::ReadBulk { address, length, .. } => self.layout.bulk(address.0, length.bytes()),
             Op::Dump { .. } if seen.dump.len() as u64 == self.layout.memory_size => {
-                return self.unsettled.settle(&mut self.memory, 0, &seen.dump);
+                return self.settle_bytes(0, &seen.dump);
             }
             Op::Write { .. }
             | Op::StoreConditional { .. }
@@ -119,30 +139,45 @@ impl GuestMemoryModel {
             | Op::Restore { .. }
             | Op::RestoreDump { .. }
             | Op::MapDevice { .. }
-            | Op::UnmapDevice { .. } => return,
+            | Op::UnmapDevice { .. }
+            | Op::AtomicStore { .. }
+            | Op::DirtyLog { .. }
+            | Op::TakeDirtyLog { .. } => return,
+            Op::DumpDirty { .. } => return self.settle_page_writes(seen),
         };
         let (Route::Memory, Some((address, length))) = (route, op.range()) else { return };
         let start = self.layout.offset(address);
         let length = usize::try_from(length).unwrap_or(0);
         match seen.result {
-            Seen::Value(value) => {
+            Seen::Value(value) | Seen::Exchanged { before: value, .. } => {
                 let bytes = value.to_le_bytes();
-                self.unsettled.settle(&mut self.memory, start, &bytes[..length.min(bytes.len())]);
+                self.settle_bytes(start, &bytes[..length.min(bytes.len())]);
             }
-            Seen::Done => self.unsettled.settle(&mut self.memory, start, &seen.buffer_bytes()[..length]),
+            Seen::Done => self.settle_bytes(start, &seen.buffer_bytes()[..length]),
             Seen::Skipped | Seen::Stored(_) | Seen::Moved(_) | Seen::Error(_) => {}
+        }
+    }
+
+    fn settle_page_writes(&mut self, seen: &Outcome) {
+        let mut shown = seen.dump.as_slice();
+        for write in &seen.page_writes {
+            let Some((bytes, rest)) = shown.split_at_checked(write.length as usize) else { return };
+            if let Some(start) = self.layout.ram.offset(write.address, write.length.into()) {
+                self.settle_bytes(start, bytes);
+            }
+            shown = rest;
         }
     }
 
     /// Takes from what an audit was shown what it shows of unsettled bytes.
     pub(super) fn settle_state(&mut self, view: &View) {
         if let Some(dump) = view.dump.as_ref().filter(|dump| dump.len() as u64 == self.layout.memory_size) {
-            self.unsettled.settle(&mut self.memory, 0, dump);
+            self.settle_bytes(0, dump);
         }
         let mut shown = view.bytes.as_slice();
         for &(address, length) in &view.ranges_wanted {
             let Some((bytes, rest)) = shown.split_at_checked(length as usize) else { return };
-            self.unsettled.settle(&mut self.memory, self.layout.offset(address), bytes);
+            self.settle_bytes(self.layout.offset(address), bytes);
             shown = rest;
         }
     }
@@ -155,14 +190,18 @@ mod tests {
     #[test]
     fn what_is_stored_or_shown_in_the_middle_leaves_both_ends() {
         let mut unsettled = Unsettled::default();
-        unsettled.add(10, &[1, 2, 3, 4, 5, 6]);
-        unsettled.add(12, &[7, 7]);
+        unsettled.add(10, &[1, 2, 3, 4, 5, 6], 3);
+        unsettled.add(12, &[7, 7], 4);
         unsettled.forget(12, 2);
         let left: Vec<_> = unsettled.parts.iter().map(|part| (part.start, part.bytes)).collect();
         assert_eq!(left, [(10, [1, 2].as_slice()), (14, [5, 6].as_slice())]);
         assert!(unsettled.may_be(15, 6) && !unsettled.may_be(12, 3) && !unsettled.may_be(16, 6));
         let mut memory = FlatMemory::new(32);
-        unsettled.settle(&mut memory, 8, &[0, 0, 1, 0, 9, 9, 8, 6]);
+        let mut written = Vec::new();
+        unsettled.settle(&mut memory, 8, &[0, 0, 1, 0, 9, 9, 8, 6], |offset, byte, clears| {
+            written.push((offset, byte, clears));
+        });
+        assert_eq!(written, [(10, 1, 3), (15, 6, 3)]);
         assert!(unsettled.is_none());
         // A byte that nobody wrote is left to the judge.
         assert_eq!(memory.load(8, 8), 0x0600_0000_0001_0000);

@@ -49,6 +49,26 @@ pub(super) fn allowed(model: &GuestMemoryModel, op: &Op) -> String {
                 if is_mapped { format!("Ok: {what} is gone") } else { format!("an error: {what} is not mapped") };
             or_skipped(text, skips_devices(model))
         }
+        Op::DirtyLog { .. } => dirty_log(model, ""),
+        Op::TakeDirtyLog { .. } => dirty_log(model, ", and the log is empty then"),
+        Op::DumpDirty { .. } => dirty_log(
+            model,
+            "; they are in the image and the log is empty then, or it is an error where the image \
+                                                 refuses a write, and the log stays",
+        ),
+        Op::AtomicLoad { address, size, .. } => {
+            let text = load(model, model.layout.atomic(address.0, size), address.0, size);
+            or_skipped(text + host_alignment(model), model.layout.contract.no_atomics)
+        }
+        Op::AtomicStore { address, value, size, .. } => {
+            let text = store(model, model.layout.atomic(address.0, size), address.0, value, size);
+            or_skipped(text + host_alignment(model), model.layout.contract.no_atomics)
+        }
+        Op::CompareExchange { address, expected, size, .. } => {
+            let text = compare_exchange(model, address.0, expected, size);
+            let contract = &model.layout.contract;
+            or_skipped(text + host_alignment(model), contract.no_atomics || contract.no_compare_exchange)
+        }
         Op::RestoreDump { .. } => {
             whole_memory(model, "Ok: the memory stays as it is; no reservation is left".to_string())
         }
@@ -83,6 +103,44 @@ fn store(model: &GuestMemoryModel, route: Route, address: u64, value: u64, size:
         }
         Route::Refused(refusal) => refused(model, refusal, address, size.into()),
     }
+}
+
+fn compare_exchange(model: &GuestMemoryModel, address: u64, expected: u64, size: u8) -> String {
+    match model.layout.atomic(address, size) {
+        Route::Refused(refusal) => refused(model, refusal, address, size.into()),
+        Route::Memory | Route::Device { .. } | Route::Open => {
+            let before = model.memory.load(model.layout.offset(address), size);
+            let expected = expected & mask(size);
+            if before == expected {
+                format!("Ok({before:#x}), and it stores: that is what is expected at {address:#x}")
+            } else {
+                format!("Ok({before:#x}), and it stores nothing: {expected:#x} is expected at {address:#x}")
+            }
+        }
+    }
+}
+
+/// What the log must hold, and may.
+fn dirty_log(model: &GuestMemoryModel, then: &str) -> String {
+    if !model.dirty.is_on() {
+        return "Skipped: the setup has no dirty log".to_owned();
+    }
+    let written = model.dirty.in_log().filter(|(_, is_written)| *is_written).count();
+    let named = model.dirty.in_log().count() - written;
+    let first = model.dirty.in_log().find(|(_, is_written)| *is_written);
+    let first = first.map_or(String::new(), |(address, _)| format!(", the first at {address:#x}"));
+    let extra = if model.layout.contract.dirty_extra { ", and any other" } else { "" };
+    let written = counted(written as u64, "written page");
+    let named = match named {
+        0 => String::new(),
+        _ => format!("; perhaps {} more that a store named", counted(named as u64, "page")),
+    };
+    format!("Ok: {written}{first}{named}{extra}{then}")
+}
+
+/// What alignment in the host may change.
+fn host_alignment(model: &GuestMemoryModel) -> &'static str {
+    if model.layout.contract.host_alignment { "; or Err(AlignmentFault) by the host's alignment" } else { "" }
 }
 
 fn skips_devices(model: &GuestMemoryModel) -> bool {
@@ -220,7 +278,7 @@ fn refused(model: &GuestMemoryModel, refusal: Refusal, address: u64, length: u64
             device(index)
         ),
         Refusal::ReservedDevice(index) => {
-            format!("an error and no device call: {} knows no reservations", device(index))
+            format!("an error and no device call: {} knows no reservations and no atomic accesses", device(index))
         }
         Refusal::DeviceFault => device_fault("the access"),
     }

@@ -20,6 +20,9 @@ impl Export for GuestMemory {
         if !setup.is_flat() {
             return Err(NoTest::Refused("its RAM lies in ranges, and the trait of the test has one from address 0 on"));
         }
+        if setup.dirty_log.is_some() {
+            return Err(NoTest::Refused("its setup has a dirty log, which the trait of the test has not"));
+        }
         let mut model = GuestMemoryModel::new(setup, &GuestMemoryContract::STRICT);
         let (size, strict) = (setup.memory_size, setup.strict_alignment);
         let is_changed = ops.iter().any(|op| !matches!(op, Op::MemorySize { .. } | Op::Dump { .. }));
@@ -62,7 +65,7 @@ fn support(ops: &[Op]) -> String {
          GuestMemory {\n    /// A memory of zeros. With `strict_alignment` scalars must be aligned to their size.\n    \
          fn new(memory_size: u64, strict_alignment: bool) -> Self;\n",
     );
-    let methods: [(&[OpKind], &str); 11] = [
+    let methods: [(&[OpKind], &str); 14] = [
         (&[OpKind::Read], "read(&mut self, owner: usize, address: u64, size: u8) -> Result<u64, ()>"),
         (&[OpKind::Write], "write(&mut self, owner: usize, address: u64, value: u64, size: u8) -> Result<(), ()>"),
         (&[OpKind::FetchInstruction], "fetch_insn(&mut self, owner: usize, address: u64) -> Result<u64, ()>"),
@@ -70,6 +73,16 @@ fn support(ops: &[Op]) -> String {
         (
             &[OpKind::StoreConditional],
             "store_conditional(&mut self, owner: usize, address: u64, value: u64, size: u8) -> Result<bool, ()>",
+        ),
+        (&[OpKind::AtomicLoad], "atomic_load(&mut self, owner: usize, address: u64, size: u8) -> Result<u64, ()>"),
+        (
+            &[OpKind::AtomicStore],
+            "atomic_store(&mut self, owner: usize, address: u64, value: u64, size: u8) -> Result<(), ()>",
+        ),
+        (
+            &[OpKind::CompareExchange],
+            "compare_exchange(&mut self, owner: usize, address: u64, expected: u64, value: u64, size: u8) -> \
+             Result<(u64, bool), ()>",
         ),
         (&[OpKind::InvalidateReservation], "invalidate_reservation(&mut self, owner: usize, address: u64, size: u8)"),
         (&[OpKind::ReadBulk], "read_bulk(&mut self, owner: usize, address: u64, buffer: &mut [u8]) -> Result<(), ()>"),
@@ -90,6 +103,7 @@ fn statements(op: &Op, answer: &Answer, written: &Written) -> Vec<String> {
     let result = match answer {
         Answer::Value(value) => format!("Ok({value:#x})"),
         Answer::Stored(stored) => format!("Ok({stored})"),
+        Answer::Exchanged { before, stored } => format!("Ok(({before:#x}, {stored}))"),
         Answer::Bytes(..) | Answer::Done => "Ok(())".to_owned(),
         Answer::Refused => "Err(())".to_owned(),
     };
@@ -104,6 +118,13 @@ fn statements(op: &Op, answer: &Answer, written: &Written) -> Vec<String> {
         Op::StoreConditional { address, value, size, .. } => {
             equals(&format!("store_conditional({owner}, {:#x}, {value:#x}, {size})", address.0))
         }
+        Op::AtomicLoad { address, size, .. } => equals(&format!("atomic_load({owner}, {:#x}, {size})", address.0)),
+        Op::AtomicStore { address, value, size, .. } => {
+            equals(&format!("atomic_store({owner}, {:#x}, {value:#x}, {size})", address.0))
+        }
+        Op::CompareExchange { address, expected, value, size, .. } => {
+            equals(&format!("compare_exchange({owner}, {:#x}, {expected:#x}, {value:#x}, {size})", address.0))
+        }
         Op::InvalidateReservation { address, size, .. } => {
             vec![format!("memory.invalidate_reservation({owner}, {:#x}, {size});", address.0)]
         }
@@ -112,7 +133,7 @@ fn statements(op: &Op, answer: &Answer, written: &Written) -> Vec<String> {
             lines.extend(equals(&format!("read_bulk({owner}, {:#x}, &mut buffer)", address.0)));
             lines.push(match answer {
                 Answer::Bytes(address, bytes) => format!("assert_eq!(buffer, {});", expected(*address, bytes, written)),
-                Answer::Value(_) | Answer::Done | Answer::Stored(_) | Answer::Refused => {
+                Answer::Value(_) | Answer::Done | Answer::Stored(_) | Answer::Exchanged { .. } | Answer::Refused => {
                     "assert!(buffer.iter().all(|byte| *byte == 0xdb), \"a failed read has written to the buffer\");"
                         .to_owned()
                 }
@@ -124,13 +145,17 @@ fn statements(op: &Op, answer: &Answer, written: &Written) -> Vec<String> {
         }
         Op::MemorySize { .. } => match answer {
             Answer::Value(size) => vec![format!("assert_eq!(memory.memory_size(), {size:#x});")],
-            Answer::Bytes(..) | Answer::Done | Answer::Stored(_) | Answer::Refused => Vec::new(),
+            Answer::Bytes(..) | Answer::Done | Answer::Stored(_) | Answer::Exchanged { .. } | Answer::Refused => {
+                Vec::new()
+            }
         },
         Op::Dump { .. } => match answer {
             Answer::Bytes(address, bytes) => {
                 vec![format!("assert_eq!(memory.dump_memory(), {});", expected(*address, bytes, written))]
             }
-            Answer::Value(_) | Answer::Done | Answer::Stored(_) | Answer::Refused => Vec::new(),
+            Answer::Value(_) | Answer::Done | Answer::Stored(_) | Answer::Exchanged { .. } | Answer::Refused => {
+                Vec::new()
+            }
         },
         Op::Restore { payload, .. } => {
             equals(&format!("restore_memory(&pattern({}, 0, {}))", payload.seed, payload.length))
@@ -141,8 +166,12 @@ fn statements(op: &Op, answer: &Answer, written: &Written) -> Vec<String> {
                 format!("assert_eq!(memory.restore_memory(&dump), {result});"),
             ]
         }
-        // The trait of the test has no devices, and their answers are left out.
-        Op::MapDevice { .. } | Op::UnmapDevice { .. } => Vec::new(),
+        // The trait of the test has no devices and no dirty log, and their answers are left out.
+        Op::MapDevice { .. }
+        | Op::UnmapDevice { .. }
+        | Op::DirtyLog { .. }
+        | Op::TakeDirtyLog { .. }
+        | Op::DumpDirty { .. } => Vec::new(),
     }
 }
 
@@ -161,7 +190,13 @@ fn answer_bytes(op: &Op, memory_size: u64) -> u64 {
         | Op::WriteBulk { .. }
         | Op::MemorySize { .. }
         | Op::MapDevice { .. }
-        | Op::UnmapDevice { .. } => 0,
+        | Op::UnmapDevice { .. }
+        | Op::AtomicLoad { .. }
+        | Op::AtomicStore { .. }
+        | Op::CompareExchange { .. }
+        | Op::DirtyLog { .. }
+        | Op::TakeDirtyLog { .. }
+        | Op::DumpDirty { .. } => 0,
     }
 }
 
@@ -173,6 +208,10 @@ fn note(written: &mut Written, op: &Op, answer: &Answer) {
         }
         Op::Restore { payload, .. } if *answer == Answer::Done => written.pattern(0, payload),
         Op::Write { address, size, .. } if *answer == Answer::Done => written.bytes(address.0, size.into()),
+        Op::AtomicStore { address, size, .. } if *answer == Answer::Done => written.bytes(address.0, size.into()),
+        Op::CompareExchange { address, size, .. } if matches!(answer, Answer::Exchanged { stored: true, .. }) => {
+            written.bytes(address.0, size.into());
+        }
         Op::StoreConditional { address, size, .. } if *answer == Answer::Stored(true) => {
             written.bytes(address.0, size.into());
         }
@@ -189,7 +228,13 @@ fn note(written: &mut Written, op: &Op, answer: &Answer) {
         | Op::Dump { .. }
         | Op::RestoreDump { .. }
         | Op::MapDevice { .. }
-        | Op::UnmapDevice { .. } => {}
+        | Op::UnmapDevice { .. }
+        | Op::AtomicLoad { .. }
+        | Op::AtomicStore { .. }
+        | Op::CompareExchange { .. }
+        | Op::DirtyLog { .. }
+        | Op::TakeDirtyLog { .. }
+        | Op::DumpDirty { .. } => {}
     }
 }
 

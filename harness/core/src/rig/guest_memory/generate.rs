@@ -1,18 +1,19 @@
 //! Draws guest-memory traces: swarm weights for each trace, addresses near edges and near what was just touched,
 //! because uniform 64-bit addresses reach almost nothing.
 
+use super::setups::{SETUP, draw_setup};
 use crate::random::Random;
 use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DUMP_LIMIT_BYTES, DeviceIndex, DeviceSetup, EDGES, GuestAddress, GuestMemory, GuestMemoryContract,
-    MAX_MEMORY_BYTES, MAX_RAM_RANGES, OWNERS, Op, OpKind, Owner, RamRange, Setup, TransferLength,
+    DUMP_LIMIT_BYTES, DeviceIndex, EDGES, GuestAddress, GuestMemory, GuestMemoryContract, OWNERS, Op, OpKind, Owner,
+    RamRange, Setup, TransferLength,
 };
 use memtwin_models::vocabulary::told;
 
 /// The relative weight of each kind before the swarm has its say, in the order of [`OpKind::ALL`].
-const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2, 6, 3];
+const WEIGHTS: [u32; OpKind::ALL.len()] = [80, 80, 12, 36, 36, 10, 28, 28, 4, 2, 2, 2, 6, 3, 16, 16, 40, 6, 3, 6];
 /// Uniform addresses of a trace lie in a window of this many bytes.
 const WINDOW_BYTES: u64 = 1 << 16;
 /// Values that code takes for something special: nothing, all bits, the sign bits and their neighbours. Zero counts
@@ -49,6 +50,12 @@ pub struct GuestMemoryGenerator {
     recent: [(u64, u8); RECENT],
     next_recent: usize,
     reserved: [(u64, u8); OWNERS as usize],
+    /// Whether there are atomic accesses in this trace.
+    has_atomics: bool,
+    /// Whether the setup has a dirty log.
+    has_log: bool,
+    /// Where the last atomic store or compare-exchange was, with its size, and what it was to store.
+    exchanged: (u64, u8, u64),
     longest_transfer: u64,
     /// In 128ths.
     wild_share: u32,
@@ -71,6 +78,16 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             (
                 &["store_conditional"],
                 "Three in four go to the place, and have the size, of the owner's last `load_reserved`.",
+            ),
+            (
+                &["atomic_load", "atomic_store", "compare_exchange"],
+                "In one trace of four. Places and sizes are those of other scalars, 15 in 16 aligned. Three in four \
+                 compare-exchanges go where the last of them or of the atomic stores went.",
+            ),
+            (
+                &["expected"],
+                "Behind such an op: what it was to store, but one in eight something else; elsewhere 0, which is what \
+                 fresh memory holds.",
             ),
             (
                 &["map_device", "unmap_device"],
@@ -97,6 +114,9 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
             recent: [(0, 8); RECENT],
             next_recent: 0,
             reserved: [(0, 8); OWNERS as usize],
+            has_atomics: false,
+            has_log: false,
+            exchanged: (0, 8, 0),
             longest_transfer: 1,
             wild_share: 0,
             window_base: 0,
@@ -109,7 +129,7 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
     }
 
     fn draws_later(&self) -> bool {
-        self.devices_move
+        self.devices_move || self.has_atomics || self.has_log
     }
 
     fn begin(&mut self, setup: &Setup, random: &mut Random) {
@@ -118,6 +138,9 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
         self.strict_alignment = setup.strict_alignment;
         let can_move = !setup.devices.is_empty() && !self.contract.fixed_devices && self.fixed.is_none();
         self.devices_move = can_move && random.one_in(2);
+        self.has_atomics = !self.contract.no_atomics && self.fixed.is_none() && random.one_in(4);
+        self.exchanged = (0, 8, 0);
+        self.has_log = setup.dirty_log.is_some();
         self.edges = setup.edges();
         let first = setup.ram.first().map_or(setup.memory_size / 2, |range| range.base);
         (self.recent, self.next_recent) = ([(first, 8); RECENT], 0);
@@ -194,6 +217,31 @@ impl Generator<GuestMemory> for GuestMemoryGenerator {
                 let base = if draw & 0x300 == 0 { base } else { base & !0x3f };
                 Op::MapDevice { owner, device: DeviceIndex::new_folded((draw >> 4) as u8), base: GuestAddress(base) }
             }
+            OpKind::AtomicLoad => {
+                let (address, size) = self.aligned(draw, random);
+                Op::AtomicLoad { owner, address, size }
+            }
+            OpKind::AtomicStore => {
+                let (address, size) = self.aligned(draw, random);
+                let value = value((bits >> 32) as u8, random);
+                self.exchanged = (address.0, size, value);
+                Op::AtomicStore { owner, address, value, size }
+            }
+            OpKind::CompareExchange => {
+                let value = value((bits >> 32) as u8, random);
+                let (address, size, expected) = if (bits >> 40) & 3 == 0 {
+                    let (address, size) = self.aligned(draw, random);
+                    (address.0, size, 0)
+                } else {
+                    let (address, size, expected) = self.exchanged;
+                    (address, size, if (bits >> 42) & 7 == 0 { value } else { expected })
+                };
+                self.exchanged = (address, size, value);
+                Op::CompareExchange { owner, address: GuestAddress(address), expected, value, size }
+            }
+            OpKind::DirtyLog => Op::DirtyLog { owner },
+            OpKind::TakeDirtyLog => Op::TakeDirtyLog { owner },
+            OpKind::DumpDirty => Op::DumpDirty { owner },
             OpKind::UnmapDevice => Op::UnmapDevice { owner, device: DeviceIndex::new_folded((draw >> 4) as u8) },
         }
     }
@@ -235,6 +283,9 @@ impl GuestMemoryGenerator {
             }
             OpKind::Dump | OpKind::Restore | OpKind::RestoreDump => !self.contract.no_dump,
             OpKind::MapDevice | OpKind::UnmapDevice => self.devices_move,
+            OpKind::DirtyLog | OpKind::TakeDirtyLog | OpKind::DumpDirty => self.has_log,
+            OpKind::AtomicLoad | OpKind::AtomicStore => self.has_atomics,
+            OpKind::CompareExchange => self.has_atomics && !self.contract.no_compare_exchange,
             OpKind::Read
             | OpKind::Write
             | OpKind::FetchInstruction
@@ -265,6 +316,13 @@ impl GuestMemoryGenerator {
         (GuestAddress(address), size)
     }
 
+    /// A scalar of which 15 in 16 are aligned.
+    fn aligned(&mut self, draw: u16, random: &mut Random) -> (GuestAddress, u8) {
+        let (GuestAddress(address), size) = self.scalar(draw, random);
+        let mask = if random.one_in(16) { 0 } else { u64::from(size.wrapping_sub(1) & 7) };
+        (GuestAddress(address & !mask), size)
+    }
+
     /// Seven in sixteen lie between 1 and the trace's longest, six are 1 to 64, one is 0, one is that longest, and one
     /// ends at an edge of the setup. The longest is 64 KiB in one trace of eight, 4 KiB in two, 256 bytes in the
     /// others.
@@ -288,9 +346,10 @@ impl GuestMemoryGenerator {
 
     /// Uniform addresses reach nothing. One in 6, 12, 24 or 48 of a trace lies up to 1,023 bytes round any edge of the
     /// setup, devices and the last address among them. Nearly half lie at one of the last eight places touched, behind
-    /// it, before it or a little aside; three in sixteen right before an edge, so that some cross it; the others in a
-    /// window of up to 64 KiB. Where RAM lies in ranges, a quarter lies at their borders, as likely across them, and
-    /// the window is the first 64 KiB of any. Where setups are strict about it, 15 scalars in 16 are aligned.
+    /// it, before it or a little aside; three in sixteen at an edge, of which a quarter begin there, a quarter end
+    /// there, and the others lie right before, so that some cross it; the others in a window of up to 64 KiB. Where RAM
+    /// lies in ranges, a quarter lies at their borders, as likely across them, and the window is the first 64 KiB of
+    /// any. Where setups are strict about it, 15 scalars in 16 are aligned.
     #[told(PLACE)]
     #[inline]
     fn place(&self, length: u64, random: &mut Random) -> u64 {
@@ -312,7 +371,10 @@ impl GuestMemoryGenerator {
         }
         // So many bytes before the edge that some accesses cross it.
         let back = ((detail & 0xffff) * (length + 9)) >> 16;
-        let edge = self.edges[13 + index % 19].wrapping_sub(back).wrapping_add((bits >> 60) & 7);
+        let near_edge = back.wrapping_sub((bits >> 60) & 7);
+        let at_edge = select((detail >> 17) & 1 == 0, 0, length);
+        let back = select((detail >> 16) & 1 == 0, near_edge, at_edge);
+        let edge = self.edges[13 + index % 19].wrapping_sub(back);
         if self.ranges.is_empty() {
             let uniform = self.window_base + (((bits >> 32) * self.window_bytes) >> 32);
             let inside = self.fold(select(208 <= choice, edge, uniform), length);
@@ -349,101 +411,4 @@ fn select(condition: bool, yes: u64, no: u64) -> u64 {
 fn value(draw: u8, random: &mut Random) -> u64 {
     let bits = random.bits();
     if draw & 0xf == 0 { SPECIAL_VALUES[usize::from(draw >> 4 & 7)] } else { bits }
-}
-
-fn draw_device(memory_size: u64, random: &mut Random) -> DeviceSetup {
-    let size = match random.below(4) {
-        0 => 1 + random.below(16),
-        1 => 1 + random.below(4096),
-        _ => 8 << random.below(7),
-    };
-    let base = match random.below(8) {
-        0 => memory_size.saturating_sub(u64::from(random.below(size + 1))),
-        1 => memory_size.saturating_add(random.magnitude(20)),
-        2 => u64::MAX - u64::from(size) - random.magnitude(6),
-        3 => 0x1000,
-        _ => (random.bits() >> 16) % memory_size.max(1),
-    };
-    let base = if random.one_in(4) { base } else { base & !0x3f };
-    let faulty_register = random.one_in(3).then(|| random.below(size));
-    DeviceSetup { base, size, faulty_register }
-}
-
-/// A device in flat memory, or in or about any of the ranges as if it began at 0.
-fn draw_device_near(ram: &[RamRange], memory_size: u64, random: &mut Random) -> DeviceSetup {
-    if ram.is_empty() {
-        return draw_device(memory_size, random);
-    }
-    let range = random.choose(ram);
-    let device = draw_device(range.bytes, random);
-    DeviceSetup { base: device.base.saturating_add(range.base), ..device }
-}
-
-/// Five memories in sixteen have 64 KiB, two some twenty bytes more or less, two one to four pages or up to two bytes
-/// less, two 1 MiB or a little less, one as many bits as chance says up to 30, one a power of two from 1 MiB to 64 GiB,
-/// and three are smaller than a page, down to nothing. None is larger or smaller than the contract serves. One setup in
-/// three is strict about alignment. In one of three, if the contract serves it, RAM lies in one to four ranges of up to
-/// 64 KiB, from 0 on or not, at 2 and 4 GiB or the end of the address space, which meet or have holes between them.
-/// Half have devices, one to three; a device lies in memory, at its end, behind it, at the end of the address space, or
-/// at 0x1000, and one in three has a register that answers with an error.
-#[told(SETUP)]
-fn draw_setup(contract: &GuestMemoryContract, random: &mut Random) -> Setup {
-    let memory_size = match random.below(16) {
-        0 => random.choose(&[0, 1, 2, 15, 16, 17, 64, 240]),
-        1 => u64::from(random.below(256)),
-        2 => u64::from(random.below(4096)),
-        3 | 4 => 4096 * u64::from(1 + random.below(4)) - u64::from(random.below(3)),
-        5..=9 => 65_536,
-        10 | 11 => 65_536 + u64::from(random.below(40)) - 20,
-        12 => 1 << 20,
-        13 => (1 << 20) - u64::from(random.below(40)),
-        14 => random.magnitude(30),
-        _ => 1 << (20 + random.below(17)),
-    };
-    let memory_size = memory_size.max(contract.smallest_memory_bytes);
-    let memory_size = memory_size.min(MAX_MEMORY_BYTES).min(contract.largest_memory_bytes);
-    let strict_alignment = !contract.no_strict_alignment && random.one_in(3);
-    let ram = if contract.flat_ram || !random.one_in(3) { Vec::new() } else { draw_ram(contract, random) };
-    let is_large_enough = contract.smallest_memory_bytes <= ram.iter().map(|range| range.bytes).sum();
-    let ram = if is_large_enough { ram } else { Vec::new() };
-    let device_count = if contract.no_devices || random.one_in(2) { 0 } else { 1 + random.below(3) };
-    let mut devices: Vec<_> = (0..device_count).map(|_| draw_device_near(&ram, memory_size, random)).collect();
-    if let [first, second, ..] = devices.as_mut_slice()
-        && random.one_in(3)
-    {
-        second.base = first.end();
-    }
-    Setup { ram, strict_alignment, devices, ..Setup::flat(memory_size) }.normalised()
-}
-
-/// One to four ranges, each of up to 64 bytes, some pages more or less, or 64 KiB. The first begins at 0, at any of the
-/// first 16 pages, around 2 or 4 GiB or right below; half of the others meet the one before, the rest leave a hole of a
-/// few bytes, of pages, or of GiB. The last lies at the end of the address space one time in eight.
-fn draw_ram(contract: &GuestMemoryContract, random: &mut Random) -> Vec<RamRange> {
-    let most = contract.largest_memory_bytes.min(MAX_MEMORY_BYTES) / MAX_RAM_RANGES as u64;
-    #[allow(clippy::cast_possible_truncation)] // four
-    let count = 1 + random.below(MAX_RAM_RANGES as u32);
-    let mut ram: Vec<RamRange> = Vec::new();
-    for index in 0..count {
-        let bytes = match random.below(4) {
-            0 => 1 + u64::from(random.below(64)),
-            1 => 65_536,
-            _ => 4096 * u64::from(1 + random.below(4)) - random.choose(&[0, 0, 0, 1, 8]),
-        };
-        let bytes = bytes.min(most).max(1);
-        let before = match ram.last() {
-            None => random.choose(&[0, 0, 1 << 31, 1 << 32, (1 << 31) - bytes, (1 << 32) - bytes]),
-            Some(last) => last.end(),
-        };
-        let hole = match random.below(8) {
-            0..=3 => 0,
-            4 => 1 + u64::from(random.below(64)),
-            5 => 4096 * u64::from(1 + random.below(16)),
-            6 => u64::from(1 + random.below(4)) << 30,
-            _ if index + 1 == count => u64::MAX - bytes - before,
-            _ => 1 << 40,
-        };
-        ram.push(RamRange { base: before.saturating_add(hole), bytes });
-    }
-    ram
 }

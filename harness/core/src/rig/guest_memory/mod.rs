@@ -4,6 +4,7 @@ mod diagnosis;
 mod export;
 mod generate;
 mod scene;
+mod setups;
 mod simplify;
 mod small;
 mod wire;

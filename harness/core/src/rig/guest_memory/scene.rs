@@ -4,7 +4,7 @@
 use super::diagnosis;
 use super::words;
 use crate::rig::{Explain, Incident, Scene, Words as _};
-use memtwin_models::guest_memory::{GuestMemory, Op, POISON, Seen, Setup, View, laws};
+use memtwin_models::guest_memory::{DIRTY_PAGE_BYTES, GuestMemory, Op, POISON, Seen, Setup, View, laws};
 use std::fmt::Write as _;
 
 /// How many wrong bytes are matched against earlier writes.
@@ -13,11 +13,13 @@ const PROBE_BYTES: usize = 8;
 impl Explain for GuestMemory {
     fn scene(scene: &Scene<'_, GuestMemory>) -> Vec<String> {
         let law = scene.divergence.law;
-        let at_memory = law == laws::FLAT_MEMORY.name || law == laws::DUMP.name;
+        let at_memory = [laws::FLAT_MEMORY.name, laws::DUMP.name, laws::DIRTY.name].contains(&law);
         let range = scene.ops.last().and_then(Op::range).filter(|_| scene.view.is_none());
         let place = if at_memory { scene.divergence.place } else { None };
         let mut lines = Vec::new();
-        if let Some(address) = place {
+        if let Some(address) = place.filter(|_| scene.divergence.field == "log") {
+            lines.extend(page_told(scene, address));
+        } else if let Some(address) = place {
             lines.push(format!("first wrong byte: {}", location(scene.setup, address)));
             lines.extend(provenance(scene, address));
         }
@@ -41,6 +43,23 @@ impl Explain for GuestMemory {
     fn diagnose(incident: &Incident<'_, GuestMemory>) -> Option<String> {
         diagnosis::diagnose(incident)
     }
+}
+
+/// What became of a page that should be in the log, or should not.
+fn page_told(scene: &Scene<'_, GuestMemory>, page: u64) -> Vec<String> {
+    let is_shown = scene.seen.pages.contains(&page) || !scene.seen.page_writes.is_empty();
+    let what = if is_shown { "is in the log, and no store named it" } else { "is missing in the log" };
+    let mut lines = vec![format!("the page at {page:#x} {what} since the log was emptied")];
+    let meets = |op: &Op| {
+        store_bytes(op, op.range().map_or(0, |(address, _)| address), 1).is_some()
+            && op.range().is_none_or(|(address, length)| {
+                address <= page | (DIRTY_PAGE_BYTES - 1) && page < address.saturating_add(length)
+            })
+    };
+    let stores = scene.ops.iter().enumerate().take(scene.succeeded.len());
+    let last = { stores }.rev().find(|(index, op)| scene.succeeded[*index] && meets(op));
+    lines.extend(last.map(|(index, op)| format!("last store there: op {index}, {}", GuestMemory::op_words(op))));
+    lines
 }
 
 /// The device calls round the first that differs.
@@ -148,7 +167,7 @@ fn seen_by_op(scene: &Scene<'_, GuestMemory>) -> Option<(u64, Vec<u8>)> {
             Some((address.0, scene.seen.buffer_bytes()[..length.bytes() as usize].to_vec()))
         }
         (Op::Dump { .. }, _) => Some((0, scene.seen.dump.clone())),
-        (_, Seen::Value(value)) => {
+        (_, Seen::Value(value) | Seen::Exchanged { before: value, .. }) => {
             let (address, size) = op.range()?;
             let size = usize::try_from(size).ok()?.min(8);
             Some((address, value.to_le_bytes()[..size].to_vec()))
@@ -174,7 +193,10 @@ fn shown_at_audit(view: &View, address: u64) -> Option<(u64, Vec<u8>)> {
 /// The bytes that a store op would put into [start, start + length), where the two overlap from `start` on.
 fn store_bytes(op: &Op, start: u64, length: u64) -> Option<Vec<u8>> {
     let (base, bytes) = match *op {
-        Op::Write { address, value, size, .. } | Op::StoreConditional { address, value, size, .. } => {
+        Op::Write { address, value, size, .. }
+        | Op::StoreConditional { address, value, size, .. }
+        | Op::AtomicStore { address, value, size, .. }
+        | Op::CompareExchange { address, value, size, .. } => {
             (address.0, value.to_le_bytes()[..usize::from(size.min(8))].to_vec())
         }
         Op::WriteBulk { address, seed, length, .. } => {
@@ -195,7 +217,11 @@ fn store_bytes(op: &Op, start: u64, length: u64) -> Option<Vec<u8>> {
         | Op::Dump { .. }
         | Op::RestoreDump { .. }
         | Op::MapDevice { .. }
-        | Op::UnmapDevice { .. } => return None,
+        | Op::UnmapDevice { .. }
+        | Op::AtomicLoad { .. }
+        | Op::DirtyLog { .. }
+        | Op::TakeDirtyLog { .. }
+        | Op::DumpDirty { .. } => return None,
     };
     let offset = usize::try_from(start.checked_sub(base)?).ok()?;
     let rest = bytes.get(offset..)?;

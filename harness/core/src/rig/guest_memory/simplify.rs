@@ -3,7 +3,7 @@
 use crate::rig::Simplify;
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DeviceIndex, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
+    DeviceIndex, DirtyLogSetup, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
 };
 
 /// Sizes that a reader knows by sight, the plainest first: the small configuration of the report, then smaller ones.
@@ -19,6 +19,20 @@ impl Simplify for GuestMemory {
         let mut simpler = Vec::new();
         if setup.strict_alignment {
             simpler.push(Setup { strict_alignment: false, ..setup.clone() });
+        }
+        if let Some(log) = &setup.dirty_log {
+            simpler.push(Setup { dirty_log: None, ..setup.clone() });
+            let with = |refused| Setup { dirty_log: Some(DirtyLogSetup { refused }), ..setup.clone() }.normalised();
+            for index in 0..log.refused.len() {
+                let mut fewer = log.refused.clone();
+                fewer.remove(index);
+                simpler.push(with(fewer));
+                for number in halves(log.refused[index].into()) {
+                    let mut earlier = log.refused.clone();
+                    earlier[index] = u16::try_from(number).unwrap_or(0);
+                    simpler.push(with(earlier));
+                }
+            }
         }
         for index in 0..setup.devices.len() {
             let mut without = setup.clone();
@@ -82,6 +96,19 @@ impl Simplify for GuestMemory {
                 simpler.extend(sizes(size).map(|size| Op::StoreConditional { owner, address, value, size }));
                 simpler.extend(values(value).map(|value| Op::StoreConditional { owner, address, value, size }));
             }
+            Op::AtomicLoad { owner, address, size } => {
+                simpler.extend(sizes(size).map(|size| Op::AtomicLoad { owner, address, size }));
+            }
+            Op::AtomicStore { owner, address, value, size } => {
+                simpler.extend(sizes(size).map(|size| Op::AtomicStore { owner, address, value, size }));
+                simpler.extend(values(value).map(|value| Op::AtomicStore { owner, address, value, size }));
+            }
+            Op::CompareExchange { owner, address, expected, value, size } => {
+                let with = |expected, value, size| Op::CompareExchange { owner, address, expected, value, size };
+                simpler.extend(sizes(size).map(|size| with(expected, value, size)));
+                simpler.extend(values(value).map(|value| with(expected, value, size)));
+                simpler.extend(values(expected).map(|expected| with(expected, value, size)));
+            }
             Op::InvalidateReservation { owner, address, size } => {
                 simpler.extend(sizes(size).map(|size| Op::InvalidateReservation { owner, address, size }));
             }
@@ -124,7 +151,13 @@ impl Simplify for GuestMemory {
                 let first = DeviceIndex::new_folded(0);
                 simpler.extend((device != first).then_some(Op::UnmapDevice { owner, device: first }));
             }
-            Op::FetchInstruction { .. } | Op::MemorySize { .. } | Op::Dump { .. } | Op::RestoreDump { .. } => {}
+            Op::FetchInstruction { .. }
+            | Op::MemorySize { .. }
+            | Op::Dump { .. }
+            | Op::RestoreDump { .. }
+            | Op::DirtyLog { .. }
+            | Op::TakeDirtyLog { .. }
+            | Op::DumpDirty { .. } => {}
         }
         simpler
     }
@@ -314,7 +347,13 @@ fn with_owner(op: &Op, owner: Owner) -> Op {
         | Op::Restore { owner: old, .. }
         | Op::RestoreDump { owner: old }
         | Op::MapDevice { owner: old, .. }
-        | Op::UnmapDevice { owner: old, .. } => *old = owner,
+        | Op::UnmapDevice { owner: old, .. }
+        | Op::AtomicLoad { owner: old, .. }
+        | Op::AtomicStore { owner: old, .. }
+        | Op::CompareExchange { owner: old, .. }
+        | Op::DirtyLog { owner: old }
+        | Op::TakeDirtyLog { owner: old }
+        | Op::DumpDirty { owner: old } => *old = owner,
     }
     op
 }
@@ -329,13 +368,19 @@ fn with_address(op: &Op, address: GuestAddress) -> Op {
         | Op::StoreConditional { address: old, .. }
         | Op::InvalidateReservation { address: old, .. }
         | Op::ReadBulk { address: old, .. }
-        | Op::WriteBulk { address: old, .. } => *old = address,
+        | Op::WriteBulk { address: old, .. }
+        | Op::AtomicLoad { address: old, .. }
+        | Op::AtomicStore { address: old, .. }
+        | Op::CompareExchange { address: old, .. } => *old = address,
         Op::MemorySize { .. }
         | Op::Dump { .. }
         | Op::Restore { .. }
         | Op::RestoreDump { .. }
         | Op::MapDevice { .. }
-        | Op::UnmapDevice { .. } => {}
+        | Op::UnmapDevice { .. }
+        | Op::DirtyLog { .. }
+        | Op::TakeDirtyLog { .. }
+        | Op::DumpDirty { .. } => {}
     }
     op
 }

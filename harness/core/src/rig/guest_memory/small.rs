@@ -4,7 +4,7 @@
 use crate::rig::{Small, SmallWorld, Start};
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DeviceIndex, DeviceSetup, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
+    DeviceIndex, DeviceSetup, DirtyLogSetup, GuestAddress, GuestMemory, Op, Owner, RamRange, Setup, TransferLength,
 };
 
 /// The memory's size in bytes: sixteen shards of nine bytes.
@@ -16,12 +16,13 @@ const DEVICE: DeviceSetup = DeviceSetup { base: 0x40, size: 16, faulty_register:
 
 impl SmallWorld for GuestMemory {
     /// Memory alone, memory with a device in it that insists on alignment, and as much in three ranges, of which the
-    /// first two meet.
+    /// first two meet, with a dirty log whose images refuse the second write.
     fn small() -> Small<Self> {
         let flat = Setup::flat(MEMORY_BYTES);
         let strict = Setup { strict_alignment: true, devices: vec![DEVICE], ..flat.clone() };
         let range = |base, bytes| RamRange { base, bytes };
         let ranges = Setup::ranges(vec![range(0, BORDER), range(BORDER, 0x77), range(MEMORY_BYTES, 0x10)]);
+        let ranges = Setup { dirty_log: Some(DirtyLogSetup { refused: vec![1] }), ..ranges };
         let start = |setup| Start { setup, opening: Vec::new() };
         Small { starts: [flat, strict, ranges].map(start).into(), ops: ops() }
     }
@@ -42,7 +43,7 @@ fn ops() -> Vec<Op> {
     vec![
         read(0, 8),
         read(BORDER - 1, 2),
-        read(MEMORY_BYTES - 4, 4),
+        Op::AtomicLoad { owner, address: at(MEMORY_BYTES - 4), size: 4 },
         read(MEMORY_BYTES - 1, 2),
         read(DEVICE.base, 4),
         read(DEVICE.base - 4, 8),
@@ -51,7 +52,7 @@ fn ops() -> Vec<Op> {
         write(8, u64::MAX, 8),
         write(BORDER - 1, 0x1234, 2),
         write(MEMORY_BYTES - 1, 1, 1),
-        write(MEMORY_BYTES - 7, 1, 8),
+        Op::AtomicStore { owner, address: at(8), value: 5, size: 2 },
         write(DEVICE.base, 7, 4),
         write(DEVICE.base + 8, 7, 4),
         Op::FetchInstruction { owner, address: at(0x40) },
@@ -63,7 +64,6 @@ fn ops() -> Vec<Op> {
         store(other, 0),
         store(owner, 0x40),
         Op::InvalidateReservation { owner, address: at(0), size: 8 },
-        Op::InvalidateReservation { owner, address: at(MEMORY_BYTES - 1), size: 2 },
         read_bulk(0, MEMORY_BYTES),
         read_bulk(1, MEMORY_BYTES),
         read_bulk(BORDER - 1, 20),
@@ -78,6 +78,10 @@ fn ops() -> Vec<Op> {
         Op::Restore { owner, payload: Payload { seed: 9, length: 0x90 } },
         Op::Restore { owner, payload: Payload { seed: 9, length: 0x8f } },
         Op::RestoreDump { owner: other },
+        Op::CompareExchange { owner, address: at(0), expected: 0, value: 5, size: 4 },
+        Op::DirtyLog { owner },
+        Op::TakeDirtyLog { owner },
+        Op::DumpDirty { owner },
         Op::MapDevice { owner, device, base: at(DEVICE.base + 8) },
         Op::UnmapDevice { owner, device },
     ]

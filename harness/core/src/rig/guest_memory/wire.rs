@@ -3,8 +3,8 @@
 use crate::rig::Wire;
 use memtwin_models::Payload;
 use memtwin_models::guest_memory::{
-    DeviceIndex, DeviceSetup, EDGES, GuestAddress, GuestMemory, MAX_DEVICE_BYTES, MAX_DEVICES, MAX_MEMORY_BYTES,
-    MAX_RAM_RANGES, Op, OpKind, Owner, RamRange, Setup, TransferLength,
+    DeviceIndex, DeviceSetup, DirtyLogSetup, EDGES, GuestAddress, GuestMemory, MAX_DEVICE_BYTES, MAX_DEVICES,
+    MAX_MEMORY_BYTES, MAX_RAM_RANGES, MAX_REFUSED_PAGES, Op, OpKind, Owner, RamRange, Setup, TransferLength,
 };
 use memtwin_models::wire::{Edges, LATER_TAG, Parts, Reader, Steps, Writer};
 
@@ -94,6 +94,8 @@ const fn tag_of() -> [[[u8; 5]; 4]; KINDS] {
 const STRICT_ALIGNMENT: u8 = 0x80;
 /// The optional part of a setup that says where RAM lies.
 const RAM: u8 = 0;
+/// The optional part of a setup that says that there is a dirty log, and which writes to images fail.
+const DIRTY_LOG_PART: u8 = 1;
 /// Setups whose RAM lies in ranges have no evenly spaced edges.
 const PAGE_BYTES: u64 = 4096;
 
@@ -121,6 +123,14 @@ impl Wire for GuestMemory {
     }
 
     fn read_part(setup: &mut Setup, name: u8, part: &mut Reader<'_>) {
+        if name == DIRTY_LOG_PART {
+            let count = usize::from(part.byte()) % (MAX_REFUSED_PAGES + 1);
+            #[allow(clippy::cast_possible_truncation)] // the low bits count
+            let refused = (0..count).map(|_| part.varint() as u16).collect();
+            let dirty_log = Some(DirtyLogSetup { refused });
+            *setup = Setup { dirty_log, ..std::mem::replace(setup, Setup::flat(0)) }.normalised();
+            return;
+        }
         if name != RAM {
             return;
         }
@@ -131,17 +141,23 @@ impl Wire for GuestMemory {
     }
 
     fn write_parts(setup: &Setup, parts: &mut Parts) {
-        if setup.is_flat() {
-            return;
+        if !setup.is_flat() {
+            parts.add(RAM, |writer| {
+                #[allow(clippy::cast_possible_truncation)] // at most MAX_RAM_RANGES
+                writer.byte(setup.ram.len() as u8);
+                for range in &setup.ram {
+                    writer.varint(range.base);
+                    writer.varint(range.bytes);
+                }
+            });
         }
-        parts.add(RAM, |writer| {
-            #[allow(clippy::cast_possible_truncation)] // at most MAX_RAM_RANGES
-            writer.byte(setup.ram.len() as u8);
-            for range in &setup.ram {
-                writer.varint(range.base);
-                writer.varint(range.bytes);
-            }
-        });
+        if let Some(log) = &setup.dirty_log {
+            parts.add(DIRTY_LOG_PART, |writer| {
+                #[allow(clippy::cast_possible_truncation)] // at most MAX_REFUSED_PAGES
+                writer.byte(log.refused.len() as u8);
+                log.refused.iter().for_each(|number| writer.varint(u64::from(*number)));
+            });
+        }
     }
 
     fn write_setup(setup: &Setup, writer: &mut Writer<'_>) {
@@ -203,7 +219,14 @@ impl Wire for GuestMemory {
                 Op::Restore { owner, payload: Payload { length, seed: reader.u16() } }
             }
             OpKind::RestoreDump => Op::RestoreDump { owner },
-            OpKind::MapDevice | OpKind::UnmapDevice => return None,
+            OpKind::MapDevice
+            | OpKind::UnmapDevice
+            | OpKind::AtomicLoad
+            | OpKind::AtomicStore
+            | OpKind::CompareExchange
+            | OpKind::DirtyLog
+            | OpKind::TakeDirtyLog
+            | OpKind::DumpDirty => return None,
         })
     }
 
@@ -257,16 +280,34 @@ impl Wire for GuestMemory {
                 writer.varint(u64::from(payload.length));
                 writer.u16(payload.seed);
             }
-            Op::MapDevice { .. } | Op::UnmapDevice { .. } => {}
+            Op::MapDevice { .. }
+            | Op::UnmapDevice { .. }
+            | Op::AtomicLoad { .. }
+            | Op::AtomicStore { .. }
+            | Op::CompareExchange { .. }
+            | Op::DirtyLog { .. }
+            | Op::TakeDirtyLog { .. }
+            | Op::DumpDirty { .. } => {}
         }
     }
 }
 
-/// The tags of ops that version 1 does not know: two rows of sixteen. The low two bits are the owner, the next two the
+/// The tags of ops that version 1 does not know. Two rows of sixteen: the low two bits are the owner, the next two the
 /// device.
 const MAP_DEVICE: u16 = LATER_TAG;
 const UNMAP_DEVICE: u16 = LATER_TAG + 16;
-const LATER_END: u16 = LATER_TAG + 32;
+/// Three rows of twenty: the low two bits are the owner, the rest is the size index.
+const ATOMIC_LOAD: u16 = LATER_TAG + 32;
+const ATOMIC_STORE: u16 = ATOMIC_LOAD + ATOMIC_TAGS;
+const COMPARE_EXCHANGE: u16 = ATOMIC_STORE + ATOMIC_TAGS;
+const ATOMIC_END: u16 = COMPARE_EXCHANGE + ATOMIC_TAGS;
+/// Three rows of eight: the low two bits are the owner.
+const DIRTY_LOG: u16 = ATOMIC_END;
+const TAKE_DIRTY_LOG: u16 = DIRTY_LOG + 8;
+const DUMP_DIRTY: u16 = TAKE_DIRTY_LOG + 8;
+const LOG_END: u16 = DUMP_DIRTY + 8;
+/// Four owners, and five size indexes.
+const ATOMIC_TAGS: u16 = 20;
 
 #[cold]
 fn read_later(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option<Op> {
@@ -274,8 +315,23 @@ fn read_later(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Option
     let (owner, device) = (Owner::new_folded(low), DeviceIndex::new_folded(low >> 2 & 3));
     match tag {
         MAP_DEVICE..UNMAP_DEVICE => Some(Op::MapDevice { owner, device, base: GuestAddress(edges.read(reader)) }),
-        UNMAP_DEVICE..LATER_END => Some(Op::UnmapDevice { owner, device }),
+        UNMAP_DEVICE..ATOMIC_LOAD => Some(Op::UnmapDevice { owner, device }),
+        ATOMIC_LOAD..ATOMIC_END => Some(read_atomic(tag - ATOMIC_LOAD, edges, reader)),
+        DIRTY_LOG..TAKE_DIRTY_LOG => Some(Op::DirtyLog { owner }),
+        TAKE_DIRTY_LOG..DUMP_DIRTY => Some(Op::TakeDirtyLog { owner }),
+        DUMP_DIRTY..LOG_END => Some(Op::DumpDirty { owner }),
         _ => None,
+    }
+}
+
+fn read_atomic(tag: u16, edges: &Edges<EDGES>, reader: &mut Reader<'_>) -> Op {
+    let owner = Owner::new_folded(tag.to_le_bytes()[0] & 3);
+    let size = SIZES.get(usize::from(tag % ATOMIC_TAGS / 4)).copied().unwrap_or_else(|| reader.byte());
+    let address = GuestAddress(edges.read(reader));
+    match ATOMIC_LOAD + tag {
+        ATOMIC_LOAD..ATOMIC_STORE => Op::AtomicLoad { owner, address, size },
+        ATOMIC_STORE..COMPARE_EXCHANGE => Op::AtomicStore { owner, address, value: reader.u64(), size },
+        _ => Op::CompareExchange { owner, address, expected: reader.u64(), value: reader.u64(), size },
     }
 }
 
@@ -287,7 +343,38 @@ fn write_later(edges: &Edges<EDGES>, op: &Op, writer: &mut Writer<'_>) {
         edges.write(base.0, writer);
     } else if let Op::UnmapDevice { owner, device } = *op {
         writer.tag(UNMAP_DEVICE + low(owner, device));
+    } else if let Op::AtomicLoad { owner, address, size } = *op {
+        write_atomic(ATOMIC_LOAD, owner, size, address, edges, writer);
+    } else if let Op::AtomicStore { owner, address, value, size } = *op {
+        write_atomic(ATOMIC_STORE, owner, size, address, edges, writer);
+        writer.u64(value);
+    } else if let Op::CompareExchange { owner, address, expected, value, size } = *op {
+        write_atomic(COMPARE_EXCHANGE, owner, size, address, edges, writer);
+        writer.u64(expected);
+        writer.u64(value);
+    } else if let Op::DirtyLog { owner } = *op {
+        writer.tag(DIRTY_LOG + u16::from(u8::from(owner)));
+    } else if let Op::TakeDirtyLog { owner } = *op {
+        writer.tag(TAKE_DIRTY_LOG + u16::from(u8::from(owner)));
+    } else if let Op::DumpDirty { owner } = *op {
+        writer.tag(DUMP_DIRTY + u16::from(u8::from(owner)));
     }
+}
+
+fn write_atomic(
+    row: u16,
+    owner: Owner,
+    size: u8,
+    address: GuestAddress,
+    edges: &Edges<EDGES>,
+    writer: &mut Writer<'_>,
+) {
+    let index = SIZE_INDEX[usize::from(size)];
+    writer.tag(row + u16::from(u8::from(owner) | index << 2));
+    if index == OTHER_SIZE {
+        writer.byte(size);
+    }
+    edges.write(address.0, writer);
 }
 
 fn read_device(reader: &mut Reader<'_>) -> DeviceSetup {

@@ -14,6 +14,13 @@ impl Words for GuestMemory {
             let at = if index == 0 { " at" } else { " and" };
             let _ = write!(text, "{at} {:#x}..{:#x}", range.base, range.end());
         }
+        if let Some(log) = &setup.dirty_log {
+            text.push_str(", with a dirty log");
+            if !log.refused.is_empty() {
+                let numbers: Vec<String> = log.refused.iter().map(u16::to_string).collect();
+                let _ = write!(text, " whose images refuse write {}", numbers.join(", "));
+            }
+        }
         if setup.strict_alignment {
             text.push_str(", strict alignment");
         }
@@ -51,6 +58,16 @@ impl Words for GuestMemory {
             }
             Op::RestoreDump { .. } => "restore_memory(dump_memory())".to_owned(),
             Op::MapDevice { device, base, .. } => format!("map_mmio(device {}, {:#x})", device.index(), base.0),
+            Op::AtomicLoad { address, size, .. } => format!("atomic_load({:#x}, size {size})", address.0),
+            Op::AtomicStore { address, value, size, .. } => {
+                format!("atomic_store({:#x}, {value:#x}, size {size})", address.0)
+            }
+            Op::CompareExchange { address, expected, value, size, .. } => {
+                format!("compare_exchange({:#x}, {expected:#x}, {value:#x}, size {size})", address.0)
+            }
+            Op::DirtyLog { .. } => "dirty_log()".to_owned(),
+            Op::TakeDirtyLog { .. } => "take_dirty_log()".to_owned(),
+            Op::DumpDirty { .. } => "dump_dirty(image)".to_owned(),
             Op::UnmapDevice { device, .. } => format!("unmap_mmio(device {})", device.index()),
         };
         match op.owner().index() {
@@ -64,6 +81,8 @@ impl Words for GuestMemory {
             Seen::Skipped => "skipped".to_owned(),
             Seen::Value(value) => format!("Ok({value:#x})"),
             Seen::Stored(stored) => format!("Ok({stored})"),
+            Seen::Exchanged { before, stored: true } => format!("Ok({before:#x}), stored"),
+            Seen::Exchanged { before, stored: false } => format!("Ok({before:#x}), not stored"),
             Seen::Moved(count) => format!("{} were moved and no more", byte_count(count)),
             Seen::Error(Error::Alignment) => "Err(AlignmentFault)".to_owned(),
             Seen::Error(Error::InvalidAddress) => "Err(InvalidAddress)".to_owned(),
@@ -74,6 +93,8 @@ impl Words for GuestMemory {
                     format!("Ok, {}", bytes(&seen.buffer_bytes()[..length.bytes() as usize]))
                 }
                 Op::Dump { .. } => format!("Ok, {}", bytes(&seen.dump)),
+                Op::DirtyLog { .. } | Op::TakeDirtyLog { .. } => format!("Ok, {}", pages(&seen.pages)),
+                Op::DumpDirty { .. } => "Ok".to_owned(),
                 Op::Read { .. }
                 | Op::Write { .. }
                 | Op::FetchInstruction { .. }
@@ -85,9 +106,20 @@ impl Words for GuestMemory {
                 | Op::Restore { .. }
                 | Op::RestoreDump { .. }
                 | Op::MapDevice { .. }
-                | Op::UnmapDevice { .. } => "Ok".to_owned(),
+                | Op::UnmapDevice { .. }
+                | Op::AtomicLoad { .. }
+                | Op::AtomicStore { .. }
+                | Op::CompareExchange { .. } => "Ok".to_owned(),
             },
         };
+        const SHOWN_WRITES: usize = 4;
+        for write in seen.page_writes.iter().take(SHOWN_WRITES) {
+            let refused = if write.refused { ", refused" } else { "" };
+            let _ = write!(text, "; {} at {:#x}{refused}", byte_count(write.length), write.address);
+        }
+        if SHOWN_WRITES < seen.page_writes.len() {
+            let _ = write!(text, "; {} writes in all", seen.page_writes.len());
+        }
         const SHOWN_CALLS: usize = 4;
         for call in seen.device_calls.iter().take(SHOWN_CALLS) {
             let _ = write!(text, "; {}", device_call(call));
@@ -107,6 +139,18 @@ pub(super) fn device_call(call: &DeviceCall) -> String {
     let failed = if call.failed { " failed" } else { "" };
     let DeviceCall { device, offset, size, value, .. } = call;
     format!("device {device} {verb}(offset {offset:#x}, size {size}) = {value:#x}{failed}")
+}
+
+/// The first pages, and how many there are.
+fn pages(pages: &[u64]) -> String {
+    const SHOWN_PAGES: usize = 4;
+    let shown: Vec<String> = pages.iter().take(SHOWN_PAGES).map(|page| format!("{page:#x}")).collect();
+    let more = if SHOWN_PAGES < pages.len() { ", …" } else { "" };
+    match pages.len() {
+        0 => "no page".to_owned(),
+        1 => format!("the page {}", shown[0]),
+        count => format!("{count} pages: {}{more}", shown.join(", ")),
+    }
 }
 
 fn byte_count(bytes: u32) -> String {

@@ -24,6 +24,6 @@ impl Deviation for Gm05 {
     fn memory(setup: &Setup) -> Result<Arc<PhysicalMemory>, Unsupported> {
         // The hardened storage needs no such number; the defect is that computing it fails.
         reported::last_shard_size(setup.memory_size);
-        sound::lazy_memory(setup.memory_size)
+        sound::lazy_memory(setup, setup.memory_size)
     }
 }

@@ -22,7 +22,10 @@ impl Deviation for Gm06 {
     fn write_bulk(mmu: &mut SoftMmu, pa: GuestPhysAddr, bytes: &[u8]) -> Result<(), VmError> {
         let range = GuestRange::of_slice(pa, bytes)?;
         match mmu.route(range)? {
-            Route::Memory => mmu.memory().bytes.write(range, |target| target.copy_from_slice(bytes)),
+            Route::Memory => mmu.memory().bytes.write(range, |target| {
+                target.copy_from_slice(bytes);
+                mmu.memory().mark(range);
+            }),
             Route::Device(region, offset) => region.store_bulk(offset, bytes),
         }
     }

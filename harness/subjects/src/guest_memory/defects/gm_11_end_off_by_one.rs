@@ -6,8 +6,8 @@
 use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::{MemoryAccess, PhysicalMemory, SoftMmu};
 use crate::guest_memory::sound;
-use memtwin_models::guest_memory::Setup;
-use memtwin_models::{Health, Unsupported};
+use memtwin_models::guest_memory::{GuestMemoryContract, Setup};
+use memtwin_models::{Contract as _, Health, Unsupported};
 use std::sync::Arc;
 
 /// The deviation.
@@ -18,8 +18,12 @@ impl Deviation for Gm11 {
     const HEALTH: Health =
         Health::defect("GM-11", "the bound check lets accesses pass that end one byte beyond memory");
 
+    // The log would have the page of the spare byte.
+    const CONTRACT: GuestMemoryContract =
+        GuestMemoryContract { flat_ram: true, no_dirty_log: true, ..GuestMemoryContract::STRICT };
+
     fn memory(setup: &Setup) -> Result<Arc<PhysicalMemory>, Unsupported> {
-        sound::lazy_memory(setup.memory_size + SPARE_BYTES)
+        sound::lazy_memory(setup, setup.memory_size + SPARE_BYTES)
     }
 
     fn memory_size(mmu: &SoftMmu) -> u64 {

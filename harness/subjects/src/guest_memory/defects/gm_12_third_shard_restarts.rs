@@ -6,7 +6,6 @@
 use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::GuestRange;
 use crate::guest_memory::hardened::mmio::Route;
-use crate::guest_memory::hardened::reservations::Lines;
 use crate::guest_memory::hardened::{GuestPhysAddr, PhysicalMemory, SoftMmu, VmError};
 use memtwin_models::Health;
 use std::ops::Range;
@@ -40,7 +39,7 @@ impl Deviation for Gm12 {
                 for (in_memory, in_buffer) in pieces(mmu.memory(), range) {
                     target[in_memory].copy_from_slice(&bytes[in_buffer]);
                 }
-                mmu.memory().reservations.kill(Lines::of(range));
+                mmu.memory().stored(range);
             }),
             Route::Device(region, offset) => region.store_bulk(offset, bytes),
         }

@@ -5,7 +5,6 @@
 use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::access::{AccessSize, GuestRange};
 use crate::guest_memory::hardened::mmio::Route;
-use crate::guest_memory::hardened::reservations::Lines;
 use crate::guest_memory::hardened::{GuestPhysAddr, MemoryAccess, PhysicalMemory, SoftMmu, VmError};
 use memtwin_models::Health;
 
@@ -36,7 +35,7 @@ impl Deviation for Gm14 {
                 mmu.memory().bytes.write(range, |bytes| {
                     let length = before_border(mmu.memory(), pa);
                     bytes[..length].copy_from_slice(&value.to_le_bytes()[..length]);
-                    mmu.memory().reservations.kill(Lines::of(range));
+                    mmu.memory().stored(range);
                 })
             }
             _ => mmu.write(pa, value, size),

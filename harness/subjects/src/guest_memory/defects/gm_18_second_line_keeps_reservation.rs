@@ -20,10 +20,14 @@ impl Deviation for Gm18 {
 
     fn write(mmu: &mut SoftMmu, pa: GuestPhysAddr, value: u64, size: u8) -> Result<(), VmError> {
         match mmu.route_scalar(pa, size)? {
-            (size, Route::Memory) => mmu.memory().bytes.write(GuestRange::of_scalar(pa, size)?, |bytes| {
-                size.store(value, bytes);
-                mmu.memory().reservations.kill(first_line(pa));
-            }),
+            (size, Route::Memory) => {
+                let range = GuestRange::of_scalar(pa, size)?;
+                mmu.memory().bytes.write(range, |bytes| {
+                    size.store(value, bytes);
+                    mmu.memory().reservations.kill(first_line(pa));
+                    mmu.memory().mark(range);
+                })
+            }
             (size, Route::Device(region, offset)) => region.store(offset, value, size),
         }
     }
@@ -31,8 +35,12 @@ impl Deviation for Gm18 {
     fn store_conditional(mmu: &mut SoftMmu, pa: GuestPhysAddr, value: u64, size: u8) -> Result<bool, VmError> {
         let size = mmu.route_reservable(pa, size)?;
         let memory = mmu.memory();
-        memory.bytes.write(GuestRange::of_scalar(pa, size)?, |bytes| {
-            memory.reservations.store_if_live(mmu.owner(), pa, size, first_line(pa), || size.store(value, bytes))
+        let range = GuestRange::of_scalar(pa, size)?;
+        memory.bytes.write(range, |bytes| {
+            memory.reservations.store_if_live(mmu.owner(), pa, size, first_line(pa), || {
+                size.store(value, bytes);
+                memory.mark(range);
+            })
         })
     }
 
@@ -41,6 +49,7 @@ impl Deviation for Gm18 {
         match mmu.route(range)? {
             Route::Memory => mmu.memory().bytes.write(range, |target| {
                 target.copy_from_slice(bytes);
+                mmu.memory().mark(range);
                 if !bytes.is_empty() {
                     mmu.memory().reservations.kill(first_line(pa));
                 }

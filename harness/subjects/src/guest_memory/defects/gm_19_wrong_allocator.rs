@@ -5,6 +5,7 @@
 
 use super::super::deviation::Deviation;
 use crate::guest_memory::hardened::{Backing, LazyMapping, PhysicalMemory};
+use crate::guest_memory::sound;
 use memtwin_models::guest_memory::Setup;
 use memtwin_models::{Health, Unsupported};
 use std::alloc::Layout;
@@ -24,7 +25,7 @@ impl Deviation for Gm19 {
     fn memory(setup: &Setup) -> Result<Arc<PhysicalMemory>, Unsupported> {
         let refused = |_| Unsupported("the host refuses the address space for a memory of this size");
         let mapping = ManuallyDrop::new(LazyMapping::new(setup.memory_size).map_err(refused)?);
-        Ok(Arc::new(PhysicalMemory::with_backing(Box::new(HugePages { mapping }))))
+        Ok(sound::logged(setup, PhysicalMemory::with_backing(Box::new(HugePages { mapping }))))
     }
 }
 

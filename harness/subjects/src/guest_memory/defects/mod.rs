@@ -31,6 +31,14 @@ pub mod gm_25_any_store_kills;
 pub mod gm_26_unmapped_device_answers;
 pub mod gm_27_refused_move_loses_device;
 pub mod gm_28_own_region_is_in_the_way;
+pub mod gm_29_store_conditional_is_not_logged;
+pub mod gm_30_bulk_marks_first_page;
+pub mod gm_31_failed_dump_empties_log;
+pub mod gm_32_restore_is_not_logged;
+pub mod gm_33_failed_exchange_kills;
+pub mod gm_34_exchange_compares_all_bits;
+pub mod gm_35_reservation_ignores_size;
+pub mod gm_36_reservation_is_a_line;
 
 use super::deviation::Deviating;
 use super::hardened::SoftMmu;
@@ -68,4 +76,12 @@ pub static ROWS: &[Row<GuestMemory>] = &[
     Row::of::<Adapter<Deviating<gm_26_unmapped_device_answers::Gm26>>>(),
     Row::of::<Adapter<Deviating<gm_27_refused_move_loses_device::Gm27>>>(),
     Row::of::<Adapter<Deviating<gm_28_own_region_is_in_the_way::Gm28>>>(),
+    Row::of::<Adapter<Deviating<gm_29_store_conditional_is_not_logged::Gm29>>>(),
+    Row::of::<Adapter<Deviating<gm_30_bulk_marks_first_page::Gm30>>>(),
+    Row::of::<Adapter<Deviating<gm_31_failed_dump_empties_log::Gm31>>>(),
+    Row::of::<Adapter<Deviating<gm_32_restore_is_not_logged::Gm32>>>(),
+    Row::of::<Adapter<Deviating<gm_33_failed_exchange_kills::Gm33>>>(),
+    Row::of::<Adapter<Deviating<gm_34_exchange_compares_all_bits::Gm34>>>(),
+    Row::of::<Adapter<Deviating<gm_35_reservation_ignores_size::Gm35>>>(),
+    Row::of::<Adapter<Deviating<gm_36_reservation_is_a_line::Gm36>>>(),
 ];

@@ -1,8 +1,12 @@
 //! What stands behind devices: memory, flat or in regions.
 
 use super::access::{AccessSize, GuestPhysAddr, OwnerIndex, VmError};
+use super::dirty::DirtyLog;
 use super::physical::PhysicalMemory;
 use std::fmt::Debug;
+
+/// What a compare-exchange found: `Ok` where it was what was expected, so that the value was stored.
+pub type Exchanged = Result<u64, u64>;
 
 /// Memory that virtual CPUs share. Each call is atomic towards other threads.
 pub trait Memory: Debug + Send + Sync {
@@ -20,6 +24,14 @@ pub trait Memory: Debug + Send + Sync {
         value: u64,
         size: AccessSize,
     ) -> Result<bool, VmError>;
+    /// Stores at `pa` if the low bytes of `expected` are there, and says what was.
+    fn compare_exchange(
+        &self,
+        pa: GuestPhysAddr,
+        expected: u64,
+        value: u64,
+        size: AccessSize,
+    ) -> Result<Exchanged, VmError>;
     /// Kills all reservations on the lines of `[pa, pa + size)`.
     fn invalidate_reservation(&self, pa: GuestPhysAddr, size: u8);
     /// Fills `buffer` from `pa` on.
@@ -32,6 +44,8 @@ pub trait Memory: Debug + Send + Sync {
     fn dump(&self) -> Vec<u8>;
     /// Replaces all bytes and kills every reservation; fails, and changes nothing, where the size is another.
     fn restore(&self, source: &[u8]) -> Result<(), String>;
+    /// The log of written pages, where there is one.
+    fn dirty_log(&self) -> Option<&DirtyLog>;
 }
 
 impl Memory for PhysicalMemory {
@@ -59,6 +73,16 @@ impl Memory for PhysicalMemory {
         self.store_conditional(owner, pa, value, size)
     }
 
+    fn compare_exchange(
+        &self,
+        pa: GuestPhysAddr,
+        expected: u64,
+        value: u64,
+        size: AccessSize,
+    ) -> Result<Exchanged, VmError> {
+        self.compare_exchange(pa, expected, value, size)
+    }
+
     fn invalidate_reservation(&self, pa: GuestPhysAddr, size: u8) {
         self.invalidate_reservation(pa, size);
     }
@@ -83,5 +107,9 @@ impl Memory for PhysicalMemory {
 
     fn restore(&self, source: &[u8]) -> Result<(), String> {
         self.restore(source)
+    }
+
+    fn dirty_log(&self) -> Option<&DirtyLog> {
+        self.dirty_log()
     }
 }

@@ -7,6 +7,8 @@
 //! - [`physical`]: these three put together as [`PhysicalMemory`];
 //! - [`region`]: memory in regions with holes between them, as [`RegionMemory`];
 //! - [`memory`]: what both offer;
+//! - [`atomics`]: atomic loads, stores and compare-exchange;
+//! - [`dirty`]: which pages were written, and dumps of them;
 //! - [`mmio`]: device regions and the decision who answers an access;
 //! - [`soft_mmu`]: memory and devices behind one interface.
 //!
@@ -14,7 +16,9 @@
 //! library and `nix`, so that it can be carried into another project as it is.
 
 pub mod access;
+pub mod atomics;
 pub mod backing;
+pub mod dirty;
 pub mod memory;
 pub mod mmio;
 pub mod physical;
@@ -24,8 +28,10 @@ pub(crate) mod shards;
 pub mod soft_mmu;
 
 pub use access::{AccessSize, Fault, GuestPhysAddr, GuestRange, MemoryAccess, MemoryError, OwnerIndex, VmError};
+pub use atomics::Atomics;
 pub use backing::{Backing, LazyMapping};
-pub use memory::Memory;
+pub use dirty::{DirtyLog, DumpError, ImageError, PageImage, WriteLog};
+pub use memory::{Exchanged, Memory};
 pub use mmio::{DeviceError, MmioDevice, RegionError};
 pub use physical::{PhysicalHandle, PhysicalMemory};
 pub use region::{LayoutError, RegionMemory};

@@ -5,6 +5,8 @@
 
 use super::access::{AccessSize, GuestPhysAddr, GuestRange, MemoryAccess, OwnerIndex, VmError};
 use super::backing::{Backing, LazyMapping, ReserveError};
+use super::dirty::DirtyLog;
+use super::memory::Exchanged;
 use super::reservations::{Lines, Reservations};
 use super::shards::ShardedBytes;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 pub struct PhysicalMemory {
     pub(crate) bytes: ShardedBytes,
     pub(crate) reservations: Reservations,
+    dirty: Option<DirtyLog>,
 }
 
 impl PhysicalMemory {
@@ -26,7 +29,35 @@ impl PhysicalMemory {
     /// Memory over a backing of the caller's (huge pages, a shared file).
     #[must_use]
     pub fn with_backing(backing: Box<dyn Backing>) -> Self {
-        PhysicalMemory { bytes: ShardedBytes::new(backing), reservations: Reservations::new() }
+        PhysicalMemory { bytes: ShardedBytes::new(backing), reservations: Reservations::new(), dirty: None }
+    }
+
+    /// The same memory with a log of the pages that are written from now on.
+    #[must_use]
+    pub fn with_dirty_log(self) -> Self {
+        let log = DirtyLog::new([self.bytes.whole()]);
+        PhysicalMemory { dirty: Some(log), ..self }
+    }
+
+    /// The log of written pages, where there is one.
+    #[must_use]
+    pub fn dirty_log(&self) -> Option<&DirtyLog> {
+        self.dirty.as_ref()
+    }
+
+    /// What follows a store, under the locks of its bytes.
+    #[inline]
+    pub(crate) fn stored(&self, range: GuestRange) {
+        self.reservations.kill(Lines::of(range));
+        self.mark(range);
+    }
+
+    /// Notes in the log that the bytes of a range were stored. The caller holds their locks.
+    #[inline]
+    pub(crate) fn mark(&self, range: GuestRange) {
+        if let Some(log) = &self.dirty {
+            log.mark(range);
+        }
     }
 
     /// The size in bytes.
@@ -55,7 +86,7 @@ impl PhysicalMemory {
         let range = GuestRange::of_scalar(pa, size)?;
         self.bytes.write(range, |bytes| {
             size.store(value, bytes);
-            self.reservations.kill(Lines::of(range));
+            self.stored(range);
         })
     }
 
@@ -83,7 +114,31 @@ impl PhysicalMemory {
     ) -> Result<bool, VmError> {
         let range = GuestRange::of_scalar(pa, size)?;
         self.bytes.write(range, |bytes| {
-            self.reservations.store_if_live(owner, pa, size, Lines::of(range), || size.store(value, bytes))
+            self.reservations.store_if_live(owner, pa, size, Lines::of(range), || {
+                size.store(value, bytes);
+                self.mark(range);
+            })
+        })
+    }
+
+    /// Stores at `pa` if the low bytes of `expected` are there, and says what was. Where it stores nothing, it is no
+    /// store: reservations stay.
+    pub fn compare_exchange(
+        &self,
+        pa: GuestPhysAddr,
+        expected: u64,
+        value: u64,
+        size: AccessSize,
+    ) -> Result<Exchanged, VmError> {
+        let range = GuestRange::of_scalar(pa, size)?;
+        self.bytes.write(range, |bytes| {
+            let before = size.load(bytes);
+            if before != size.truncate(expected) {
+                return Err(before);
+            }
+            size.store(value, bytes);
+            self.stored(range);
+            Ok(before)
         })
     }
 
@@ -104,7 +159,7 @@ impl PhysicalMemory {
         let range = GuestRange::of_slice(pa, source)?;
         self.bytes.write(range, |bytes| {
             bytes.copy_from_slice(source);
-            self.reservations.kill(Lines::of(range));
+            self.stored(range);
         })
     }
 
@@ -119,6 +174,7 @@ impl PhysicalMemory {
                     && let Some(bytes) = bytes.get_mut(start..end)
                 {
                     bytes.fill(0);
+                    self.mark(range);
                 }
             }
             self.reservations.kill_each(ranges.filter_map(Lines::of));
@@ -140,6 +196,7 @@ impl PhysicalMemory {
         let restored = self.bytes.write(self.bytes.whole(), |bytes| {
             bytes.copy_from_slice(source);
             self.reservations.kill_all();
+            self.mark(self.bytes.whole());
         });
         restored.map_err(|error| error.to_string())
     }
@@ -157,6 +214,11 @@ impl PhysicalHandle {
     #[must_use]
     pub const fn new(memory: Arc<PhysicalMemory>, owner: OwnerIndex) -> Self {
         PhysicalHandle { memory, owner }
+    }
+
+    /// The memory behind it.
+    pub(crate) fn memory(&self) -> &PhysicalMemory {
+        &self.memory
     }
 }
 

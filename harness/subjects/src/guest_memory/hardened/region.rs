@@ -8,7 +8,8 @@
 
 use super::access::{AccessSize, GuestPhysAddr, GuestRange, OwnerIndex, VmError};
 use super::backing::{LazyMapping, ReserveError};
-use super::memory::Memory;
+use super::dirty::DirtyLog;
+use super::memory::{Exchanged, Memory};
 use super::reservations::{Lines, Reservations};
 use super::shards::ShardedBytes;
 use std::fmt;
@@ -64,6 +65,7 @@ pub struct RegionMemory {
     /// Sorted by address, disjoint.
     regions: Vec<Region>,
     reservations: Reservations,
+    dirty: Option<DirtyLog>,
 }
 
 impl RegionMemory {
@@ -78,7 +80,21 @@ impl RegionMemory {
             let backing = LazyMapping::new(bytes).map_err(LayoutError::Refused)?;
             regions.push(Region { base: base.get(), bytes: ShardedBytes::new(Box::new(backing)) });
         }
-        Ok(RegionMemory { regions, reservations: Reservations::new() })
+        Ok(RegionMemory { regions, reservations: Reservations::new(), dirty: None })
+    }
+
+    /// The same memory with a log of the pages that are written from now on.
+    #[must_use]
+    pub fn with_dirty_log(self) -> Self {
+        let log = DirtyLog::new(self.ranges());
+        RegionMemory { dirty: Some(log), ..self }
+    }
+
+    /// Notes in the log that the bytes of a range were stored. The caller holds their locks.
+    fn mark(&self, range: GuestRange) {
+        if let Some(log) = &self.dirty {
+            log.mark(range);
+        }
     }
 
     /// The ranges of all regions.
@@ -94,6 +110,7 @@ impl RegionMemory {
                 region.bytes.write(local, |bytes| bytes.fill(0))?;
             }
         }
+        ranges.clone().for_each(|range| self.mark(range));
         self.reservations.kill_each(ranges.filter_map(Lines::of));
         Ok(())
     }
@@ -176,6 +193,28 @@ fn write<'a>(
     })?
 }
 
+/// Copies `source`, which has exactly their bytes, into the pieces, if what these hold is what is expected. That is put
+/// into `found` behind so many bytes of pieces before, and looked at while all of their locks are held.
+fn exchange<'a>(
+    pieces: &mut dyn Iterator<Item = Piece<'a>>,
+    source: &[u8],
+    found: &mut [u8; 8],
+    before: usize,
+    is_expected: &mut dyn FnMut(&[u8; 8]) -> bool,
+) -> Result<bool, VmError> {
+    let Some((region, local)) = pieces.next() else { return Ok(is_expected(found)) };
+    let length = usize::try_from(local.length()).unwrap_or(usize::MAX);
+    let (mine, others) = source.split_at_checked(length).ok_or(local.invalid())?;
+    region.bytes.write(local, |bytes| {
+        found.get_mut(before..before + length).ok_or(local.invalid())?.copy_from_slice(bytes);
+        let is_stored = exchange(pieces, others, found, before + length, is_expected)?;
+        if is_stored {
+            bytes.copy_from_slice(mine);
+        }
+        Ok(is_stored)
+    })?
+}
+
 impl Memory for RegionMemory {
     fn load(&self, pa: GuestPhysAddr, size: AccessSize) -> Result<u64, VmError> {
         let mut bytes = [0; 8];
@@ -211,8 +250,30 @@ impl Memory for RegionMemory {
         let range = GuestRange::of_scalar(pa, size)?;
         let source = &value.to_le_bytes()[..usize::from(size.bytes())];
         write(&mut self.pieces(range)?, source, &mut || {
-            self.reservations.store_if_live(owner, pa, size, Lines::of(range), || ())
+            self.reservations.store_if_live(owner, pa, size, Lines::of(range), || self.mark(range))
         })
+    }
+
+    fn compare_exchange(
+        &self,
+        pa: GuestPhysAddr,
+        expected: u64,
+        value: u64,
+        size: AccessSize,
+    ) -> Result<Exchanged, VmError> {
+        let range = GuestRange::of_scalar(pa, size)?;
+        let source = &value.to_le_bytes()[..usize::from(size.bytes())];
+        let mut found = [0; 8];
+        let is_stored = exchange(&mut self.pieces(range)?, source, &mut found, 0, &mut |found| {
+            let is_expected = u64::from_le_bytes(*found) == size.truncate(expected);
+            if is_expected {
+                self.reservations.kill(Lines::of(range));
+                self.mark(range);
+            }
+            is_expected
+        })?;
+        let before = u64::from_le_bytes(found);
+        Ok(if is_stored { Ok(before) } else { Err(before) })
     }
 
     fn invalidate_reservation(&self, pa: GuestPhysAddr, size: u8) {
@@ -228,6 +289,7 @@ impl Memory for RegionMemory {
         let range = GuestRange::of_slice(pa, source)?;
         let kill = &mut || {
             self.reservations.kill(Lines::of(range));
+            self.mark(range);
             true
         };
         write(&mut self.pieces(range)?, source, kill).map(|_is_stored| ())
@@ -251,8 +313,13 @@ impl Memory for RegionMemory {
         }
         let kill = &mut || {
             self.reservations.kill_all();
+            self.ranges().for_each(|range| self.mark(range));
             true
         };
         write(&mut self.all(), source, kill).map(|_is_stored| ()).map_err(|error| error.to_string())
+    }
+
+    fn dirty_log(&self) -> Option<&DirtyLog> {
+        self.dirty.as_ref()
     }
 }

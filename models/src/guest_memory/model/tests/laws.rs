@@ -414,3 +414,50 @@ fn allowed_is_said_in_words() {
     );
     assert_eq!(said(restore(1)), "an error: 1 byte cannot replace a memory of 0x10000");
 }
+
+#[test]
+fn atomic() {
+    let exchange = |address, expected| Op::CompareExchange {
+        owner: CPU,
+        address: GuestAddress(address),
+        expected,
+        value: 7,
+        size: 4,
+    };
+    let found = |before, stored| answers(Seen::Exchanged { before, stored });
+    let bench = || Bench::new(&with_devices()).after(&[write(0x40, 0x1_0000_0005, 8)]);
+    // Bits beyond the size say nothing.
+    bench().diverges(&exchange(0x40, 0xff_0000_0005), &laws::ATOMIC, "result", None, found(5, false));
+    bench().diverges(&exchange(0x40, 6), &laws::ATOMIC, "result", None, found(5, true));
+    bench().diverges(&exchange(0x40, 6), &laws::FLAT_MEMORY, "value", Some(0x40), found(6, true));
+    bench().diverges(&exchange(0x42, 0), &laws::BOUNDS, "result", None, found(0, true));
+    bench().diverges(&exchange(0x100, 0), &laws::BOUNDS, "result", None, found(0, false));
+    bench().diverges(&exchange(0x40, 5), &laws::ANSWER, "result", None, answers(Seen::Skipped));
+    let load = load_reserved(OTHER_CPU, 0x40, 8);
+    let store = store_conditional(OTHER_CPU, 0x40, 8);
+    let law = &laws::RESERVATION;
+    bench().after(&[load.clone(), exchange(0x44, 0)]).diverges(
+        &store,
+        law,
+        "result",
+        None,
+        answers(Seen::Stored(false)),
+    );
+    bench().after(&[load, exchange(0x44, 1)]).diverges(&store, law, "result", None, answers(Seen::Stored(true)));
+}
+
+#[test]
+fn alignment_in_the_host_decides_where_a_contract_says_so() {
+    let contract = GuestMemoryContract { host_alignment: true, ..GuestMemoryContract::STRICT };
+    let load = |address| Op::AtomicLoad { owner: CPU, address: GuestAddress(address), size: 8 };
+    let mut bench = Bench::with_contract(&with_devices(), &contract);
+    for result in [Seen::Value(0), Seen::Error(Error::Alignment)] {
+        assert_eq!(bench.verdict(&load(0x40), answers(result)), Verdict::Agree);
+        assert_eq!(bench.verdict(&load(0x41), answers(result)), Verdict::Agree);
+    }
+    bench.diverges(&load(0x40), &laws::BOUNDS, "result", None, answers(Seen::Error(Error::InvalidAddress)));
+    bench.diverges(&load(0x2_0000), &laws::BOUNDS, "result", None, answers(Seen::Value(0)));
+    let mut strict = Bench::new(&with_devices());
+    strict.diverges(&load(0x41), &laws::BOUNDS, "result", None, answers(Seen::Value(0)));
+    strict.diverges(&load(0x40), &laws::BOUNDS, "result", None, answers(Seen::Error(Error::Alignment)));
+}

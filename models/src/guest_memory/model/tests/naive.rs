@@ -1,8 +1,11 @@
 //! Guest memory so plain that it is obviously right: a vector of bytes, arithmetic in 128 bits, one byte at a time.
 
 use super::super::super::device::{Direction, RegisterFile};
-use super::super::super::{DUMP_LIMIT_BYTES, Error, GuestMemoryContract, Op, Outcome, Owner, Seen, Setup, View};
+use super::super::super::{
+    DUMP_LIMIT_BYTES, Error, GuestMemoryContract, Op, Outcome, Owner, PageWrite, Seen, Setup, View,
+};
 use crate::Payload;
+use std::collections::BTreeSet;
 
 pub(super) struct Naive {
     setup: Setup,
@@ -13,6 +16,9 @@ pub(super) struct Naive {
     places: Vec<Option<u64>>,
     /// (owner, address, size)
     reservations: Vec<(Owner, u64, u8)>,
+    /// The addresses of the pages that were written since the log was cleared.
+    dirty: BTreeSet<u64>,
+    page_writes: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -31,6 +37,8 @@ impl Naive {
             devices: devices.collect(),
             places: setup.devices.iter().map(|device| Some(device.base)).collect(),
             reservations: Vec::new(),
+            dirty: BTreeSet::new(),
+            page_writes: 0,
         }
     }
 
@@ -52,6 +60,28 @@ impl Naive {
                 self.kill(address.0, u32::from(size));
                 Seen::Done
             }
+            Op::AtomicLoad { .. } | Op::AtomicStore { .. } | Op::CompareExchange { .. } if self.contract.no_atomics => {
+                Seen::Skipped
+            }
+            Op::AtomicLoad { address, size, .. } => match self.refuses_atomic(address.0, size) {
+                Some(error) => Seen::Error(error),
+                None => self.read(address.0, size, seen),
+            },
+            Op::AtomicStore { address, value, size, .. } => match self.refuses_atomic(address.0, size) {
+                Some(error) => Seen::Error(error),
+                None => self.write(address.0, value, size, seen),
+            },
+            Op::CompareExchange { address, expected, value, size, .. } => match self.refuses_atomic(address.0, size) {
+                Some(error) => Seen::Error(error),
+                None => {
+                    let Seen::Value(before) = self.read(address.0, size, seen) else { panic!("it is memory") };
+                    let stored = (0..size).all(|byte| (before ^ expected) >> (8 * byte) & 0xff == 0);
+                    if stored {
+                        self.write(address.0, value, size, seen);
+                    }
+                    Seen::Exchanged { before, stored }
+                }
+            },
             Op::ReadBulk { address, length, .. } => {
                 let mut bytes = vec![0; length.bytes() as usize];
                 let result = self.read_bulk(address.0, &mut bytes, seen);
@@ -81,14 +111,55 @@ impl Naive {
             }
             Op::Restore { payload, .. } => {
                 self.memory = (0..u64::from(payload.length)).map(|index| payload.byte(index)).collect();
-                self.reservations.clear();
+                self.restored();
                 Seen::Done
             }
+            Op::DirtyLog { .. } | Op::TakeDirtyLog { .. } | Op::DumpDirty { .. } if self.setup.dirty_log.is_none() => {
+                Seen::Skipped
+            }
+            Op::DirtyLog { .. } => {
+                seen.pages.extend(&self.dirty);
+                Seen::Done
+            }
+            Op::TakeDirtyLog { .. } => {
+                seen.pages.extend(std::mem::take(&mut self.dirty));
+                Seen::Done
+            }
+            Op::DumpDirty { .. } => self.dump_dirty(seen),
             Op::RestoreDump { .. } => {
-                self.reservations.clear();
+                self.restored();
                 Seen::Done
             }
         };
+    }
+
+    fn restored(&mut self) {
+        self.reservations.clear();
+        let ranges: Vec<_> = self.ranges().filter(|(base, end)| base < end).collect();
+        let pages = ranges.into_iter().flat_map(|(base, end)| base / 4096..=(end - 1) / 4096);
+        self.dirty.extend(pages.map(|page| page as u64 * 4096));
+    }
+
+    fn dump_dirty(&mut self, seen: &mut Outcome) -> Seen {
+        for &page in &self.dirty {
+            let ranges: Vec<_> = self.ranges().collect();
+            for (base, end) in ranges {
+                let (low, high) = (base.max(page.into()), end.min(u128::from(page) + 4096));
+                if high <= low {
+                    continue;
+                }
+                let refused = &self.setup.dirty_log.as_ref().unwrap().refused;
+                let refused = refused.contains(&(self.page_writes as u16));
+                self.page_writes += 1;
+                seen.page_writes.push(PageWrite { address: low as u64, length: (high - low) as u32, refused });
+                seen.dump.extend((low..high).map(|byte| self.memory[self.index(byte as u64)]));
+                if refused {
+                    return Seen::Error(Error::Other);
+                }
+            }
+        }
+        self.dirty.clear();
+        Seen::Done
     }
 
     pub(super) fn view(&self, view: &mut View) {
@@ -98,6 +169,20 @@ impl Naive {
         }
         for &(address, length) in &view.ranges_wanted {
             view.bytes.extend((0..u64::from(length)).map(|distance| self.memory[self.index(address + distance)]));
+        }
+    }
+
+    /// Why an atomic access fails.
+    fn refuses_atomic(&self, address: u64, size: u8) -> Option<Error> {
+        let is_size = [1, 2, 4, 8].contains(&size);
+        let wraps = u128::from(u64::MAX) < u128::from(address) + u128::from(size);
+        if is_size && !wraps && !address.is_multiple_of(u64::from(size)) {
+            return Some(Error::Alignment);
+        }
+        match self.target(address, size.into(), true) {
+            Ok(Target::Memory) => None,
+            Ok(Target::Device(_)) => Some(Error::Other),
+            Err(error) => Some(error),
         }
     }
 
@@ -281,6 +366,7 @@ impl Naive {
         for (distance, &byte) in (0..).zip(bytes) {
             let index = self.index(address + distance);
             self.memory[index] = byte;
+            self.dirty.insert((address + distance) / 4096 * 4096);
         }
         self.kill(address, bytes.len() as u32);
     }

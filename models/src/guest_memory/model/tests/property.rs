@@ -2,7 +2,7 @@
 //! and resets to what it was when new.
 
 use super::super::super::{
-    DeviceCall, DeviceIndex, DeviceSetup, Direction, Error, GuestAddress, GuestMemory, OpKind, RamRange,
+    DeviceCall, DeviceIndex, DeviceSetup, Direction, DirtyLogSetup, Error, GuestAddress, GuestMemory, OpKind, RamRange,
 };
 use super::super::*;
 use super::naive::Naive;
@@ -47,8 +47,9 @@ fn setups() -> impl Strategy<Value = Setup> {
         bytes: (bytes + 0x1f) & !0x1f,
     });
     let ram = prop_oneof![3 => Just(Vec::new()), 2 => prop::collection::vec(range, 1..=6)];
-    (size, prop::bool::weighted(0.2), prop::collection::vec(device, 0..=3), ram).prop_map(
-        |(memory_size, strict_alignment, devices, ram)| {
+    let log = prop::option::of(prop::collection::vec(0..12_u16, 0..=3));
+    (size, prop::bool::weighted(0.2), prop::collection::vec(device, 0..=3), ram, log).prop_map(
+        |(memory_size, strict_alignment, devices, ram, log)| {
             // Miri needs seconds for a naive step over a whole large memory.
             let memory_size = if cfg!(miri) { memory_size.min(8200) } else { memory_size };
             let devices = devices.into_iter().map(|(place, size, faulty_register)| DeviceSetup {
@@ -56,7 +57,9 @@ fn setups() -> impl Strategy<Value = Setup> {
                 size,
                 faulty_register,
             });
-            Setup { strict_alignment, ram, devices: devices.collect(), ..Setup::flat(memory_size) }.normalised()
+            let dirty_log = log.map(|refused| DirtyLogSetup { refused });
+            Setup { strict_alignment, ram, devices: devices.collect(), dirty_log, ..Setup::flat(memory_size) }
+                .normalised()
         },
     )
 }
@@ -86,7 +89,18 @@ fn ops(setup: &Setup, places: [GuestAddress; 3]) -> impl Strategy<Value = Op> + 
         let length = TransferLength::new_folded(length);
         let pattern_bytes = if place < 200 { setup.memory_size as u32 } else { length.bytes() };
         let device = DeviceIndex::new_folded(seed.to_le_bytes()[0]);
-        match kind % 30 {
+        // Nearly all atomic accesses are aligned, and half of what is expected is what fresh memory holds.
+        let aligned =
+            GuestAddress(if place < 240 { address.0 & !u64::from(size.wrapping_sub(1) & 7) } else { address.0 });
+        let expected = if edge & 1 == 0 { 0 } else { value.rotate_left(edge) };
+        if setup.dirty_log.is_some() && kind < 40 {
+            return match kind % 4 {
+                0 => Op::DirtyLog { owner },
+                1 => Op::TakeDirtyLog { owner },
+                _ => Op::DumpDirty { owner },
+            };
+        }
+        match kind % 36 {
             0..=2 => Op::Read { owner, address, size },
             3..=6 => Op::Write { owner, address, value, size },
             7 => Op::FetchInstruction { owner, address },
@@ -100,20 +114,26 @@ fn ops(setup: &Setup, places: [GuestAddress; 3]) -> impl Strategy<Value = Op> + 
             25 => Op::Restore { owner, payload: Payload { seed, length: pattern_bytes } },
             26 => Op::RestoreDump { owner },
             27 => Op::UnmapDevice { owner, device },
+            28 => Op::AtomicLoad { owner, address: aligned, size },
+            29 | 30 => Op::AtomicStore { owner, address: aligned, value, size },
+            31..=33 => Op::CompareExchange { owner, address: aligned, expected, value, size },
             _ => Op::MapDevice { owner, device, base: address },
         }
     })
 }
 
 fn contracts() -> impl Strategy<Value = GuestMemoryContract> {
-    let freedoms = any::<[bool; 5]>();
-    freedoms.prop_map(|[zero_length_anywhere, range_error_is_page_fault, no_reservations, no_dump, fixed_devices]| {
+    let freedoms = any::<[bool; 6]>();
+    freedoms.prop_map(|freedoms| {
+        let [zero_length_anywhere, range_error_is_page_fault, no_reservations, no_dump, fixed_devices, no_atomics] =
+            freedoms;
         GuestMemoryContract {
             zero_length_anywhere,
             range_error_is_page_fault,
             no_reservations,
             no_dump,
             fixed_devices,
+            no_atomics,
             ..GuestMemoryContract::STRICT
         }
     })
@@ -232,6 +252,11 @@ fn alter(op: &Op, number: u32, model: &GuestMemoryModel, seen: &mut Outcome) -> 
                 seen.result = Seen::Stored(!stored);
                 Some(&["reservation"])
             }
+            Seen::Exchanged { before, stored } => {
+                let before = before ^ 1 << (number >> 8 & 63);
+                seen.result = Seen::Exchanged { before, stored };
+                Some(&["flat_memory"])
+            }
             Seen::Stored(_) | Seen::Skipped | Seen::Done | Seen::Moved(_) | Seen::Error(_) => None,
         },
         3 => {
@@ -265,6 +290,25 @@ fn alter_bytes(op: &Op, number: u32, seen: &mut Outcome) -> Option<&'static [&'s
         seen.dump[byte] ^= 1;
         return Some(&["dump"]);
     }
+    if let Op::DumpDirty { .. } = op
+        && !seen.dump.is_empty()
+    {
+        let byte = position(seen.dump.len());
+        seen.dump[byte] ^= 1;
+        return Some(&["dump"]);
+    }
+    if let Op::DirtyLog { .. } | Op::TakeDirtyLog { .. } = op
+        && !seen.pages.is_empty()
+    {
+        // A page goes, or is another.
+        let page = position(seen.pages.len());
+        if number & 0x80 == 0 {
+            seen.pages.remove(page);
+        } else {
+            seen.pages[page] ^= 1 << 45 | u64::from(number >> 16 & 1);
+        }
+        return Some(&["dirty"]);
+    }
     let Op::ReadBulk { length, .. } = *op else { return None };
     if length.bytes() == 0 {
         return None;
@@ -279,11 +323,24 @@ fn alter_bytes(op: &Op, number: u32, seen: &mut Outcome) -> Option<&'static [&'s
 
 /// Another form of answer.
 fn alter_result(number: u32, seen: &mut Outcome) -> Option<&'static [&'static str]> {
-    let forms = [Seen::Skipped, Seen::Value(0), Seen::Done, Seen::Stored(true), Seen::Error(Error::InvalidAddress)];
+    if let Seen::Exchanged { before, stored } = seen.result
+        && number & 0x1000 != 0
+    {
+        seen.result = Seen::Exchanged { before, stored: !stored };
+        return Some(&["atomic"]);
+    }
+    let forms = [
+        Seen::Skipped,
+        Seen::Value(0),
+        Seen::Done,
+        Seen::Stored(true),
+        Seen::Exchanged { before: 0, stored: false },
+        Seen::Error(Error::InvalidAddress),
+    ];
     let other = forms[(number >> 8) as usize % forms.len()];
     let same_form = std::mem::discriminant(&other) == std::mem::discriminant(&seen.result);
     seen.result = other;
-    (!same_form).then_some(&["answer", "bounds", "restore", "device_map"])
+    (!same_form).then_some(&["answer", "bounds", "restore", "device_map", "dirty"])
 }
 
 /// Another class of error, where the contract fixes the class.
