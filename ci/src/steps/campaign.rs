@@ -51,7 +51,8 @@ pub(super) fn variants(room: &Room) -> Result<(), Trouble> {
         let run = fuzz(room.variants(), &[name], &["--seed", "7", "--ops", "2M"], out.path())?;
         run_file::as_expected(&run, &sound)?;
     }
-    Ok(())
+    // docs/public-bugs.md, and that each planted bug is caught.
+    Run::cargo(&room.root, ["test", "--release", "--quiet", "--locked", "--package", "memtwin-variants"]).pass()
 }
 
 /// Every short trace over the small worlds, on every sound subject.
