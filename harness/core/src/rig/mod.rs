@@ -13,6 +13,8 @@ pub mod heap;
 pub mod page_walk;
 // What components share is not all used where one is built alone. The build of all finds what nobody uses.
 #[cfg_attr(not(feature = "default"), allow(dead_code))]
+mod repeat;
+#[cfg_attr(not(feature = "default"), allow(dead_code))]
 pub mod rust_test;
 #[cfg(feature = "temp_map")]
 pub mod temp_map;

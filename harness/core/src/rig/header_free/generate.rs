@@ -2,8 +2,8 @@
 //! beside blocks, and now and then a move of several ops.
 
 use super::moves::Move;
-use super::repeat::{MOST_OPS, Repeat};
 use crate::random::Random;
+use crate::rig::repeat::{MOST_OPS, Repeat};
 use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::header_free::{
@@ -89,7 +89,7 @@ pub struct HeaderFreeGenerator {
     opening: u32,
     pending: Move,
     /// What is repeated next, and how many ops are still to be added to it.
-    repeat: Repeat,
+    repeat: Repeat<Op>,
     to_repeat: u32,
 }
 
@@ -158,7 +158,7 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
     }
 
     fn op(&mut self, random: &mut Random) -> Op {
-        let op = match self.next_of_move().or_else(|| self.repeat.next()) {
+        let op = match self.next_of_move().or_else(|| self.next_repeated()) {
             Some(op) => op,
             None if self.opening != 0 => self.opening_op(random),
             None => self.draw(random),
@@ -176,6 +176,18 @@ impl Generator<HeaderFree> for HeaderFreeGenerator {
 }
 
 impl HeaderFreeGenerator {
+    /// The next op of those that are repeated: tombstones of the registry, free lists and mappings that the kernel does
+    /// not take back come to their end.
+    fn next_repeated(&mut self) -> Option<Op> {
+        let slots = self.slots.max(1);
+        self.repeat.next(|op, rounds| {
+            if let Some(slot) = op.slot_mut() {
+                let index = (u32::from(u8::from(*slot)) + rounds) % slots;
+                *slot = Slot::new_folded(index.to_le_bytes()[0]);
+            }
+        })
+    }
+
     /// The next op of a move, without those that the trace does not have.
     fn next_of_move(&mut self) -> Option<Op> {
         let mut op = self.pending.pop()?;
@@ -267,9 +279,8 @@ impl HeaderFreeGenerator {
         self.pending = Move::none();
         self.has_later = random.one_in(2);
         self.opening = if self.has_later && random.one_in(2) { 1 + random.below(6) } else { 0 };
-        self.repeat.begin_trace(self.slots);
-        let most = u32::try_from(MOST_OPS).unwrap_or(2);
-        self.to_repeat = if random.one_in(32) { 2 + random.below(most - 1) } else { 0 };
+        self.repeat.clear();
+        self.to_repeat = if random.one_in(32) { 2 + random.below(MOST_OPS - 1) } else { 0 };
         let mut weights = WEIGHTS;
         for weight in &mut weights {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);

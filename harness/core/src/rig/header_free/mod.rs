@@ -4,7 +4,6 @@ mod diagnosis;
 mod export;
 mod generate;
 mod moves;
-mod repeat;
 mod scene;
 mod simplify;
 mod small;

@@ -3,8 +3,9 @@
 
 use super::belief::{Belief, Pinned};
 use super::operands::{MODE, PAGES, mode_for};
-use super::repeat::{MOST_OPS, Repeat};
+use super::repeat::{keeps_windows, step};
 use crate::random::Random;
+use crate::rig::repeat::{MOST_OPS, Repeat};
 use crate::rig::weighted::WeightedTable;
 use crate::rig::{Drawn, Generator};
 use memtwin_models::temp_map::{
@@ -34,7 +35,7 @@ pub struct TempMapGenerator {
     /// The ops that a trace begins with, so that there is something to see.
     opening: u32,
     /// What is repeated next, and how many ops are still to be added to it.
-    repeat: Repeat,
+    repeat: Repeat<Op>,
     to_repeat: u32,
     /// One in this many operands is wrong.
     pub(super) wrong_one_in: u32,
@@ -103,7 +104,7 @@ impl Generator<TempMap> for TempMapGenerator {
             self.opening -= 1;
             return self.opening_op(cpu, random);
         }
-        if let Some(op) = self.repeat.next() {
+        if let Some(op) = self.repeat.next(step) {
             return op;
         }
         if self.to_repeat != 0 {
@@ -168,7 +169,7 @@ impl TempMapGenerator {
         self.wrong_one_in = random.choose(&[6, 16, 48]);
         self.cpus = random.choose(&[1, 1, u32::from(CPUS)]);
         self.repeat.clear();
-        self.to_repeat = if random.one_in(32) { 1 + random.below(u32::try_from(MOST_OPS).unwrap_or(1)) } else { 0 };
+        self.to_repeat = if random.one_in(32) { 1 + random.below(MOST_OPS) } else { 0 };
         let mut weights = WEIGHTS;
         for weight in &mut weights {
             *weight *= random.choose(&[0, 1, 1, 2, 4]);
@@ -212,7 +213,9 @@ impl TempMapGenerator {
                 self.draw(kind, cpu, random)
             }
         };
-        self.repeat.add(op.clone());
+        if keeps_windows(&op) {
+            self.repeat.add(op.clone());
+        }
         if self.to_repeat == 0 {
             self.repeat.begin(200 + random.below(401));
         }
